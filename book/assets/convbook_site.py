@@ -1,0 +1,155 @@
+"""What the theme and the notebook renderer get wrong for this book, put right at build time.
+
+- Mathematics becomes MathML, so that no script and no other host is needed to read it.
+- A chapter's cached outputs are keyed on the library, the requirements and the run, so that a stale page is impossible
+  and an edit of prose executes nothing.
+- Charts (SVG) are put into the page itself, in the theme's colours; one request and one theme switch fewer each.
+- Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs).
+- A quotation that begins with a bold word such as **Predict.** carries that word as a class for the style sheet.
+"""
+
+import hashlib
+import os
+import platform
+import re
+from pathlib import Path
+
+from docutils import nodes
+from jupyter_cache.cache.main import JupyterCacheBase
+from latex2mathml.converter import convert as latex_to_mathml
+from sphinx.transforms.post_transforms import SphinxPostTransform
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Colours of convbook.plots (and of matplotlib's black and white) against the style sheet's variables.
+THEME_COLOURS = {
+    "#000000": "currentColor",
+    "#0b6e99": "var(--book-blue)",
+    "#c4570a": "var(--book-orange)",
+    "#2e7d4f": "var(--book-green)",
+    "#8b4a9c": "var(--book-purple)",
+    "#6b7280": "var(--book-grey)",
+    "#d4d8de": "var(--book-line)",
+}
+
+NEEDLESS_FILES = ("thebe", "togglebutton", "sphinx-design", "design-tabs", "require", "html-manager", "embed-amd")
+NEEDLESS_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
+
+
+def cache_key():
+    """Hash of everything besides the chapter itself that decides what its cells print.
+
+    >>> len(cache_key())
+    16
+    """
+    digest = hashlib.sha256()
+    sources = [ROOT / "requirements.txt", ROOT / "pyproject.toml", *sorted((ROOT / "lib").rglob("*"))]
+    for path in sources:
+        if path.is_file() and not {"__pycache__", "convbook.egg-info"} & set(path.parts):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(f"{os.environ.get('CONVBOOK_RUN', 'quick')} {platform.python_version()}".encode())
+    return digest.hexdigest()[:16]
+
+
+def use_keyed_cache(app, config):
+    """Give each state of library, requirements and run a cache of its own; Sphinx reads again what the change concerns."""
+    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / cache_key())
+    # The cache would also bring back old cell metadata (alternative texts, say): take that from the chapter, always.
+    JupyterCacheBase.merge_match_into_notebook.__defaults__ = (("kernelspec", "language_info"), ())
+
+
+def visit_inline_math(translator, node):
+    """Write $…$ as MathML."""
+    translator.body.append(latex_to_mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def visit_block_math(translator, node):
+    """Write $$…$$ as MathML in a block that scrolls by itself on a narrow screen."""
+    mathml = latex_to_mathml(node.astext(), display="block")
+    translator.body.append(f'<div class="math-block" tabindex="0">{mathml}</div>\n')
+    raise nodes.SkipNode
+
+
+class ChartsInThePage(SphinxPostTransform):
+    """Replace each SVG that a cell drew by the drawing itself, described by its alternative text."""
+
+    default_priority = 900
+
+    def run(self, **kwargs):
+        charts = [n for n in self.document.findall(nodes.image) if n["uri"].endswith(".svg") and "jupyter_execute" in n["uri"]]
+        for number, image in enumerate(charts):
+            source = (Path(self.env.srcdir) / image["uri"]).read_text(encoding="utf-8")
+            image.replace_self(nodes.raw("", inline_svg(source, image.get("alt", ""), f"c{number}"), format="html"))
+
+
+def inline_svg(source, alt, prefix):
+    """A chart as part of a page: no fixed size, own names for its parts, the theme's colours, a description.
+
+    Args:
+        source: the text of the SVG file that matplotlib wrote.
+        alt: what a reader who cannot see the chart is told.
+        prefix: put before every id, so that two charts on a page do not share names.
+
+    >>> inline_svg('<?xml?><svg width="72pt" viewBox="0 0 72 36"><g id="a" style="fill: #000000"/></svg>', "An <a>", "c0")
+    '<svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 96px" viewBox="0 0 72 36"><g style="fill: currentColor"/></svg>'
+    """
+    svg = source[source.index("<svg") :]
+    svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
+    view_box = re.search(r'viewBox="([^"]+)"', svg).group(1)
+    width_px = float(view_box.split()[2]) * 96 / 72
+    label = nodes.Text(alt).astext().replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    head = f'<svg class="chart" role="img" aria-label="{label}" style="width: {width_px:g}px" viewBox="{view_box}">'
+    body = svg[svg.index(">") + 1 :]
+    used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", body))
+    used = {name for pair in used for name in pair if name}
+    body = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
+    body = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
+    body = re.sub(r'<g[^>]*>\s*<path d="[^"]*" style="fill: #ffffff"/>\s*</g>', "", body, count=1)
+    body = re.sub(r"font: [^;\"]*?([\d.]+px)[^;\"]*", r"font-size: \1", body)
+    for colour, theme_colour in THEME_COLOURS.items():
+        body = re.sub(f"(?<=: ){colour}", theme_colour, body, flags=re.I)
+    return head + re.sub(r"\s*\n\s*", " ", body).strip()
+
+
+class NamedQuotations(SphinxPostTransform):
+    """`> **Predict.** …` becomes a quotation of the class `callout-predict`."""
+
+    default_priority = 900
+
+    def run(self, **kwargs):
+        for quote in self.document.findall(nodes.block_quote):
+            first = quote.next_node(nodes.Inline)
+            if isinstance(first, nodes.strong):
+                quote["classes"] += ["callout", f"callout-{nodes.make_id(first.astext())}"]
+
+
+def leave_out_needless_files(app, pagename, templatename, context, doctree):
+    """Take scripts and style sheets off the page that it does not need."""
+
+    def needed(file):
+        body = getattr(file, "attributes", {}).get("body") or ""
+        return not any(name in str(file.filename) for name in NEEDLESS_FILES) and not any(
+            name in body for name in NEEDLESS_SCRIPT_BODIES
+        )
+
+    for kind in ("script_files", "css_files"):
+        context[kind] = [file for file in context[kind] if needed(file)]
+
+
+def drop_widget_state(app, doctree):
+    """Remove the widgets' state and thebe's configuration: figures in a page carry their own state."""
+    for node in list(doctree.findall(nodes.raw)):
+        if "application/vnd.jupyter.widget" in node.astext() or "text/x-thebe-config" in node.astext():
+            node.parent.remove(node)
+
+
+def setup(app):
+    app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
+    app.connect("config-inited", use_keyed_cache)
+    app.add_post_transform(ChartsInThePage)
+    app.add_post_transform(NamedQuotations)
+    app.connect("html-page-context", leave_out_needless_files, priority=900)
+    app.connect("doctree-resolved", lambda app, doctree, docname: drop_widget_state(app, doctree), priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
