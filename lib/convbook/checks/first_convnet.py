@@ -1,0 +1,144 @@
+"""Checks of chapter 1's exercises."""
+
+import numpy as np
+
+from convbook import shapes
+from convbook.checks import is_unanswered, right, unanswered, wrong
+
+INPUT_SHAPE = (30, 22, 3)
+
+
+def layer_table(answer):
+    """Check shapes and weights of the network in exercise 1.
+
+    The network takes (30, 22, 3) pictures: Conv2D(8, 5), MaxPooling2D(2), Conv2D(16, 3), MaxPooling2D(2), Flatten, Dense(4).
+
+    Args:
+        answer: dictionary with the keys `conv_1`, `pool_1`, `conv_2`, `pool_2` and `dense`, each a pair of an output shape
+            (a tuple without the batch axis) and a number of weights.
+
+    Returns:
+        A `Feedback` that names the first wrong layer and the rule that was missed.
+    """
+    if is_unanswered(answer):
+        return unanswered()
+    expected = _expected_table()
+    if not isinstance(answer, dict) or set(answer) != set(expected):
+        return wrong(f"Give a dictionary with the keys {', '.join(expected)}.")
+    height, width, channels = INPUT_SHAPE
+    for name, (shape, weights) in expected.items():
+        try:
+            given_shape, given_weights = tuple(answer[name][0]), answer[name][1]
+        except (TypeError, IndexError):
+            return wrong(f"{name}: give a pair (shape, weights), for example ((26, 26, 32), 320).")
+        if given_shape != shape:
+            return wrong(f"{name}: {given_shape} is not its output shape. {_shape_advice(name, given_shape, shape)}")
+        if given_weights != weights:
+            return wrong(f"{name}: {given_weights} is not its number of weights. {_weights_advice(name, given_weights, weights)}")
+    return right(f"Every layer follows from three rules: border, floor, and one bias for each filter of a {height}×{width} picture.")
+
+
+def _expected_table():
+    conv_1 = shapes.convolution_shape(INPUT_SHAPE, 8, 5)
+    pool_1 = shapes.pooling_shape(conv_1, 2)
+    conv_2 = shapes.convolution_shape(pool_1, 16, 3)
+    pool_2 = shapes.pooling_shape(conv_2, 2)
+    return {
+        "conv_1": (conv_1, shapes.convolution_parameters(5, 3, 8)),
+        "pool_1": (pool_1, 0),
+        "conv_2": (conv_2, shapes.convolution_parameters(3, 8, 16)),
+        "pool_2": (pool_2, 0),
+        "dense": ((4,), shapes.dense_parameters(int(np.prod(pool_2)), 4)),
+    }
+
+
+def _shape_advice(name, given, expected):
+    if name == "dense":
+        return "A Dense layer gives one number for each of its units."
+    if len(given) != 3:
+        return "A layer's output is a block (height, width, channels), here without the batch axis."
+    if given[2] != expected[2]:
+        return "Pooling keeps the channels." if name.startswith("pool") else "A convolution gives one channel for each filter."
+    if given[:2] == expected[1::-1]:
+        return "Height comes before width."
+    if name.startswith("pool"):
+        return "Pooling halves height and width and drops what does not fill a window: take the floor."
+    if given[0] - expected[0] == given[1] - expected[1] == 1:
+        return "A k×k window fits in n - k + 1 places along an axis; you counted one too many."
+    return "A k×k window must lie inside the picture: the border costs k - 1 rows and columns."
+
+
+def _weights_advice(name, given, expected):
+    if name.startswith("pool"):
+        return "Pooling takes a maximum: there is nothing to learn."
+    filters = {"conv_1": 8, "conv_2": 16, "dense": 4}[name]
+    if given == expected - filters:
+        return f"You left out the biases, one for each of its {filters} outputs."
+    spatial, depth = {"conv_1": (25, 3), "conv_2": (9, 8)}.get(name, (0, 0))
+    if given in (spatial * filters, spatial * filters + filters):
+        return f"A filter is not flat: it spans all {depth} channels that come in."
+    if name == "dense":
+        return "A Dense layer has one weight for each pair of an input and an output; count the numbers that Flatten hands on."
+    return "Multiply window height, window width, incoming channels and filters, then add one bias for each filter."
+
+
+def channels_first(answer):
+    """Check a function that turns a channels-last picture into a channels-first one.
+
+    Args:
+        answer: a function from an array (height, width, channels) to an array (channels, height, width).
+
+    Returns:
+        A `Feedback` that tells reshaping from transposing.
+    """
+    if is_unanswered(answer):
+        return unanswered()
+    image = np.arange(24).reshape(2, 3, 4)
+    try:
+        converted = answer(image)
+    except Exception as error:  # the reader's own code: whatever it raises is shown to its author
+        return wrong(f"Your function raised {type(error).__name__}: {error}")
+    if converted is None or converted is ...:
+        return unanswered("Let the function return the converted picture.")
+    converted = np.asarray(converted)
+    if converted.shape == (4, 3, 2):
+        return wrong("The shape is (4, 3, 2): height and width have changed places, so every picture lies on its side.")
+    if converted.shape != (4, 2, 3):
+        return wrong(f"A (2, 3, 4) picture became {converted.shape}; channels, height, width would be (4, 2, 3).")
+    if converted[0, 0, 1] == 1:
+        return wrong("The shape is right and the content is scrambled: element [0, 0, 1] is 1 and should be 4. You reshaped, "
+                     "which keeps the order of the numbers in memory; move the axis instead.")  # fmt: skip
+    if not np.array_equal(converted, image.transpose(2, 0, 1)):
+        return wrong("The shape is right, but the numbers are not those of the picture; move the last axis to the front.")
+    return right("Each channel is still a picture: converted[c] equals image[:, :, c].")
+
+
+def small_network(answer):
+    """Check a network for (36, 20, 3) pictures of five classes with at most 10,000 weights.
+
+    Args:
+        answer: a Keras model.
+
+    Returns:
+        A `Feedback` that names the first requirement that is not met.
+    """
+    if is_unanswered(answer):
+        return unanswered()
+    kinds = [type(layer).__name__ for layer in getattr(answer, "layers", [])]
+    if not kinds:
+        return wrong("Give a Keras model.")
+    if tuple(answer.input_shape) != (None, 36, 20, 3):
+        return wrong(f"It takes {answer.input_shape}; colour pictures 36 high and 20 wide are (None, 36, 20, 3).")
+    if tuple(answer.output_shape) != (None, 5):
+        return wrong(f"It gives {answer.output_shape}; one probability for each of five classes is (None, 5).")
+    if kinds.count("Conv2D") < 2 or not any("Pooling2D" in kind for kind in kinds):
+        return wrong("Use at least two Conv2D layers and a pooling layer.")
+    if answer.count_params() > 10_000:
+        return wrong(
+            f"It has {answer.count_params():,} weights, and 10,000 are allowed. Look at the Dense layer: how many numbers come in?"
+        )
+    pictures = np.random.default_rng(0).uniform(0, 255, (8, 36, 20, 3)).astype("float32")
+    outputs = np.asarray(answer(pictures))
+    if not np.allclose(outputs.sum(axis=1), 1, atol=1e-4) or (outputs < 0).any():
+        return wrong("The five numbers are no probabilities: they must be positive and sum to one. Which activation does that?")
+    return right(f"{answer.count_params():,} weights take a (36, 20, 3) picture to five probabilities.")
