@@ -1,0 +1,302 @@
+"""The exercises: an unanswered stub is told so, the worked solution passes, a wrong answer is explained.
+
+An exercise is three neighbouring cells: Markdown that opens with `### Exercise N: …` and folds a hint away; a code cell
+with the metadata {"exercise": "module.check"}, a stub with `...` that ends with the call of that check in
+convbook.checks; Markdown that folds the worked solution away, one ```python fence that ends with the same call.
+It stands on what the chapter imports, and on nothing that the chapter computed.
+"""
+
+import ast
+import importlib
+import re
+from typing import NamedTuple
+
+import nbformat
+import pytest
+from chapters import (
+    CHAPTERS,
+    blocks_of_text,
+    code,
+    code_nodes,
+    dotted_name,
+    markdown,
+    notebook,
+    numbered,
+    read_chapter,
+    sections,
+)
+
+LEAST_EXERCISES = 3  # predict, change, build
+LEAST_WRONG_ANSWERS = 2
+
+TABLE = """answer = {
+    "conv_1": ((26, 18, 8), 608),
+    "pool_1": ((13, 9, 8), 0),
+    "conv_2": ((11, 7, 16), 1168),
+    "pool_2": ((5, 3, 16), 0),
+    "dense": ((4,), 964),
+}
+"""
+NETWORK = """import keras
+from keras import layers
+answer = keras.Sequential([
+    keras.Input((36, 20, 3)), layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(8, 3), layers.MaxPooling2D(),
+    layers.Flatten(), layers.Dense(5, activation="softmax"),
+])"""
+
+# For each check, wrong answers that a reader may well give: code that assigns `answer`, and words that the explanation
+# must hold.
+WRONG_ANSWERS = {
+    "first_convnet.layer_table": [
+        (TABLE.replace("26, 18", "30, 22"), "border costs"),
+        (TABLE.replace("26, 18", "27, 19"), "one too many"),
+        (TABLE.replace("26, 18", "18, 26"), "height comes before width"),
+        (TABLE.replace("(26, 18, 8)", "(26, 18, 3)"), "one channel for each filter"),
+        (TABLE.replace("(5, 3, 16)", "(6, 4, 16)"), "floor"),
+        (TABLE.replace("608", "600"), "left out the biases"),
+        (TABLE.replace("1168", "160"), "spans all 8 channels"),
+        (TABLE.replace("(13, 9, 8), 0", "(13, 9, 8), 32"), "nothing to learn"),
+        ("answer = [(26, 18, 8)]", "dictionary"),
+    ],
+    "first_convnet.channels_first": [
+        ("answer = lambda image: image.reshape(4, 2, 3)", "you reshaped"),
+        ("answer = lambda image: image.T", "changed places"),
+        ("answer = lambda image: image", "channels, height, width"),
+        ("answer = lambda image: image.move(-1, 0)", "AttributeError"),
+    ],
+    "first_convnet.small_network": [
+        (NETWORK.replace("36, 20", "20, 36"), "36 high and 20 wide"),
+        (NETWORK.replace("Dense(5", "Dense(10"), "five classes"),
+        (NETWORK.replace("Conv2D(8", "Conv2D(32"), "10,000 are allowed"),
+        (NETWORK.replace("softmax", "relu"), "no probabilities"),
+        (NETWORK.replace("layers.Conv2D(8, 3), layers.MaxPooling2D(), layers", "layers"), "two Conv2D"),
+    ],
+}
+
+
+class Exercise(NamedTuple):
+    """An exercise of a chapter: `check` is "module.function", `stub` and `solution` are code."""
+
+    number: int
+    check: str
+    stub: str
+    solution: str
+
+
+def folded(text, summary):
+    """The Markdown inside <details><summary>…</summary> … </details>, or None."""
+    match = re.search(rf"<details>\s*<summary>{summary}</summary>(.*?)</details>", text, flags=re.S)
+    return match and match[1]
+
+
+def python_fences(text):
+    fences = [block.tokens[0] for block in blocks_of_text(text or "") if block.kind == "fence"]
+    return [fence.content for fence in fences if fence.info.strip() == "python"]
+
+
+def exercises(chapter):
+    """The chapter's exercises as they stand; what is missing is an empty text."""
+    found = []
+    for number, cell in numbered(chapter, "code"):
+        if "exercise" in cell.metadata:
+            after = chapter.cells[number].source if number < len(chapter.cells) else ""
+            solution = "".join(python_fences(folded(after, "Solution")))
+            found.append(Exercise(number, cell.metadata["exercise"], cell.source, solution))
+    return found
+
+
+def final_call(source):
+    """The last line of an answer: the call of the check, as code; '' if the last line is no call."""
+    last = ast.parse(source).body[-1:]
+    is_call = last and isinstance(last[0], ast.Expr) and isinstance(last[0].value, ast.Call)
+    return ast.unparse(last[0]) if is_call else ""
+
+
+def exercises_have_their_parts(chapter):
+    """Findings about the form of a chapter's exercises."""
+    found = exercises(chapter)
+    titles = [b.text for s in sections(chapter) if s.title == "Exercises" for b in s.blocks if b.kind == "heading"]
+    wanted = [f"Exercise {number}: " for number in range(1, len(found) + 1)]
+    if len(found) < LEAST_EXERCISES:
+        yield f"{len(found)} exercises; write {LEAST_EXERCISES}: predict, change, build"
+    if len(titles) != len(found) or not all(map(str.startswith, titles, wanted)):
+        yield f"the exercises' headings are {titles}; each code cell of an exercise has one, '### Exercise N: …'"
+    for exercise in found:
+        yield from (f"cell {exercise.number}: {finding}" for finding in faults(exercise, chapter))
+
+
+def faults(exercise, chapter):
+    before = chapter.cells[exercise.number - 2].source
+    if not re.match(r"### Exercise \d+: ", before):
+        yield "the cell before it does not open with '### Exercise N: …'"
+    if not folded(before, "Hint"):
+        yield "the cell before it folds no hint away (<details><summary>Hint</summary>)"
+    stub = ast.parse(exercise.stub)
+    if not any(isinstance(node, ast.Constant) and node.value is ... for node in ast.walk(stub)):
+        yield "the stub has no ..."
+    call = final_call(exercise.stub)
+    if not dotted_name(ast.parse(call or "0").body[0].value).endswith(exercise.check.split(".")[-1]):
+        yield f"the stub does not end with the call of {exercise.check}"
+    if not exercise.solution:
+        yield "the cell after it folds no solution away (<details><summary>Solution</summary> with one ```python fence)"
+    elif final_call(exercise.solution) != call:
+        yield "stub and solution do not end with the same call"
+    elif missing := names_bound(stub) - names_bound(ast.parse(exercise.solution)):
+        yield f"the stub defines {sorted(missing)}, and the solution does not"
+
+
+def names_bound(tree):
+    """The names that a piece of code assigns or defines at its top level."""
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in (n for top in tree.body if isinstance(top, ast.Assign) for n in ast.walk(top)):
+        names |= {node.id} if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else set()
+    return names
+
+
+def imports(chapter):
+    """The chapter's import lines, as code."""
+    lines = [ast.unparse(node) for _, node in code_nodes(chapter) if isinstance(node, ast.Import | ast.ImportFrom)]
+    return "\n".join(line for line in lines if "google.colab" not in line)
+
+
+def feedback(chapter, answer):
+    """What the check says of an answer: its last line's value, after the chapter's import lines."""
+    names = {}
+    exec(imports(chapter), names)
+    *lines, last = ast.parse(answer).body
+    exec(compile(ast.Module(lines, []), "<answer>", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "<check>", "eval"), names)
+
+
+def feedback_to(check, code):
+    """What a check of the library says of the `answer` that this code assigns."""
+    module, function = check.split(".")
+    names = {}
+    exec(code, names)
+    return getattr(importlib.import_module(f"convbook.checks.{module}"), function)(names["answer"])
+
+
+def disagreement(said, expected, words=""):
+    """'' if a check judges as expected, and in these words; else a sentence."""
+    if said.passed is not expected:
+        return f"passed is {said.passed}, not {expected}: {said.message}"
+    return "" if words.lower() in said.message.lower() else f"the message lacks {words!r}: {said.message}"
+
+
+BOOK_EXERCISES = [
+    pytest.param(read_chapter(path), exercise, id=f"{path.stem}-{exercise.check}")
+    for path in CHAPTERS
+    for exercise in exercises(read_chapter(path))
+]
+BOOK_CHECKS = [param.values[1].check for param in BOOK_EXERCISES]
+WRONG = [(check, answer, words) for check, answers in WRONG_ANSWERS.items() for answer, words in answers]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_every_exercise_has_hint_stub_check_and_solution(path):
+    assert list(exercises_have_their_parts(read_chapter(path))) == []
+
+
+@pytest.mark.parametrize(("chapter", "exercise"), BOOK_EXERCISES)
+def test_unanswered_stub_is_told_what_to_do(chapter, exercise):
+    assert not disagreement(feedback(chapter, exercise.stub), None)
+
+
+@pytest.mark.parametrize(("chapter", "exercise"), BOOK_EXERCISES)
+def test_worked_solution_passes(chapter, exercise):
+    assert not disagreement(feedback(chapter, exercise.solution), True)
+
+
+@pytest.mark.parametrize(("check", "answer", "words"), WRONG, ids=[f"{check}-{words}" for check, _, words in WRONG])
+def test_wrong_answer_is_explained(check, answer, words):
+    assert not disagreement(feedback_to(check, answer), False, words)
+
+
+def few_wrong_answers(checks, table):
+    """The checks that the table tries with too few wrong answers, or with answers it expects no words about."""
+    tried = {check: {answer for answer, words in table.get(check, []) if words} for check in checks}
+    return [check for check, answers in tried.items() if len(answers) < LEAST_WRONG_ANSWERS]
+
+
+def test_every_exercise_of_the_book_is_tried_with_wrong_answers():
+    assert few_wrong_answers(["m.f"], {}) == ["m.f"]
+    assert few_wrong_answers(["m.f"], {"m.f": [("1", "too small"), ("1", "too small")]}) == ["m.f"]
+    assert few_wrong_answers(["m.f"], {"m.f": [("1", "too small"), ("3", "")]}) == ["m.f"]
+    assert few_wrong_answers(["m.f"], {"m.f": [("1", "too small"), ("3", "too large")]}) == []
+    assert few_wrong_answers(BOOK_CHECKS, WRONG_ANSWERS) == []
+
+
+def test_every_wrong_answer_belongs_to_an_exercise():
+    assert sorted(set(WRONG_ANSWERS) - set(BOOK_CHECKS)) == []
+
+
+# ---------------------------------------------------------------- the rules, shown able to fail
+
+CHECKS = """
+from types import SimpleNamespace
+
+def double(answer):
+    passed = None if answer is ... else answer == 4
+    return SimpleNamespace(passed=passed, message="Not asked for." if passed else "Two times two is four.")
+"""
+TASK = "### Exercise {}: Double two\n\nWhat is it?\n\n<details><summary>Hint</summary>\n\nAdd.\n\n</details>"
+SOLUTION = """<details><summary>Solution</summary>
+
+```python
+answer = {}
+checks.double(answer)
+```
+
+So.
+
+</details>"""
+STUB = "answer = ...\nchecks.double(answer)"
+
+
+def sample():
+    """A sound chapter: its three exercises keep the form, and its solutions pass."""
+    cells = [markdown("## Exercises")]
+    for number in (1, 2, 3):
+        cells += [markdown(TASK.format(number)), code(STUB, exercise="sample.double"), markdown(SOLUTION.format(4))]
+    return notebook(code("import sample_checks as checks"), *cells)
+
+
+@pytest.fixture
+def sample_checks(tmp_path, monkeypatch):
+    (tmp_path / "sample_checks.py").write_text(CHECKS, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "change", "words"),
+    [
+        (3, {"source": TASK.format(7)}, "headings"),
+        (3, {"source": TASK.replace("###", "##").format(1)}, "not open with"),
+        (3, {"source": TASK.replace("Hint", "Help").format(1)}, "no hint"),
+        (4, {"source": STUB.replace("...", "4")}, "no ..."),
+        (4, {"source": "answer = ..."}, "does not end"),
+        (4, {"metadata": {"exercise": "sample.half"}}, "does not end"),
+        (4, {"metadata": nbformat.NotebookNode()}, "2 exercises"),
+        (5, {"source": "It is 4."}, "no solution"),
+        (5, {"source": SOLUTION.replace("double", "half")}, "same call"),
+        (5, {"source": SOLUTION.replace("answer =", "reply =")}, "['answer']"),
+    ],
+)
+def test_exercise_without_one_of_its_parts_is_found(number, change, words):
+    chapter = sample()
+    assert list(exercises_have_their_parts(chapter)) == []
+    chapter.cells[number - 1].update(change)
+    assert words in "\n".join(exercises_have_their_parts(chapter))
+
+
+@pytest.mark.usefixtures("sample_checks")
+def test_check_that_judges_otherwise_is_found():
+    chapter, (exercise, *_) = sample(), exercises(sample())
+    right, wrong = (feedback(chapter, exercise.solution.replace("4", answer)) for answer in ("4", "5"))
+    assert not disagreement(feedback(chapter, exercise.stub), None)
+    assert not disagreement(right, True)
+    assert not disagreement(wrong, False, "two times two")
+    assert "not None" in disagreement(right, None)
+    assert "not False" in disagreement(right, False)
+    assert "not True" in disagreement(wrong, True)
+    assert "lacks 'three'" in disagreement(wrong, False, "three")
