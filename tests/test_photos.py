@@ -1,0 +1,192 @@
+"""Tests of the digits and the sample picture."""
+
+import os
+import shutil
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import pytest
+from convbook import photos
+from keras.src.backend import config
+from keras.src.datasets import mnist as mnist_module
+from keras.src.utils import file_utils
+from PIL import Image
+from sklearn import datasets
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return photos.load_digits("scikit-learn")
+
+
+def test_digits_have_the_promised_shapes_types_and_classes(digits):
+    assert digits.source == "scikit-learn"
+    assert digits.train_images.shape == (1297, 28, 28, 1)
+    assert digits.test_images.shape == (500, 28, 28, 1)
+    assert digits.train_images.dtype == digits.test_images.dtype == np.uint8
+    assert digits.train_labels.dtype == digits.test_labels.dtype == np.int64
+    assert np.bincount(digits.test_labels).tolist() == [50] * 10
+    # scikit-learn's description of the collection counts 178, 182, 177, … pictures of 0, 1, 2, …
+    assert np.bincount(digits.train_labels).tolist() == [128, 132, 127, 133, 131, 132, 131, 129, 124, 130]
+
+
+def test_no_digit_is_in_both_parts(digits):
+    train = {image.tobytes() for image in digits.train_images}
+    assert len(train) == 1297
+    assert not any(image.tobytes() in train for image in digits.test_images)
+
+
+def test_digits_are_the_bundled_ones_enlarged_as_pillow_does(digits):
+    bundle = datasets.load_digits()
+    first_three = bundle.images[bundle.target == 3][0]  # the first of each class is a test picture
+    enlarged = Image.fromarray((first_three * 255 / 16).astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
+    ours = digits.test_images[digits.test_labels == 3][0, :, :, 0]
+    np.testing.assert_allclose(ours[4:24, 4:24], np.asarray(enlarged), atol=0.51)
+    assert ours.sum() == ours[4:24, 4:24].sum()
+
+
+def test_every_bundled_digit_is_used_once(digits):
+    labels = np.concatenate([digits.train_labels, digits.test_labels])
+    assert sorted(labels) == sorted(datasets.load_digits().target)
+
+
+def test_digits_are_the_same_every_time_and_belong_to_the_caller(digits):
+    again = photos.load_digits()
+    np.testing.assert_array_equal(again.train_images, digits.train_images)
+    again.train_images[:] = 0
+    again.test_labels[:] = 0
+    assert photos.load_digits().train_images.max() == 255
+
+
+def test_an_unknown_source_is_refused_with_both_names():
+    with pytest.raises(ValueError, match=r"'kaggle'.*'scikit-learn' or 'mnist'"):
+        photos.load_digits("kaggle")
+
+
+@pytest.fixture
+def mnist_file(tmp_path):
+    """A copy of a real MNIST file."""
+    shared = os.environ.get("CONVBOOK_SHARED")
+    if not shared:
+        pytest.skip("CONVBOOK_SHARED names no folder with digits/mnist.npz")
+    return Path(shutil.copy(Path(shared) / "digits" / "mnist.npz", tmp_path))
+
+
+def test_mnist_is_loaded_through_keras(mnist_file, monkeypatch):
+    # Keras takes a file only with the hash of its own download; what is in the file is what matters here.
+    monkeypatch.setattr(mnist_module, "get_file", lambda **_: mnist_file)
+    digits = photos.load_digits("mnist")
+    assert digits.train_images.shape == (60000, 28, 28, 1)
+    assert digits.test_images.shape == (10000, 28, 28, 1)
+    assert digits.train_labels[:5].tolist() == [5, 0, 4, 1, 9]
+    assert digits.test_labels.dtype == np.int64
+    digits.train_images[:] = 0
+
+
+@pytest.mark.parametrize(
+    "error", [Exception("URL fetch failure on https://…:\n None"), EOFError("cut off"), KeyError("x_train")]
+)
+def test_every_failure_of_mnist_is_one_sentence_with_the_remedy(monkeypatch, error):
+    def fail(**_):
+        raise error
+
+    monkeypatch.setattr(mnist_module, "get_file", fail)
+    with pytest.raises(
+        OSError, match=r"connect to the network, delete .*mnist\.npz.*load_digits\('scikit-learn'\)"
+    ) as e:
+        photos.load_digits("mnist")
+    assert "\n" not in str(e.value)
+
+
+def test_a_file_that_was_cut_off_is_reported(mnist_file, monkeypatch):
+    os.truncate(mnist_file, 100_000)
+    monkeypatch.setattr(mnist_module, "get_file", lambda **_: mnist_file)
+    with pytest.raises(OSError, match=r"cut off.*load_digits\('scikit-learn'\)"):
+        photos.load_digits("mnist")
+
+
+def test_no_network_is_reported(tmp_path, monkeypatch):
+    def no_network(*_):
+        raise URLError("no network")
+
+    monkeypatch.setattr(config, "keras_home", lambda: str(tmp_path))
+    monkeypatch.setattr(file_utils, "urlretrieve", no_network)
+    with pytest.raises(OSError, match=r"no network.*connect to the network"):
+        photos.load_digits("mnist")
+
+
+def test_a_picture_moves_down_and_right_by_hand_computed_pixels():
+    image = np.array([[1, 2, 3], [4, 5, 6]], np.uint8).reshape(1, 2, 3, 1)
+    canvas = photos.place_on_canvas(image, size_px=6, down_px=1, right_px=-1)
+    assert canvas.dtype == np.uint8
+    # Room is 4 rows and 3 columns: centred, the picture begins at row 2, column 1; moved, at row 3, column 0.
+    expected = np.zeros((6, 6), np.uint8)
+    expected[3, :3] = [1, 2, 3]
+    expected[4, :3] = [4, 5, 6]
+    np.testing.assert_array_equal(canvas[0, :, :, 0], expected)
+
+
+def test_no_ink_is_lost_at_the_largest_moves(digits):
+    images = digits.test_images[:5]
+    for down_px in (-8, 0, 8):
+        for right_px in (-8, 0, 8):
+            canvas = photos.place_on_canvas(images, down_px=down_px, right_px=right_px)
+            cut = canvas[:, 8 + down_px : 36 + down_px, 8 + right_px : 36 + right_px]
+            np.testing.assert_array_equal(cut, images)
+            assert canvas.sum() == images.sum()
+
+
+def test_a_move_off_the_canvas_is_refused_with_the_largest_move():
+    images = np.zeros((1, 28, 28, 1), np.uint8)
+    with pytest.raises(ValueError, match=r"down_px=9 .*at most 8 px up and 8 px down"):
+        photos.place_on_canvas(images, down_px=9)
+    with pytest.raises(ValueError, match=r"right_px=-4 .*at most 3 px left and 4 px right"):
+        photos.place_on_canvas(images, size_px=35, right_px=-4)
+    assert photos.place_on_canvas(images, size_px=35, right_px=4).shape == (1, 35, 35, 1)
+
+
+def test_a_canvas_smaller_than_the_picture_is_refused():
+    with pytest.raises(ValueError, match=r"28x30.*20x20.*at least 30"):
+        photos.place_on_canvas(np.zeros((1, 28, 30, 1)), size_px=20)
+
+
+def test_a_move_by_half_a_pixel_is_refused():
+    with pytest.raises(TypeError):
+        photos.place_on_canvas(np.zeros((1, 28, 28, 1)), down_px=0.5)
+
+
+def test_one_picture_without_batch_axis_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"\(28, 28, 1\).*image\[None\]"):
+        photos.place_on_canvas(np.zeros((28, 28, 1)))
+    with pytest.raises(ValueError, match=r"image\[None\]"):
+        photos.permute_pixels(np.zeros((28, 28, 1)), np.arange(784))
+
+
+def test_pixels_of_a_non_square_colour_picture_are_permuted_by_hand():
+    image = np.arange(12).reshape(1, 2, 3, 2)
+    permuted = photos.permute_pixels(image, [5, 0, 1, 2, 3, 4])
+    assert permuted[0].tolist() == [[[10, 11], [0, 1], [2, 3]], [[4, 5], [6, 7], [8, 9]]]
+    permuted[:] = 0
+    assert image.max() == 11
+
+
+def test_a_permutation_can_be_undone(digits):
+    order = np.random.default_rng(0).permutation(784)
+    scrambled = photos.permute_pixels(digits.test_images, order)
+    assert not np.array_equal(scrambled, digits.test_images)
+    np.testing.assert_array_equal(photos.permute_pixels(scrambled, np.argsort(order)), digits.test_images)
+
+
+@pytest.mark.parametrize("wrong", [[0, 1, 2, 3, 4, 4], [0, 1, 2], [[0, 1, 2], [3, 4, 5]], [1, 2, 3, 4, 5, 6]])
+def test_what_is_no_permutation_is_refused(wrong):
+    with pytest.raises(ValueError, match=r"from 0 to 5 of these 2x3 pictures"):
+        photos.permute_pixels(np.zeros((1, 2, 3, 1)), wrong)
+
+
+def test_the_sample_picture_is_a_colour_photograph_of_its_own():
+    picture = photos.load_sample_picture()
+    assert picture.shape == (300, 451, 3)
+    assert picture.dtype == np.uint8
+    picture[:] = 0
+    assert photos.load_sample_picture().max() > 200
