@@ -1,0 +1,145 @@
+"""The built wheel, as Colab installs it: it holds all the package's files, and with it alone every chapter runs.
+
+An editable install hides forgotten files, so the chapters run here from the unpacked wheel, each alone in an empty
+folder, with an empty home and with no way to another machine.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from chapters import CHAPTERS, LIBRARY, ROOT, code, notebook
+
+SECONDS_FOR_A_CELL = 300
+MADE_BY_PYTHON = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
+BUILD = "from setuptools import build_meta; print(build_meta.build_wheel({folder!r}))"
+
+# Python runs a sitecustomize.py that it finds on its path before anything else, in every kernel too. An attempt is also
+# written down, in case the chapter takes the error and goes on.
+NO_NETWORK = """
+import ipaddress
+import os
+import sys
+
+def is_local(host):
+    host = host.decode() if isinstance(host, bytes) else host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in (None, "", "localhost")
+
+def refuse(event, arguments):
+    if event == "socket.connect":
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    if not is_local(host):
+        with open(os.environ["NETWORK_ATTEMPTS"], "a") as attempts:
+            attempts.write(f"{host}\\n")
+        raise ConnectionError(f"The quick run needs no network, and this code asked for {host}.")
+
+sys.addaudithook(refuse)
+"""
+
+
+def package_files(folder):
+    """What a wheel of the package in this folder must hold, as paths in the wheel."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(folder.parent).as_posix() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy of the project, so that no earlier build is in it and none is left behind."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "lib", folder / "lib", ignore=MADE_BY_PYTHON)
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / name, folder)
+    build = [sys.executable, "-c", BUILD.format(folder=str(folder))]
+    done = subprocess.run(build, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / done.stdout.split()[-1]
+
+
+@pytest.fixture(scope="module")
+def alone(wheel, tmp_path_factory):
+    """An environment variable set in which Python finds the unpacked wheel first, no home and no network."""
+    package = tmp_path_factory.mktemp("package")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(package)
+    (package / "sitecustomize.py").write_text(NO_NETWORK, encoding="utf-8")
+    scratch = tmp_path_factory.mktemp("scratch")
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LD_LIBRARY_PATH")}
+    return {
+        **kept,
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        "PYTHONPATH": str(package),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "NETWORK_ATTEMPTS": str(scratch / "attempts"),
+        "TMPDIR": str(scratch),
+    }
+
+
+def run_alone(chapter, folder, environment):
+    """Execute a notebook in an empty folder; '' if it ran, asked for no other machine, left nothing; else a report."""
+    nbformat.write(chapter, folder / "chapter.ipynb")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, f"--rootdir={folder}"]
+    command += ["--nbmake", f"--nbmake-timeout={SECONDS_FOR_A_CELL}", "chapter.ipynb"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    attempts = Path(environment["NETWORK_ATTEMPTS"])
+    hosts = attempts.read_text(encoding="utf-8").split() if attempts.exists() else []
+    attempts.unlink(missing_ok=True)
+    left = sorted(path.name for path in folder.iterdir() if path.name != "chapter.ipynb")
+    report = done.stdout + done.stderr if done.returncode else ""
+    return report + (f"asked for {hosts}" if hosts else "") + (f"left {left} behind" if left else "")
+
+
+def test_wheel_holds_every_file_of_the_package(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        assert sorted(package_files(LIBRARY) - set(archive.namelist())) == []
+
+
+def test_package_data_is_among_what_the_wheel_must_hold(tmp_path):
+    for name in ("figures/stepper.js", "results/border.json", "book.mplstyle", "__pycache__/runs.pyc"):
+        (tmp_path / "convbook" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "convbook" / name).touch()
+    expected = {"convbook/figures/stepper.js", "convbook/results/border.json", "convbook/book.mplstyle"}
+    assert package_files(tmp_path / "convbook") == expected
+
+
+SOUND = """import convbook, socket
+assert convbook.__file__.startswith({package!r}), convbook.__file__
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname())"""
+UNSOUND = """import socket
+for address in (("192.0.2.1", 80), ("example.org", 80)):
+    try:
+        socket.create_connection(address, timeout=1)
+    except OSError:
+        pass
+open("weights.bin", "w").close()
+open("picture.png")"""
+
+
+def test_chapter_runs_with_the_wheels_package_and_may_use_this_machine(tmp_path, alone):
+    assert not run_alone(notebook(code(SOUND.format(package=alone["PYTHONPATH"]))), tmp_path, alone)
+
+
+def test_chapter_that_needs_more_than_the_wheel_is_found(tmp_path, alone):
+    report = run_alone(notebook(code(UNSOUND)), tmp_path, alone)
+    assert "FileNotFoundError" in report
+    assert "asked for ['192.0.2.1', 'example.org']" in report
+    assert "left ['weights.bin'] behind" in report
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter_runs_alone(path, tmp_path, alone):
+    assert not run_alone(nbformat.read(path, as_version=nbformat.NO_CONVERT), tmp_path, alone)
