@@ -30,9 +30,9 @@ def load_digits(source="scikit-learn"):
 
     "scikit-learn" needs no network: 1,797 digits that come with scikit-learn. They are 8x8 pixels with values 0 to 16;
     here they are scaled to 20x20 by bilinear interpolation, to values 0 to 255, and centred in 28x28. Of each class,
-    50 pictures spread evenly over the collection are for testing: 1,297 train, in a fixed random order, 500 test. The
-    collection does not say who wrote which digit, so the same hands appear on both sides: accuracy on these test
-    pictures says little about people who wrote none of them.
+    50 pictures spread evenly over the collection are for testing: 1,297 train, in a fixed random order, 500 test, no
+    picture in both. The collection does not say who wrote which digit, so the same hands appear on both sides: accuracy
+    on these test pictures says little about people who wrote none of them.
 
     "mnist" downloads MNIST through Keras: 60,000 train, 10,000 test, written by different people (Source, below).
 
