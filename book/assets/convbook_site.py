@@ -5,7 +5,7 @@
   and an edit of prose executes nothing.
 - Charts (SVG) are put into the page itself, in the theme's colours; one request and one theme switch fewer each.
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs).
-- A quotation that begins with a bold word such as **Predict.** carries that word as a class for the style sheet.
+- A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
 """
 
 import hashlib
@@ -100,7 +100,7 @@ def inline_svg(source, alt, prefix):
     width_px = float(view_box.split()[2]) * 96 / 72
     label = nodes.Text(alt).astext().replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
     head = f'<svg class="chart" role="img" aria-label="{label}" style="width: {width_px:g}px" viewBox="{view_box}">'
-    body = svg[svg.index(">") + 1 :]
+    body = re.sub(r"<style.*?</style>", "", svg[svg.index(">") + 1 :], flags=re.S)
     used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", body))
     used = {name for pair in used for name in pair if name}
     body = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}-{m[1]}"' if m[1] in used else "", body)
@@ -113,16 +113,25 @@ def inline_svg(source, alt, prefix):
     return head + re.sub(r"\s*\n\s*", " ", body).strip()
 
 
-class NamedQuotations(SphinxPostTransform):
-    """`> **Predict.** …` becomes a quotation of the class `callout-predict`."""
+class NamedBlocks(SphinxPostTransform):
+    """Classes for the style sheet: `> **Predict.** …` gets `callout-predict`, a list of bold years gets `timeline`."""
 
     default_priority = 900
 
     def run(self, **kwargs):
         for quote in self.document.findall(nodes.block_quote):
-            first = quote.next_node(nodes.Inline)
-            if isinstance(first, nodes.strong):
-                quote["classes"] += ["callout", f"callout-{nodes.make_id(first.astext())}"]
+            if lead := bold_lead(quote):
+                quote["classes"] += ["callout", f"callout-{nodes.make_id(lead)}"]
+        for items in self.document.findall(nodes.bullet_list):
+            if re.fullmatch(r"\d{4}", bold_lead(items.children[0])):
+                items["classes"].append("timeline")
+
+
+def bold_lead(node):
+    """The bold words that a block begins with, or nothing."""
+    paragraph = node.next_node(nodes.paragraph)
+    first = next((child for child in paragraph or () if child.astext()), None)
+    return first.astext() if isinstance(first, nodes.strong) else ""
 
 
 def leave_out_needless_files(app, pagename, templatename, context, doctree):
@@ -141,7 +150,7 @@ def leave_out_needless_files(app, pagename, templatename, context, doctree):
 def drop_widget_state(app, doctree):
     """Remove the widgets' state and thebe's configuration: figures in a page carry their own state."""
     for node in list(doctree.findall(nodes.raw)):
-        if "application/vnd.jupyter.widget" in node.astext() or "text/x-thebe-config" in node.astext():
+        if "application/vnd.jupyter.widget" in node.astext() or "text/x-thebe-config" in node.astext() or "kernelName" in node.astext():
             node.parent.remove(node)
 
 
@@ -149,7 +158,7 @@ def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
     app.connect("config-inited", use_keyed_cache)
     app.add_post_transform(ChartsInThePage)
-    app.add_post_transform(NamedQuotations)
+    app.add_post_transform(NamedBlocks)
     app.connect("html-page-context", leave_out_needless_files, priority=900)
     app.connect("doctree-resolved", lambda app, doctree, docname: drop_widget_state(app, doctree), priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,61 @@
+# Two commands for a newcomer: `make book` and `make test`. Everything they need they install into .venv.
+
+PYTHON ?=
+VENV ?= .venv
+RUN ?= quick
+PORT ?= 8000
+
+BIN = $(abspath $(VENV))/bin
+INSTALLED = $(VENV)/.installed
+NEEDED_KB = 4000000
+
+export JUPYTER_PREFER_ENV_PATH = 1
+export PYTHONWARNINGS = ignore::DeprecationWarning
+export TF_CPP_MIN_LOG_LEVEL = 3
+
+.PHONY: help book test serve clean
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+book: $(INSTALLED)  ## run every chapter and build the site at _build/html/index.html (RUN=full: real data, needs a GPU)
+ifeq ($(RUN),full)
+	@echo "The full run shows Kaggle's photos in the pages: check their licence before you publish such a site."
+endif
+	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build book --path-output . --toc $(CURDIR)/_toc.yml -W --keep-going
+
+test: book  ## check all of it: the library, every chapter, and the built site in a browser
+	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest --nbmake
+
+serve: book  ## build the site and open it at http://localhost:8000 (PORT=…)
+	@echo "http://localhost:$(PORT)  (Ctrl-C ends it)"; $(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+clean:  ## remove the environment and everything that was built
+	rm -rf $(VENV) _build build lib/*.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: made anew when what it should hold has changed. uv where there is one, pip elsewhere.
+$(INSTALLED): requirements.txt pyproject.toml
+	@set -e; fail() { echo "$$1" >&2; exit 1; }; \
+	python=""; \
+	for candidate in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	    if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then \
+	        python="$$candidate"; break; \
+	    fi; \
+	done; \
+	found=$$( ( $(or $(PYTHON),python3) --version ) 2>/dev/null || echo "no Python"); \
+	[ -n "$$python" ] || fail "The book needs Python 3.11, 3.12 or 3.13 and found $$found: install one, or name it with make PYTHON=/path/to/python."; \
+	mkdir -p "$(VENV)" || fail "The folder $(VENV) cannot be made: choose another with make VENV=/path/to/folder."; \
+	free=$$(df -Pk "$(VENV)" | awk 'NR == 2 { print $$4 }'); \
+	[ "$$free" -gt $(NEEDED_KB) ] || fail "The installation needs $(NEEDED_KB) kB and $(VENV) has $$free kB free: make room, or choose another disk with make VENV=/path/to/folder."; \
+	echo "Installing into $(VENV) with $$("$$python" --version); this takes a few minutes once."; \
+	if command -v uv >/dev/null; then \
+	    uv venv --quiet --allow-existing --python "$$("$$python" -c 'import sys; print(sys.executable)')" "$(VENV)"; \
+	    uv pip install --quiet --python "$(BIN)/python" -r requirements.txt; \
+	else \
+	    "$$python" -c 'import ensurepip, venv' 2>/dev/null || fail "This Python has no venv module: install it (Debian and Ubuntu: apt install python3-venv) and run make again."; \
+	    "$$python" -m venv "$(VENV)"; \
+	    "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt; \
+	fi; \
+	touch $@
