@@ -5,6 +5,7 @@ import functools
 import re
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import nbformat
 import yaml
@@ -112,8 +113,8 @@ def sections(chapter):
 
 
 def links(found_blocks):
-    """Pairs of (cell, address) of all links in these blocks."""
-    return [(b.cell, t.attrs["href"]) for b in found_blocks for t in b.tokens if t.type == "link_open"]
+    """Pairs of (cell, address) of all links in these blocks, letters outside ASCII as they were typed."""
+    return [(b.cell, unquote(t.attrs["href"])) for b in found_blocks for t in b.tokens if t.type == "link_open"]
 
 
 def anchors(found_blocks):

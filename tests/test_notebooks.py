@@ -34,7 +34,7 @@ from chapters import (
 )
 
 LONGEST_CELL, LONGEST_MEDIAN, SHORTEST_ALT = 25, 12, 30
-FIRST_SECTIONS = ["What you will be able to do", "Setup"]
+FIRST_SECTIONS = ["What you will be able to do"]
 LAST_SECTIONS = ["In practice and pitfalls", "Summary", "Exercises", "Sources"]
 
 DRAWING_MODULES = {"convbook.plots", "matplotlib.pyplot"}
@@ -119,7 +119,7 @@ def parts_stand_in_order(chapter):
         yield f"{number} headings of level 1; a chapter has one, its title"
     titles = [section.title for section in sections(chapter)]
     if titles[: len(FIRST_SECTIONS)] != FIRST_SECTIONS:
-        yield f"begins with the sections {titles[:2]}; it begins with {FIRST_SECTIONS}"
+        yield f"begins with the sections {titles[:1]}; it begins with {FIRST_SECTIONS}"
     if titles[-len(LAST_SECTIONS) :] != LAST_SECTIONS:
         yield f"ends with the sections {titles[-4:]}; it ends with {LAST_SECTIONS}"
     if not 3 <= (number := len(lessons(chapter))) <= 6:
@@ -150,9 +150,8 @@ def one_setup_cell(chapter):
     found = tagged(chapter, "setup")
     if len(found) != 1:
         yield f"{len(found)} cells carry the tag 'setup'; a chapter has one"
-    own = [b.cell for s in sections(chapter) if s.title == "Setup" for b in s.blocks if b.kind == "code"]
-    if [number for number, _ in found] != own:
-        yield f"the section Setup holds the code cells {own}; it holds the setup cell and no other"
+    if found and found[0] != numbered(chapter, "code")[0]:
+        yield "the setup cell is not the first code cell; the figure under the title needs the package too"
 
 
 # ---------------------------------------------------------------- the prose
@@ -197,11 +196,11 @@ def measured_numbers_are_cited(chapter):
     """A sentence with a measured number holds a link to references.md; settings stand in code or mathematics.
 
     Measured looks: a percentage, a decimal number, a spread (±), seconds, a digit next to accuracy, loss or error; and,
-    below the heading Setup, minutes (above it stands what a reader needs, time among it).
+    in the lessons and below, minutes (above them stands what a reader needs, time among it).
     """
     patterns = dict(MEASURED)
     for block in blocks(chapter):
-        if (block.kind, block.text) == ("heading", "Setup"):
+        if block.kind == "heading" and block.level == 2 and block.text not in FIRST_SECTIONS:
             patterns[MINUTES] = "minutes"
         for sentence, cited in sentences(block):
             for pattern, name in patterns.items():
@@ -404,9 +403,9 @@ def sample():
     lesson = "## Lesson {}\n\nA question.\n\n> **Predict.** What comes next, `0.5` or $0.25$?"
     return notebook(
         markdown("# What is a sample?\n\nIt takes 5 minutes."),
-        markdown("## What you will be able to do\n\n- name it\n- draw it\n- test it"),
-        markdown("## Setup"),
         code("%pip install somewhere\nimport matplotlib.pyplot as plt", tags=["setup"]),
+        markdown("A lead."),
+        markdown("## What you will be able to do\n\n- name it\n- draw it\n- test it"),
         *(cell for n in (1, 2, 3) for cell in (markdown(lesson.format(n)), code(f"assert {n} < 4"))),
         code(PLOT, **ALT),
         markdown(
@@ -447,20 +446,21 @@ SPOILED = [
     (chapter_is_valid, lambda chapter: chapter.update(nbformat_minor=4), "4.5"),
     (cells_have_ids_of_their_own, lambda chapter: chapter.cells[0].pop("id"), "no id"),
     (cells_have_ids_of_their_own, lambda chapter: chapter.cells[1].update(id=chapter.cells[0].id), "taken"),
-    (cells_hold_no_outputs, changed(4, outputs=[{"output_type": "stream"}]), "outputs"),
-    (cells_hold_no_outputs, changed(4, execution_count=3), "count"),
+    (cells_hold_no_outputs, changed(2, outputs=[{"output_type": "stream"}]), "outputs"),
+    (cells_hold_no_outputs, changed(2, execution_count=3), "count"),
     (metadata_asks_for_colabs_gpu, lambda chapter: chapter.metadata.pop("accelerator"), "accelerator"),
     (metadata_asks_for_colabs_gpu, lambda chapter: chapter.metadata.kernelspec.update(name="env"), "kernelspec"),
     (metadata_asks_for_colabs_gpu, lambda chapter: chapter.metadata.colab.update(gpuType="A100"), "T4"),
     (parts_stand_in_order, without(1), "title"),
     (parts_stand_in_order, prose("# Another title"), "2 headings"),
-    (parts_stand_in_order, without(2), "begins"),
+    (parts_stand_in_order, without(4), "begins"),
     (parts_stand_in_order, without(-2), "ends"),
     (parts_stand_in_order, without(5), "3 to 6"),
     (lessons_ask_before_they_show, changed(5, source="## Lesson 1"), "'Lesson 1'"),
     (lessons_ask_before_they_show, without(6), "no code cell"),
-    (goals_are_few_and_testable, changed(2, source="## What you will be able to do\n\n- all"), "1 points"),
-    (one_setup_cell, changed(4, metadata={}), "0 cells"),
+    (goals_are_few_and_testable, changed(4, source="## What you will be able to do\n\n- all"), "1 points"),
+    (one_setup_cell, changed(2, metadata={}), "0 cells"),
+    (one_setup_cell, lambda chapter: chapter.cells.insert(1, code("pass")), "first code cell"),
     (one_setup_cell, added(code("pass", tags=["setup"])), "2 cells"),
     (prose_is_plain_commonmark, prose("```{note}\nNo.\n```"), "{note}"),
     (prose_is_plain_commonmark, prose("See {ref}`this`."), "role"),
@@ -553,7 +553,7 @@ def test_every_rule_is_shown_able_to_fail():
     ],
 )
 def test_settings_counts_and_cited_numbers_are_no_finding(text):
-    assert list(measured_numbers_are_cited(notebook(markdown("## Setup"), markdown(text)))) == []
+    assert list(measured_numbers_are_cited(notebook(markdown("## Lesson"), markdown(text)))) == []
 
 
 @pytest.mark.parametrize(

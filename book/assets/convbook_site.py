@@ -52,7 +52,7 @@ def cache_key():
 
 
 def use_keyed_cache(app, config):
-    """Give each state of library, requirements and run a cache of its own; Sphinx reads again what the change concerns."""
+    """Give each state of library, requirements and run a cache of its own; where it changes, Sphinx reads all again."""
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / cache_key())
     # The cache would also bring back old cell metadata (alternative texts, say): take that from the chapter, always.
     JupyterCacheBase.merge_match_into_notebook.__defaults__ = (("kernelspec", "language_info"), ())
@@ -77,7 +77,9 @@ class ChartsInThePage(SphinxPostTransform):
     default_priority = 900
 
     def run(self, **kwargs):
-        charts = [n for n in self.document.findall(nodes.image) if n["uri"].endswith(".svg") and "jupyter_execute" in n["uri"]]
+        charts = [
+            n for n in self.document.findall(nodes.image) if n["uri"].endswith(".svg") and "jupyter_execute" in n["uri"]
+        ]
         for number, image in enumerate(charts):
             source = (Path(self.env.srcdir) / image["uri"]).read_text(encoding="utf-8")
             image.replace_self(nodes.raw("", inline_svg(source, image.get("alt", ""), f"c{number}"), format="html"))
@@ -91,14 +93,19 @@ def inline_svg(source, alt, prefix):
         alt: what a reader who cannot see the chart is told.
         prefix: put before every id, so that two charts on a page do not share names.
 
-    >>> inline_svg('<?xml?><svg width="72pt" viewBox="0 0 72 36"><g id="a" style="fill: #000000"/></svg>', "An <a>", "c0")
-    '<svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 96px" viewBox="0 0 72 36"><g style="fill: currentColor"/></svg>'
+    >>> svg = '<?xml?><svg width="72pt" viewBox="0 0 72 36"><g id="a" style="fill: #000000"/></svg>'
+    >>> print(inline_svg(svg, "An <a>", "c0").replace("><", ">\\n<"))
+    <svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 96px" viewBox="0 0 72 36">
+    <g style="fill: currentColor"/>
+    </svg>
     """
     svg = source[source.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     view_box = re.search(r'viewBox="([^"]+)"', svg).group(1)
     width_px = float(view_box.split()[2]) * 96 / 72
-    label = nodes.Text(alt).astext().replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    label = (
+        nodes.Text(alt).astext().replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
+    )
     head = f'<svg class="chart" role="img" aria-label="{label}" style="width: {width_px:g}px" viewBox="{view_box}">'
     body = re.sub(r"<style.*?</style>", "", svg[svg.index(">") + 1 :], flags=re.S)
     used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", body))
@@ -150,7 +157,11 @@ def leave_out_needless_files(app, pagename, templatename, context, doctree):
 def drop_widget_state(app, doctree):
     """Remove the widgets' state and thebe's configuration: figures in a page carry their own state."""
     for node in list(doctree.findall(nodes.raw)):
-        if "application/vnd.jupyter.widget" in node.astext() or "text/x-thebe-config" in node.astext() or "kernelName" in node.astext():
+        if (
+            "application/vnd.jupyter.widget" in node.astext()
+            or "text/x-thebe-config" in node.astext()
+            or "kernelName" in node.astext()
+        ):
             node.parent.remove(node)
 
 

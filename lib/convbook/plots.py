@@ -79,7 +79,9 @@ def show_images(images, titles=None, columns=10, size_inches=0.8, vmin=0, vmax=2
     """
     images = np.asarray(images)
     if images.ndim not in (3, 4) or len(images) == 0:
-        raise ValueError(f"images has shape {images.shape}; give a stack (n, height, width) or (n, height, width, channels).")
+        raise ValueError(
+            f"images has shape {images.shape}; give a stack (n, height, width) or (n, height, width, channels)."
+        )
     if titles is not None and len(titles) != len(images):
         raise ValueError(f"{len(titles)} titles for {len(images)} images; give one title for each image.")
     columns = min(columns, len(images))
@@ -109,7 +111,9 @@ def show_feature_maps(feature_maps, titles):
         The figure. Each layer is scaled by itself: black is its smallest value, white its largest.
     """
     shown = min(8, *(maps.shape[-1] for maps in feature_maps))
-    figure, axes = plt.subplots(len(feature_maps), shown, figsize=(0.8 * shown, 1.02 * len(feature_maps)), squeeze=False)
+    figure, axes = plt.subplots(
+        len(feature_maps), shown, figsize=(0.8 * shown, 1.02 * len(feature_maps)), squeeze=False
+    )
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     for row, maps, title in zip(axes, feature_maps, titles, strict=True):
         for channel, axis in enumerate(row):

@@ -11,11 +11,12 @@ INPUT_SHAPE = (30, 22, 3)
 def layer_table(answer):
     """Check shapes and weights of the network in exercise 1.
 
-    The network takes (30, 22, 3) pictures: Conv2D(8, 5), MaxPooling2D(2), Conv2D(16, 3), MaxPooling2D(2), Flatten, Dense(4).
+    The network takes (30, 22, 3) pictures: Conv2D(8, 5), MaxPooling2D(2), Conv2D(16, 3), MaxPooling2D(2), Flatten,
+    Dense(4).
 
     Args:
-        answer: dictionary with the keys `conv_1`, `pool_1`, `conv_2`, `pool_2` and `dense`, each a pair of an output shape
-            (a tuple without the batch axis) and a number of weights.
+        answer: dictionary with the keys `conv_1`, `pool_1`, `conv_2`, `pool_2` and `dense`, each a pair of an output
+            shape (a tuple without the batch axis) and a number of weights.
 
     Returns:
         A `Feedback` that names the first wrong layer and the rule that was missed.
@@ -25,7 +26,6 @@ def layer_table(answer):
     expected = _expected_table()
     if not isinstance(answer, dict) or set(answer) != set(expected):
         return wrong(f"Give a dictionary with the keys {', '.join(expected)}.")
-    height, width, channels = INPUT_SHAPE
     for name, (shape, weights) in expected.items():
         try:
             given_shape, given_weights = tuple(answer[name][0]), answer[name][1]
@@ -34,8 +34,10 @@ def layer_table(answer):
         if given_shape != shape:
             return wrong(f"{name}: {given_shape} is not its output shape. {_shape_advice(name, given_shape, shape)}")
         if given_weights != weights:
-            return wrong(f"{name}: {given_weights} is not its number of weights. {_weights_advice(name, given_weights, weights)}")
-    return right(f"Every layer follows from three rules: border, floor, and one bias for each filter of a {height}×{width} picture.")
+            return wrong(
+                f"{name}: {given_weights} is not its number of weights. {_weights_advice(name, given_weights, weights)}"
+            )
+    return right("Every line follows from three rules: the border, the floor, and one bias for each filter.")
 
 
 def _expected_table():
@@ -58,7 +60,11 @@ def _shape_advice(name, given, expected):
     if len(given) != 3:
         return "A layer's output is a block (height, width, channels), here without the batch axis."
     if given[2] != expected[2]:
-        return "Pooling keeps the channels." if name.startswith("pool") else "A convolution gives one channel for each filter."
+        return (
+            "Pooling keeps the channels."
+            if name.startswith("pool")
+            else "A convolution gives one channel for each filter."
+        )
     if given[:2] == expected[1::-1]:
         return "Height comes before width."
     if name.startswith("pool"):
@@ -78,7 +84,7 @@ def _weights_advice(name, given, expected):
     if given in (spatial * filters, spatial * filters + filters):
         return f"A filter is not flat: it spans all {depth} channels that come in."
     if name == "dense":
-        return "A Dense layer has one weight for each pair of an input and an output; count the numbers that Flatten hands on."
+        return "A Dense layer has one weight for each pair of an input and an output: count what Flatten hands on."
     return "Multiply window height, window width, incoming channels and filters, then add one bias for each filter."
 
 
@@ -106,10 +112,14 @@ def channels_first(answer):
     if converted.shape != (4, 2, 3):
         return wrong(f"A (2, 3, 4) picture became {converted.shape}; channels, height, width would be (4, 2, 3).")
     if converted[0, 0, 1] == 1:
-        return wrong("The shape is right and the content is scrambled: element [0, 0, 1] is 1 and should be 4. You reshaped, "
-                     "which keeps the order of the numbers in memory; move the axis instead.")  # fmt: skip
+        return wrong(
+            "The shape is right and the content is scrambled: element [0, 0, 1] is 1 and should be 4. You reshaped, which "
+            "keeps the order of the numbers in memory; move the axis instead."
+        )
     if not np.array_equal(converted, image.transpose(2, 0, 1)):
-        return wrong("The shape is right, but the numbers are not those of the picture; move the last axis to the front.")
+        return wrong(
+            "The shape is right, but the numbers are not those of the picture; move the last axis to the front."
+        )
     return right("Each channel is still a picture: converted[c] equals image[:, :, c].")
 
 
@@ -135,10 +145,13 @@ def small_network(answer):
         return wrong("Use at least two Conv2D layers and a pooling layer.")
     if answer.count_params() > 10_000:
         return wrong(
-            f"It has {answer.count_params():,} weights, and 10,000 are allowed. Look at the Dense layer: how many numbers come in?"
+            f"It has {answer.count_params():,} weights, and 10,000 are allowed. Look at the Dense layer: how many numbers "
+            "come in?"
         )
     pictures = np.random.default_rng(0).uniform(0, 255, (8, 36, 20, 3)).astype("float32")
     outputs = np.asarray(answer(pictures))
     if not np.allclose(outputs.sum(axis=1), 1, atol=1e-4) or (outputs < 0).any():
-        return wrong("The five numbers are no probabilities: they must be positive and sum to one. Which activation does that?")
+        return wrong(
+            "The five numbers are no probabilities: they must be positive and sum to one. Which activation does that?"
+        )
     return right(f"{answer.count_params():,} weights take a (36, 20, 3) picture to five probabilities.")
