@@ -1,0 +1,75 @@
+// What the tests ask of a page as it is shown now: a function that returns plain numbers and texts.
+(withLabels) => {
+  const channels = (colour) => {
+    // A computed colour (rgb(…), color(srgb …), none) as [red, green, blue, alpha] in 0…1.
+    const [red = 0, green = 0, blue = 0, alpha = 1] = (colour.match(/[\d.]+(?:e-\d+)?/g) || []).map(Number);
+    if (colour.startsWith("color(")) return [red, green, blue, alpha];
+    return colour.startsWith("rgb") ? [red / 255, green / 255, blue / 255, alpha] : [0, 0, 0, 0];
+  };
+  const luminance = (rgb) => {
+    const [r, g, b] = rgb.map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const contrast = (one, other) => {
+    const [dark, light] = [luminance(one.slice(0, 3)), luminance(other.slice(0, 3))].sort((a, b) => a - b);
+    return (light + 0.05) / (dark + 0.05);
+  };
+  const background = (element) => {
+    // The nearest background that covers what is behind; a page without one is white paper.
+    for (let e = element; e; e = e.parentElement) {
+      const colour = channels(getComputedStyle(e).backgroundColor);
+      if (colour[3] > 0.5) return colour;
+    }
+    return [1, 1, 1, 1];
+  };
+  const visible = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.width > 0 && box.height > 0 && element.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true });
+  };
+  const shown = (selector) => [...document.querySelectorAll(selector)].filter(visible);
+
+  // Running text; an element that only holds other elements says nothing of its own.
+  const speaks = (e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+  const texts = shown("article :is(p, li, td, th, h1, h2, h3, summary)").filter(speaks).map((e) => ({
+    text: e.textContent.trim().slice(0, 60),
+    contrast: contrast(channels(getComputedStyle(e).color), background(e)),
+    luminance: luminance(channels(getComputedStyle(e).color).slice(0, 3)),
+  }));
+
+  // Text in drawings: against the shape that lies under its middle, or the page; over a picture nothing can be said.
+  const labels = (withLabels ? shown("svg text") : []).map((e) => {
+    e.scrollIntoView({ block: "center" });
+    const box = e.getBoundingClientRect();
+    const under = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2)
+      .find((o) => o.tagName === "image" || (o instanceof SVGGeometryElement && channels(getComputedStyle(o).fill)[3] > 0.5));
+    const behind = under && under.tagName !== "image" ? channels(getComputedStyle(under).fill) : background(e);
+    const ink = channels(getComputedStyle(e).fill);
+    return { text: e.textContent, contrast: under?.tagName === "image" ? null : contrast(ink, behind) };
+  });
+  window.scrollTo(0, 0);
+
+  const name = (e) => e.getAttribute("aria-label") || e.getAttribute("alt") || e.querySelector?.("title")?.textContent || "";
+  const attributes = (selector, attribute) => [...document.querySelectorAll(selector)].map((e) => e[attribute]);
+  return {
+    lang: document.documentElement.lang,
+    title: document.title,
+    h1: document.querySelectorAll("h1").length,
+    nameless: [...document.querySelectorAll("img:not([alt]), article .output img[alt=''], article .output svg[role=img]")]
+      .filter((e) => !name(e).trim()).map((e) => e.outerHTML.slice(0, 80)),
+    maths: document.querySelectorAll("math").length,
+    rawMaths: (document.querySelector("article")?.innerText.match(/\\\(|\\\[|\\frac|\\times/g) || []).length,
+    scripts: attributes("script[src]", "src"),
+    background: luminance(background(document.body).slice(0, 3)),
+    texts,
+    labels,
+    scrollWidth: document.scrollingElement.scrollWidth,
+    tooWide: shown("article *").filter((e) => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3)
+      .map((e) => e.outerHTML.slice(0, 80)),
+    article: shown("article p").length,
+    furniture: shown(".bd-sidebar, .bd-header, .article-header-buttons, .copybtn, #pst-back-to-top, button")
+      .map((e) => e.outerHTML.slice(0, 80)),
+    folded: [...document.querySelectorAll("details")].map((e) => e.open),
+    cells: document.querySelectorAll("div.cell").length,
+    copyButtons: document.querySelectorAll("button.copybtn").length,
+  };
+}

@@ -1,0 +1,316 @@
+"""The built site in a real browser: it asks nobody else, complains of nothing, and can be read in every form.
+
+A check is a generator of findings over one visit. All checks run over a page made wrong on purpose (each must find
+something), and over every page of the site, from http and from file://, light and dark.
+"""
+
+import functools
+import json
+import re
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from chapters import BOOK, CHAPTERS, ROOT, page_blocks, toc_pages
+from visits import PHONE, SCHEMES, open_page, visit
+
+MOST_BYTES, MOST_REQUESTS = 1_000_000, 20
+LEAST_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
+PAGES = [*toc_pages(), "search", "genindex"]
+
+# axe-core's rules, preload off (it would ask for the style sheets again). What a page says and holds does not depend on
+# the scheme, so the dark visit runs the rules about colour alone.
+AUDITS = {
+    "light": {"resultTypes": ["violations"], "preload": False},
+    "dark": {"resultTypes": ["violations"], "preload": False, "runOnly": ["color-contrast", "link-in-text-block"]},
+}
+HEAVY = ("require.min.js", "thebe", "fontawesome", "mathjax", "html-manager", "application/vnd.jupyter.widget-state")
+
+
+def asks_no_other_host(page):
+    home = urlsplit(page.url)
+    for url in page.requests:
+        if (urlsplit(url).scheme, urlsplit(url).netloc) != (home.scheme, home.netloc):
+            yield f"asks for {url}"
+
+
+def complains_of_nothing(page):
+    """No failed request, no error of a script, no error in the console."""
+    yield from page.complaints
+
+
+def fits_the_budget(page):
+    if page.size_bytes > MOST_BYTES:
+        yield f"{page.size_bytes:,} bytes; {MOST_BYTES:,} at the most"
+    if len(page.requests) > MOST_REQUESTS:
+        yield f"{len(page.requests)} requests; {MOST_REQUESTS} at the most: {page.requests}"
+
+
+def passes_axe(page):
+    for violation in page.violations:
+        if violation["impact"] in ("serious", "critical"):
+            yield f"{violation['id']}: {violation['help']}: {[node['html'][:120] for node in violation['nodes'][:3]]}"
+
+
+def names_its_language_title_and_pictures(page):
+    facts = page.facts["screen"]
+    if facts["lang"] != "en":
+        yield f"lang is {facts['lang']!r}"
+    if not facts["title"]:
+        yield "no title"
+    if facts["h1"] != 1:
+        yield f"{facts['h1']} headings of level 1"
+    yield from (f"no alternative text: {picture}" for picture in facts["nameless"])
+
+
+def shows_mathematics_without_a_script(page):
+    if page.facts["screen"]["rawMaths"]:
+        yield "mathematics stands in the page as LaTeX"
+
+
+def loads_nothing_heavy(page):
+    """None of the scripts, style sheets and data that Jupyter Book adds and this book does without."""
+    for tag in BeautifulSoup(page.source, "html.parser").find_all(["script", "link"]):
+        for name in HEAVY:
+            if name in str(tag).lower():
+                yield f"loads {name}: {str(tag)[:120]}"
+
+
+def keeps_its_scheme(page):
+    luminance = page.facts["screen"]["background"]
+    if (luminance > 0.5) != (page.scheme == "light"):
+        yield f"in the {page.scheme} scheme the background's luminance is {luminance:.2f}"
+
+
+def has_readable_text(page):
+    yield from faint("text", page.facts["screen"]["texts"])
+    yield from faint("a drawing's text", page.facts["screen"]["labels"])
+
+
+def faint(what, texts):
+    for text in texts:
+        if text["contrast"] is not None and text["contrast"] < LEAST_CONTRAST:
+            yield f"{what} {text['text']!r} has a contrast of {text['contrast']:.1f}"
+
+
+def fits_a_phone(page):
+    facts = page.facts["phone"]
+    if facts["scrollWidth"] > PHONE["width"]:
+        yield f"{facts['scrollWidth']} px wide on a phone of {PHONE['width']} px; beyond the edge: {facts['tooWide']}"
+
+
+def prints_well(page):
+    """On paper: the text alone, dark on white, whatever the scheme; what was folded stays folded."""
+    screen, paper = page.facts["screen"], page.facts["print"]
+    yield from (f"is printed: {element}" for element in paper["furniture"])
+    if paper["background"] < 0.99:
+        yield "the paper is not white"
+    for text in paper["texts"]:
+        if text["luminance"] > 0.2 or text["contrast"] < LEAST_CONTRAST:
+            yield f"pale in print: {text['text']!r}"
+    for text in {text["text"] for text in screen["texts"]} - {text["text"] for text in paper["texts"]}:
+        yield f"is missing in print: {text!r}"
+    if paper["folded"] != screen["folded"]:
+        yield "printing unfolds what was folded, hints and solutions among it"
+
+
+CHECKS = [
+    asks_no_other_host,
+    complains_of_nothing,
+    fits_the_budget,
+    passes_axe,
+    names_its_language_title_and_pictures,
+    shows_mathematics_without_a_script,
+    loads_nothing_heavy,
+    keeps_its_scheme,
+    has_readable_text,
+    fits_a_phone,
+    prints_well,
+]
+
+
+@pytest.fixture(scope="module")
+def seen(browser, site_urls):
+    """A function that visits a page of the site, once for each way to it."""
+
+    @functools.cache
+    def see(name, protocol, scheme):
+        audit = AUDITS[scheme] if protocol == "http" else None
+        return visit(browser, f"{site_urls[protocol]}{name}.html", scheme, audit)
+
+    return see
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", PAGES)
+def test_page(name, check, seen):
+    ways = [("http", "light"), ("http", "dark"), ("file", "light")]
+    found = {f"{protocol}, {scheme}": list(check(seen(name, protocol, scheme))) for protocol, scheme in ways}
+    assert {way: findings for way, findings in found.items() if findings} == {}
+
+
+# ---------------------------------------------------------------- the checks, shown able to pass and to fail
+
+SOUND = """<!DOCTYPE html><html lang="en"><head><title>Sound</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width">
+<style>
+ :root { color-scheme: light; background: white; color: black }
+ [data-theme=dark] { color-scheme: dark; background: #111; color: #eee }
+ @media print { :root, [data-theme=dark] { background: white; color: black } button { display: none } }
+</style><script>document.documentElement.dataset.theme = localStorage.getItem("theme")</script></head>
+<body><main><article><h1>Sound</h1><p>Text with <math><mi>x</mi></math>.</p><button>Copy</button>
+<details><summary>Hint</summary><p>Think.</p></details>
+<div class="output"><svg role="img" aria-label="A word" width="90" height="30">
+<rect width="90" height="30" fill="#ddd"/><text x="5" y="20" fill="#222">word</text>
+</svg></div></article></main></body></html>"""
+
+UNSOUND = """<!DOCTYPE html><html><head><meta name="viewport" content="width=device-width">
+<style>:root { background: COLOUR } p { color: #888 } @media print { h1 { display: none } }</style></head>
+<body><article><h1>One</h1><h1>Two</h1><p>The ratio is \\(x \\times y\\).</p><button>Copy</button><img src="absent.png">
+<details><summary>Hint</summary><p>Think.</p></details><div style="width: 900px">wide</div>
+<svg width="90" height="30"><rect width="90" height="30" fill="#888"/><text x="5" y="20" fill="#777">word</text></svg>
+</article><script src="https://example.invalid/require.min.js"></script>
+<script>addEventListener("beforeprint", () => { document.querySelector("details").open = true }); missing()</script>
+<!--PADDING--></body></html>"""
+
+
+@pytest.fixture(scope="module")
+def samples(browser, serve, tmp_path_factory):
+    """Visits to a sound and to an unsound page: {("sound", "light"): …}."""
+    folder = tmp_path_factory.mktemp("samples")
+    (folder / "sound.html").write_text(SOUND, encoding="utf-8")
+    home = serve(folder)
+    found = {}
+    for scheme, wrong_colour in zip(SCHEMES, ("#333", "#eee"), strict=True):
+        page = UNSOUND.replace("COLOUR", wrong_colour).replace("PADDING", " " * MOST_BYTES)
+        (folder / f"{scheme}.html").write_text(page, encoding="utf-8")
+        found["sound", scheme] = visit(browser, f"{home}sound.html", scheme, AUDITS[scheme])
+        found["unsound", scheme] = visit(browser, f"{home}{scheme}.html", scheme, AUDITS[scheme])
+    return found
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_check_passes_a_sound_page_and_fails_an_unsound_one(check, samples):
+    for scheme in SCHEMES:
+        assert list(check(samples["sound", scheme])) == []
+    assert list(check(samples["unsound", "light"]))
+
+
+def test_findings_say_what_is_wrong(samples):
+    page = samples["unsound", "dark"]
+    found = "\n".join(finding for check in CHECKS for finding in check(page))
+    for words in [
+        *("https://example.invalid", "404", "missing is not defined", "1,000,", "2 headings", "lang is ''", "no title"),
+        *("absent.png", "LaTeX", "loads require.min.js", "dark scheme", "text 'The ratio", "drawing's text 'word'"),
+        *("color-contrast", "on a phone", "is printed: <button", "not white", "pale", "unfolds", "missing in print"),
+    ]:
+        assert words in found, words
+    many = page._replace(requests=["http://127.0.0.1/"] * (MOST_REQUESTS + 1))
+    assert "21 requests" in "\n".join(fits_the_budget(many))
+
+
+# ---------------------------------------------------------------- links and files
+
+
+def broken_links(folder):
+    """Links of a site's pages that lead to no file or to no place in it, as sentences."""
+    pages = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in folder.glob("*.html")}
+    names = {path.resolve(): {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
+    found = []
+    for path, page in pages.items():
+        for tag, attribute in [(t, a) for a in ("href", "src") for t in page.find_all(**{a: True})]:
+            parts = urlsplit(tag[attribute])
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+            if parts.scheme or parts.netloc:
+                continue
+            if not target.exists():
+                found.append(f"{path.name}: {tag[attribute]} is not there")
+            elif unquote(parts.fragment) not in {"", *names.get(target, {parts.fragment})}:
+                found.append(f"{path.name}: {tag[attribute]} names no place in {target.name}")
+    return found
+
+
+def test_broken_link_is_found(tmp_path):
+    links = (
+        '<a href="b.html"></a><a href="#here"></a><a href="a.html#there"></a><img src="c.png"><a href="http://x.y/z">'
+    )
+    (tmp_path / "a.html").write_text(f'<p id="here"></p>{links}', encoding="utf-8")
+    assert broken_links(tmp_path) == [
+        "a.html: b.html is not there",
+        "a.html: a.html#there names no place in a.html",
+        "a.html: c.png is not there",
+    ]
+
+
+def test_every_link_within_the_site_arrives(site):
+    assert broken_links(site) == []
+
+
+def test_site_holds_the_pages_of_the_table_of_contents(site):
+    assert [name for name in PAGES if not (site / f"{name}.html").is_file()] == []
+
+
+# ---------------------------------------------------------------- what a reader does
+
+
+@pytest.mark.parametrize("protocol", ["http", "file"])
+def test_theme_switch_works_and_survives_a_reload(protocol, browser, site_urls):
+    with open_page(browser, f"{site_urls[protocol]}index.html", "light") as page:
+        for _ in range(3):  # the switch goes round: light, dark, as the system has it
+            if page.locator("html").get_attribute("data-theme") == "dark":
+                break
+            page.locator("button.theme-switch-button:visible").first.click()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        page.reload()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+@pytest.mark.parametrize("protocol", ["http", "file"])
+def test_search_finds_a_word_of_the_book(protocol, browser, site_urls):
+    with open_page(browser, f"{site_urls[protocol]}search.html") as page:
+        field = page.locator("input[type=search]:visible").first
+        field.fill("convolution")
+        field.press("Enter")
+        page.wait_for_selector("#search-results li a", timeout=10_000)
+    with open_page(browser, f"{site_urls[protocol]}search.html?q=xylophone") as page:
+        page.wait_for_selector("#search-results :text('did not match')", timeout=10_000)
+        assert page.locator("#search-results li a").count() == 0
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter_has_its_ways_on(path, seen, site):
+    """Neighbours, Colab, the notebook itself, and a button to copy each code cell."""
+    page = BeautifulSoup(seen(path.stem, "http", "light").source, "html.parser")
+    order = toc_pages()
+    before, after = order[order.index(path.stem) - 1], order[order.index(path.stem) + 1 :][:1]
+    assert [link["href"] for link in page.select("a.left-prev")] == [f"{before}.html"]
+    assert [link["href"] for link in page.select("a.right-next")] == [f"{name}.html" for name in after]
+    colab = page.select_one("a[href^='https://colab.research.google.com/github/']")
+    assert colab["href"].endswith(f"{repository()}/blob/main/book/{path.name}")
+    download = page.select_one("a.btn-download-source-button")["href"]
+    assert json.loads((site / download).read_text(encoding="utf-8")) == json.loads(path.read_text(encoding="utf-8"))
+    facts = seen(path.stem, "http", "light").facts["screen"]
+    assert facts["copyButtons"] >= facts["cells"] > 0
+
+
+def repository():
+    """owner/name of the repository that _config.yml names."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    return re.fullmatch(r"https://github\.com/([^/]+/[^/]+?)(?:\.git)?/?", config["repository"]["url"])[1]
+
+
+@pytest.mark.parametrize("name", toc_pages())
+def test_mathematics_of_a_page_is_mathml(name, seen):
+    tokens = [token for block in page_blocks(next(BOOK.glob(f"{name}.*"))) for token in block.tokens]
+    if any(token.type.startswith("math") for token in tokens):
+        assert seen(name, "http", "light").facts["screen"]["maths"] > 0
+
+
+def test_copy_button_copies_the_cell(browser, site_urls):
+    with open_page(browser, f"{site_urls['http']}{CHAPTERS[0].stem}.html") as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        cell = page.locator("div.cell_input div.highlight:visible").first
+        cell.hover()
+        cell.locator("button.copybtn").click()
+        assert page.evaluate("navigator.clipboard.readText()").split() == cell.locator("pre").inner_text().split()

@@ -1,0 +1,82 @@
+"""Visits to pages of the built site in a real browser, and what is written down on the way."""
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from axe_playwright_python.sync_playwright import Axe
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+FACTS = (Path(__file__).parent / "page_facts.js").read_text(encoding="utf-8")
+SCHEMES = ("light", "dark")
+
+CHOOSE_SCHEME = "localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')"
+
+
+class Visit(NamedTuple):
+    """What one visit brought: `facts` are those of page_facts.js on the screen, on a phone and in print."""
+
+    url: str
+    scheme: str
+    requests: list
+    size_bytes: int
+    complaints: list
+    violations: list
+    source: str
+    facts: dict
+
+
+def find_browser():
+    """The path of the system's Chromium, or None."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextlib.contextmanager
+def open_page(browser, url, scheme="light", size=WIDE):
+    """A page in a browser of its own memory, with the scheme chosen as the theme's switch would."""
+    with contextlib.closing(browser.new_context(viewport=size, color_scheme=scheme)) as context:
+        page = context.new_page()
+        page.goto(url)
+        page.evaluate(CHOOSE_SCHEME.format(scheme=scheme))
+        page.reload(wait_until="load")
+        yield page
+
+
+def visit(browser, url, scheme="light", audit=None):
+    """Go to a page, look at it on a wide screen, on a phone and in print, and write down what it asked for and said.
+
+    Args:
+        audit: options of axe-core (which rules to run, say); without them axe-core is left out, for it is slow.
+    """
+    with contextlib.closing(browser.new_context(viewport=WIDE, color_scheme=scheme)) as context:
+        context.add_init_script(CHOOSE_SCHEME.format(scheme=scheme))
+        page = context.new_page()
+        requests, complaints = [], []
+        page.on("request", lambda request: requests.append(request))
+        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url[:200]}"))
+        page.on("response", lambda r: complaints.append(f"{r.status}: {r.url}") if r.status >= 400 else None)
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("console", lambda m: complaints.append(f"console: {m.text}") if m.type == "error" else None)
+        page.goto(url, wait_until="load")
+        page.evaluate("window.scrollTo(0, document.scrollingElement.scrollHeight)")  # what loads when seen, loads now
+        page.wait_for_load_state("networkidle")
+        facts = {"screen": page.evaluate(FACTS, True)}
+        page.set_viewport_size(PHONE)
+        facts["phone"] = page.evaluate(FACTS, False)
+        page.set_viewport_size(WIDE)
+        page.emulate_media(media="print")
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        facts["print"] = page.evaluate(FACTS, False)
+        page.emulate_media(media="screen")
+        urls = [r.url for r in requests if not r.url.startswith(("data:", "blob:"))]
+        answered = [r for r in requests if r.url.startswith("http") and r.response()]
+        size_bytes = sum(r.sizes()["responseBodySize"] for r in answered)
+        violations = Axe().run(page, options=audit).response["violations"] if audit else []
+        return Visit(url, scheme, urls, size_bytes, complaints, violations, page.content(), facts)
