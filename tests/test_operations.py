@@ -1,0 +1,378 @@
+"""The loops against hand-computed numbers, against keras.ops and SciPy, on images that are not square."""
+
+import ast
+import inspect
+import subprocess
+import sys
+import textwrap
+import time
+
+import keras
+import numpy as np
+import pytest
+import scipy.signal
+from convbook.operations import (
+    average_pool2d,
+    convolve2d,
+    cut_patches,
+    extract_patches,
+    max_pool2d,
+    slide_kernel,
+    slide_pool,
+    spread_kernel,
+)
+from convbook.shapes import convolution_shape, pooling_shape
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+# The same examples on every run: a red test then means a change in the code, not luck.
+many = settings(deadline=None, max_examples=150, derandomize=True)
+some = settings(deadline=None, max_examples=60, derandomize=True)
+
+SHOWN_IN_CHAPTERS = [slide_kernel, spread_kernel, slide_pool, cut_patches]
+
+image_3x4 = np.array([[1, 0, 2, 1], [0, 3, 1, 0], [2, 1, 0, 1]], dtype="float32")[:, :, np.newaxis]
+
+
+def whole_numbers(seed, *shape):
+    """Random whole numbers as float32: sums of them are exact, so two ways of computing must agree to the last bit."""
+    return np.random.default_rng(seed).integers(-9, 10, shape).astype("float32")
+
+
+def in_keras(operation, image, *arguments, **options):
+    """The operation of keras.ops on a batch of this one image."""
+    return keras.ops.convert_to_numpy(operation(image[np.newaxis], *arguments, **options))[0]
+
+
+@st.composite
+def windows(draw, dilation=False):
+    """An image's shape and a window that fits it: (shape, window size, strides, padding, dilation rate)."""
+    sizes, steps = st.tuples(st.integers(1, 4), st.integers(1, 4)), st.tuples(st.integers(1, 3), st.integers(1, 3))
+    window_size, padding = draw(sizes), draw(st.sampled_from(["valid", "same"]))
+    dilated = dilation and draw(st.booleans())
+    strides, dilation_rate = ((1, 1), draw(steps)) if dilated else (draw(steps), (1, 1))
+    spans = [(window_size[axis] - 1) * dilation_rate[axis] + 1 for axis in (0, 1)]
+    smallest = spans if padding == "valid" else (1, 1)
+    height, width = (smallest[axis] + draw(st.integers(0, 7)) for axis in (0, 1))
+    return (height, width, draw(st.integers(1, 3))), window_size, strides, padding, dilation_rate
+
+
+# Convolution
+
+
+def test_convolution_by_hand():
+    kernel = np.array([[1, 2], [0, -1]], dtype="float32")[:, :, np.newaxis, np.newaxis]
+    # First output: 1*1 + 0*2 + 0*0 + 3*(-1) = -2. The kernel is not flipped.
+    np.testing.assert_array_equal(convolve2d(image_3x4, kernel)[:, :, 0], [[-2, 3, 4], [5, 5, 0]])
+    np.testing.assert_array_equal(convolve2d(image_3x4, kernel, strides=(1, 2))[:, :, 0], [[-2, 4], [5, 0]])
+    # 'same' with an even kernel: zeros only at the bottom and on the right.
+    np.testing.assert_array_equal(
+        convolve2d(image_3x4, kernel, padding="same")[:, :, 0], [[-2, 3, 4, 1], [5, 5, 0, 0], [4, 1, 2, 1]]
+    )
+
+
+def test_a_kernel_spans_all_channels_and_each_filter_gives_one_map():
+    image = np.array([[[1, 10], [2, 20], [3, 30]]], dtype="float32")
+    kernel = np.array([[[[1, 0, 1], [0, 1, 1]]]], dtype="float32")
+    maps = convolve2d(image, kernel, bias=np.array([0, 0, 100]))
+    np.testing.assert_array_equal(maps, [[[1, 10, 111], [2, 20, 122], [3, 30, 133]]])
+
+
+def test_dilation_by_hand():
+    image = np.array([[1, 2, 4, 8, 16]], dtype="float32")[:, :, np.newaxis]
+    kernel = np.ones((1, 3, 1, 1), "float32")
+    np.testing.assert_array_equal(convolve2d(image, kernel, dilation_rate=(1, 2)), [[[21]]])
+    same = convolve2d(image, kernel, padding="same", dilation_rate=(1, 2))
+    np.testing.assert_array_equal(same[0, :, 0], [5, 10, 21, 10, 20])
+
+
+@many
+@given(windows(dilation=True), st.integers(1, 3), st.integers(0, 99))
+def test_convolution_agrees_with_keras(window, filters, seed):
+    shape, kernel_size, strides, padding, dilation_rate = window
+    image, kernel = whole_numbers(seed, *shape), whole_numbers(seed + 1, *kernel_size, shape[2], filters)
+    ours = convolve2d(image, kernel, None, strides, padding, dilation_rate)
+    theirs = in_keras(keras.ops.conv, image, kernel, strides, padding, dilation_rate=dilation_rate)
+    np.testing.assert_array_equal(ours, theirs)
+    assert ours.shape == convolution_shape(shape, filters, kernel_size, strides, padding, dilation_rate)
+
+
+def test_convolution_agrees_with_a_keras_layer_and_its_bias():
+    layer = keras.layers.Conv2D(4, (3, 2), strides=(2, 1), padding="same", bias_initializer="random_normal")
+    image = np.random.default_rng(0).normal(size=(7, 10, 3)).astype("float32")
+    theirs = keras.ops.convert_to_numpy(layer(image[np.newaxis]))[0]
+    kernel, bias = layer.get_weights()
+    np.testing.assert_allclose(convolve2d(image, kernel, bias, (2, 1), "same"), theirs, rtol=1e-5, atol=1e-5)
+
+
+@some
+@given(windows(), st.integers(0, 99))
+def test_convolution_is_the_cross_correlation_of_scipy_summed_over_channels(window, seed):
+    shape, kernel_size, _, _, _ = window
+    shape = (shape[0] + 3, shape[1] + 3, shape[2])  # SciPy exchanges image and kernel where the kernel is larger
+    image, kernel = whole_numbers(seed, *shape), whole_numbers(seed + 1, *kernel_size, shape[2], 1)
+    expected = sum(
+        scipy.signal.correlate2d(image[:, :, channel], kernel[:, :, channel, 0], mode="valid")
+        for channel in range(shape[2])
+    )
+    np.testing.assert_array_equal(convolve2d(image, kernel)[:, :, 0], expected)
+
+
+def test_a_flipped_kernel_gives_the_convolution_of_mathematics():
+    image, kernel = whole_numbers(3, 5, 8), whole_numbers(4, 2, 3)
+    flipped = kernel[::-1, ::-1, np.newaxis, np.newaxis]
+    expected = scipy.signal.convolve2d(image, kernel, mode="valid")
+    np.testing.assert_array_equal(convolve2d(image[:, :, np.newaxis], flipped)[:, :, 0], expected)
+
+
+def test_a_shifted_image_gives_shifted_response_maps():
+    image, kernel = whole_numbers(5, 9, 12, 2), whole_numbers(6, 3, 2, 2, 4)
+    np.testing.assert_array_equal(convolve2d(image[2:, 3:], kernel), convolve2d(image, kernel)[2:, 3:])
+
+
+def test_spread_kernel_puts_zeros_between_the_weights():
+    spread = spread_kernel(np.array([[1, 2], [3, 4]])[:, :, np.newaxis, np.newaxis], (2, 3))
+    np.testing.assert_array_equal(spread[:, :, 0, 0], [[1, 0, 0, 2], [0, 0, 0, 0], [3, 0, 0, 4]])
+    assert spread_kernel(np.ones((2, 2, 1, 1), "float32"), (1, 1)).dtype == "float32"
+
+
+# Pooling
+
+
+def test_max_pooling_by_hand():
+    np.testing.assert_array_equal(max_pool2d(image_3x4)[:, :, 0], [[3, 2]])
+    np.testing.assert_array_equal(max_pool2d(image_3x4, padding="same")[:, :, 0], [[3, 2], [2, 1]])
+    np.testing.assert_array_equal(max_pool2d(image_3x4, (2, 3), strides=1)[:, :, 0], [[3, 3], [3, 3]])
+
+
+def test_average_pooling_by_hand():
+    np.testing.assert_array_equal(average_pool2d(image_3x4)[:, :, 0], [[1, 1]])
+    np.testing.assert_array_equal(average_pool2d(image_3x4, padding="same")[:, :, 0], [[1, 1], [1.5, 0.5]])
+    np.testing.assert_allclose(average_pool2d(image_3x4, (3, 2), (1, 2))[:, :, 0], [[7 / 6, 5 / 6]], rtol=1e-6)
+
+
+def test_padding_never_wins_the_maximum_and_never_counts_in_the_average():
+    image = np.full((3, 5, 1), -7, dtype="float32")
+    np.testing.assert_array_equal(max_pool2d(image, 3, 1, "same"), image)
+    np.testing.assert_array_equal(average_pool2d(image, 3, 1, "same"), image)
+    darkest = np.full((3, 5, 1), -128, dtype="int8")
+    np.testing.assert_array_equal(max_pool2d(darkest, 3, 1, "same"), darkest)
+
+
+@many
+@given(windows(), st.integers(0, 99))
+def test_max_pooling_agrees_with_keras(window, seed):
+    shape, pool_size, strides, padding, _ = window
+    image = whole_numbers(seed, *shape) - 20  # all below zero, so that a zero of the padding would show
+    ours = max_pool2d(image, pool_size, strides, padding)
+    np.testing.assert_array_equal(ours, in_keras(keras.ops.max_pool, image, pool_size, strides, padding))
+    assert ours.shape == pooling_shape(shape, pool_size, strides, padding)
+
+
+@many
+@given(windows(), st.integers(0, 99))
+def test_average_pooling_agrees_with_keras(window, seed):
+    shape, pool_size, strides, padding, _ = window
+    image = whole_numbers(seed, *shape) - 20
+    ours = average_pool2d(image, pool_size, strides, padding)
+    np.testing.assert_allclose(ours, in_keras(keras.ops.average_pool, image, pool_size, strides, padding), rtol=1e-6)
+    assert ours.shape == pooling_shape(shape, pool_size, strides, padding)
+
+
+def test_windows_touch_unless_strides_are_given():
+    image = whole_numbers(7, 7, 11, 2)
+    for pool, layer in [(max_pool2d, keras.layers.MaxPooling2D), (average_pool2d, keras.layers.AveragePooling2D)]:
+        theirs = keras.ops.convert_to_numpy(layer((2, 3))(image[np.newaxis]))[0]
+        np.testing.assert_allclose(pool(image, (2, 3)), theirs, rtol=1e-6)
+
+
+# Patches
+
+
+def test_patches_by_hand():
+    patches = extract_patches(image_3x4, 2, strides=(1, 2))
+    assert patches.shape == (2, 2, 2, 2, 1)
+    np.testing.assert_array_equal(patches[0, 1, :, :, 0], [[2, 1], [1, 0]])
+    np.testing.assert_array_equal(patches[1, 0, :, :, 0], [[0, 3], [2, 1]])
+    corner = extract_patches(image_3x4, 2, padding="same")[2, 3]
+    np.testing.assert_array_equal(corner[:, :, 0], [[1, 0], [0, 0]])
+
+
+@some
+@given(windows(), st.integers(0, 99))
+def test_patches_are_those_that_keras_cuts(window, seed):
+    shape, patch_size, strides, padding, _ = window
+    image = whole_numbers(seed, *shape)
+    ours = extract_patches(image, patch_size, strides, padding)
+    theirs = in_keras(keras.ops.image.extract_patches, image, patch_size, strides=strides, padding=padding)
+    np.testing.assert_array_equal(ours.reshape(theirs.shape), theirs)
+
+
+@some
+@given(windows(), st.integers(1, 3), st.integers(0, 99))
+def test_patches_times_kernel_matrix_is_the_convolution(window, filters, seed):
+    shape, kernel_size, strides, padding, _ = window
+    image, kernel = whole_numbers(seed, *shape), whole_numbers(seed + 1, *kernel_size, shape[2], filters)
+    patches = extract_patches(image, kernel_size, strides, padding)
+    product = patches.reshape(-1, kernel[..., 0].size) @ kernel.reshape(-1, filters)
+    convolved = convolve2d(image, kernel, strides=strides, padding=padding)
+    np.testing.assert_array_equal(product.reshape(convolved.shape), convolved)
+
+
+def test_patches_are_a_copy():
+    image = image_3x4.copy()
+    extract_patches(image, 2)[:] = 99
+    np.testing.assert_array_equal(image, image_3x4)
+
+
+# Types of numbers
+
+
+def test_integer_images_do_not_overflow():
+    bright = np.full((3, 5, 1), 255, dtype="uint8")
+    heavy, negative = np.full((3, 3, 1, 1), 255, dtype="uint8"), np.full((1, 1, 1, 1), -1, dtype="int8")
+    np.testing.assert_array_equal(convolve2d(bright, heavy), np.full((1, 3, 1), 9 * 255 * 255))
+    np.testing.assert_array_equal(convolve2d(bright, negative), np.full((3, 5, 1), -255))
+    np.testing.assert_array_equal(average_pool2d(bright), np.full((1, 2, 1), 255))
+    np.testing.assert_array_equal(average_pool2d(bright, 2, padding="same"), np.full((2, 3, 1), 255))
+    large = np.full((2, 2, 1), 2**24 + 1, dtype="int32")  # the first whole number that float32 cannot hold
+    np.testing.assert_array_equal(convolve2d(large, np.ones((1, 1, 1, 1), "int32")), large)
+
+
+@pytest.mark.parametrize(
+    ("image_dtype", "kernel_dtype", "expected"),
+    [
+        ("float32", "float32", "float32"),
+        ("float64", "float32", "float64"),
+        ("float32", "float64", "float64"),
+        ("float16", "float16", "float32"),
+        ("uint8", "float32", "float32"),
+        ("float32", "int8", "float32"),
+        ("uint8", "int8", "float64"),
+        ("bool", "float32", "float32"),
+    ],
+)
+def test_convolution_gives_float32_or_wider(image_dtype, kernel_dtype, expected):
+    maps = convolve2d(np.ones((3, 4, 1), image_dtype), np.ones((2, 2, 1, 1), kernel_dtype), bias=np.ones(1))
+    assert maps.dtype == expected
+    assert np.all(maps == 5)
+
+
+@pytest.mark.parametrize(
+    ("image_dtype", "expected"),
+    [("float16", "float32"), ("float32", "float32"), ("float64", "float64"), ("uint8", "float64"), ("bool", "float64")],
+)
+def test_an_average_is_a_float(image_dtype, expected):
+    for padding in ("valid", "same"):
+        assert average_pool2d(np.ones((3, 4, 1), image_dtype), padding=padding).dtype == expected
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float32", "float64"])
+def test_a_maximum_and_a_patch_keep_the_type_and_the_value(dtype):
+    largest = np.iinfo(dtype).max if np.dtype(dtype).kind in "iu" else 1
+    image = np.full((3, 5, 1), largest, dtype=dtype)
+    for padding in ("valid", "same"):
+        for result in (max_pool2d(image, 2, 1, padding), extract_patches(image, 2, 1, padding)):
+            assert result.dtype == dtype
+            assert result.max() == largest
+
+
+def test_arguments_are_left_as_they_were():
+    image, kernel = whole_numbers(8, 5, 6, 2), whole_numbers(9, 3, 3, 2, 2)
+    before = image.copy(), kernel.copy()
+    convolve2d(image, kernel, padding="same")
+    max_pool2d(image, padding="same")
+    average_pool2d(image, padding="same")
+    np.testing.assert_array_equal(image, before[0])
+    np.testing.assert_array_equal(kernel, before[1])
+
+
+# What chapters show
+
+
+def test_the_functions_that_chapters_show_do_the_work_of_the_public_ones():
+    image, kernel = whole_numbers(10, 6, 9, 2), whole_numbers(11, 3, 2, 2, 4)
+    np.testing.assert_array_equal(slide_kernel(image, kernel), convolve2d(image, kernel))
+    np.testing.assert_array_equal(slide_kernel(image, kernel, (2, 3)), convolve2d(image, kernel, strides=(2, 3)))
+    np.testing.assert_array_equal(slide_pool(image, (2, 3), (2, 2), np.max), max_pool2d(image, (2, 3), 2))
+    np.testing.assert_array_equal(slide_pool(image, (2, 3), (2, 2), np.mean), average_pool2d(image, (2, 3), 2))
+    np.testing.assert_array_equal(cut_patches(image, (3, 2)), extract_patches(image, (3, 2)))
+
+
+def test_the_mean_of_whole_numbers_is_not_cut_off():
+    np.testing.assert_array_equal(slide_pool(np.array([[[1], [2]]], "uint8"), (1, 2), (1, 1), np.mean), [[[1.5]]])
+
+
+@pytest.mark.parametrize("function", SHOWN_IN_CHAPTERS, ids=lambda function: function.__name__)
+def test_what_chapters_show_is_short_and_checks_nothing(function):
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    without_docstring = tree.body[0].body[1:]
+    assert ast.get_docstring(tree.body[0])
+    assert sum(len(ast.unparse(statement).splitlines()) for statement in without_docstring) < 20
+    assert not [node for node in ast.walk(tree) if isinstance(node, (ast.Raise, ast.Assert, ast.Try))]
+
+
+def test_a_64_by_64_picture_with_8_filters_takes_well_under_a_second():
+    image, kernel = whole_numbers(12, 64, 64, 3), whole_numbers(13, 3, 3, 3, 8)
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        convolve2d(image, kernel, padding="same")
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+
+
+def test_operations_load_neither_tensorflow_nor_keras():
+    code = "import sys, convbook.operations; print(*{'keras', 'tensorflow'} & set(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == ""
+
+
+# Bad input
+
+image_5x7x3, kernel_3x3x3x8 = np.zeros((5, 7, 3)), np.zeros((3, 3, 3, 8))
+
+
+@pytest.mark.parametrize(
+    ("call", "parts"),
+    [
+        (lambda: convolve2d(np.zeros((5, 7)), kernel_3x3x3x8), ["(5, 7)", "(height, width, channels)", "np.newaxis"]),
+        (lambda: convolve2d(image_5x7x3[np.newaxis], kernel_3x3x3x8), ["(1, 5, 7, 3)", "images[0]"]),
+        (lambda: max_pool2d(np.zeros(5)), ["(5,)", "(height, width, channels)"]),
+        (lambda: convolve2d(image_5x7x3, np.zeros((3, 3))), ["(3, 3)", "filters", "kernel.reshape"]),
+        (lambda: convolve2d(image_5x7x3, np.zeros((3, 0, 3, 8))), ["(3, 0, 3, 8)", "at least 1"]),
+        (
+            lambda: convolve2d(image_5x7x3, np.zeros((3, 3, 1, 8))),
+            ["(3, 3, 1, 8)", "(5, 7, 3)", "spans 1 channels", "has 3"],
+        ),
+        (
+            lambda: convolve2d(np.moveaxis(image_5x7x3, -1, 0), kernel_3x3x3x8),
+            ["(3, 5, 7)", "(3, 3, 3, 8)", "np.moveaxis(image, 0, -1)"],
+        ),
+        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, bias=np.zeros(3)), ["8 filters", "(3, 3, 3, 8)", "(3,)"]),
+        (
+            lambda: convolve2d(image_5x7x3[:2], kernel_3x3x3x8),
+            ["No window fits", "(2, 7, 3)", "kernel_size (3, 3)", "Enlarge", "padding='same'"],
+        ),
+        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, dilation_rate=3), ["(5, 7, 3)", "spans (7, 7)"]),
+        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, strides=2, dilation_rate=2), ["strides", "both above 1"]),
+        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, strides=0), ["strides", "at least 1"]),
+        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, strides=1.5), ["strides", "1.5"]),
+        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, padding="full"), ["'full'", "'valid'", "'same'"]),
+        (lambda: convolve2d(image_5x7x3 * 1j, kernel_3x3x3x8), ["image", "complex128", "astype"]),
+        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8.astype("str")), ["kernel", "real numbers"]),
+        (lambda: max_pool2d(image_5x7x3[:1]), ["No window fits", "(1, 7, 3)", "pool_size (2, 2)"]),
+        (lambda: max_pool2d(image_5x7x3, padding="zeros"), ["'zeros'", "'same'"]),
+        (lambda: average_pool2d(image_5x7x3, (2, 2, 2)), ["pool_size", "(2, 2, 2)"]),
+        (lambda: average_pool2d(image_5x7x3, 8), ["No window fits", "(5, 7, 3)", "pool_size (8, 8)"]),
+        (lambda: average_pool2d(np.zeros((0, 7, 3))), ["height", "(0, 7, 3)", "at least 1"]),
+        (lambda: extract_patches(image_5x7x3, (6, 2)), ["No window fits", "(5, 7, 3)", "patch_size (6, 2)"]),
+        (lambda: extract_patches(image_5x7x3, True), ["patch_size", "True"]),
+        (lambda: extract_patches(np.zeros((5, 7)), 2), ["(5, 7)", "np.newaxis"]),
+    ],
+)
+def test_impossible_input_is_refused_with_both_shapes_and_the_remedy(call, parts):
+    with pytest.raises(ValueError, match=r".") as refusal:
+        call()
+    for part in parts:
+        assert part in str(refusal.value)
