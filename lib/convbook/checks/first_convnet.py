@@ -113,8 +113,8 @@ def channels_first(answer):
         return wrong(f"A (2, 3, 4) picture became {converted.shape}; channels, height, width would be (4, 2, 3).")
     if converted[0, 0, 1] == 1:
         return wrong(
-            "The shape is right and the content is scrambled: element [0, 0, 1] is 1 and should be 4. You reshaped, which "
-            "keeps the order of the numbers in memory; move the axis instead."
+            "The shape is right and the content is scrambled: element [0, 0, 1] is 1 and should be 4. You reshaped, "
+            "which keeps the order of the numbers in memory; move the axis instead."
         )
     if not np.array_equal(converted, image.transpose(2, 0, 1)):
         return wrong(
@@ -145,8 +145,8 @@ def small_network(answer):
         return wrong("Use at least two Conv2D layers and a pooling layer.")
     if answer.count_params() > 10_000:
         return wrong(
-            f"It has {answer.count_params():,} weights, and 10,000 are allowed. Look at the Dense layer: how many numbers "
-            "come in?"
+            f"It has {answer.count_params():,} weights, and 10,000 are allowed. Look at the Dense layer: how many "
+            "numbers come in?"
         )
     pictures = np.random.default_rng(0).uniform(0, 255, (8, 36, 20, 3)).astype("float32")
     outputs = np.asarray(answer(pictures))
