@@ -48,6 +48,11 @@
   });
   window.scrollTo(0, 0);
 
+  const prose = (selector) => [...document.querySelectorAll(selector)].map((e) => {
+    const copy = e.cloneNode(true);
+    copy.querySelectorAll("code, pre, math").forEach((part) => part.remove());
+    return copy.textContent.slice(0, 80);
+  });
   const name = (e) => e.getAttribute("aria-label") || e.getAttribute("alt") || e.querySelector?.("title")?.textContent || "";
   const attributes = (selector, attribute) => [...document.querySelectorAll(selector)].map((e) => e[attribute]);
   return {
@@ -57,7 +62,7 @@
     nameless: [...document.querySelectorAll("img:not([alt]), article .output img[alt=''], article .output svg[role=img]")]
       .filter((e) => !name(e).trim()).map((e) => e.outerHTML.slice(0, 80)),
     maths: document.querySelectorAll("math").length,
-    rawMaths: (document.querySelector("article")?.innerText.match(/\\\(|\\\[|\\frac|\\times/g) || []).length,
+    rawMaths: prose("article :is(p, li, td, th)").filter((text) => /\\\(|\\\[|\\[a-z]{3}|\$/.test(text)),
     scripts: attributes("script[src]", "src"),
     background: luminance(background(document.body).slice(0, 3)),
     texts,

@@ -65,8 +65,8 @@ def names_its_language_title_and_pictures(page):
 
 
 def shows_mathematics_without_a_script(page):
-    if page.facts["screen"]["rawMaths"]:
-        yield "mathematics stands in the page as LaTeX"
+    for text in page.facts["screen"]["rawMaths"]:
+        yield f"mathematics stands in the page as LaTeX: {text}"
 
 
 def loads_nothing_heavy(page):
