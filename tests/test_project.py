@@ -72,7 +72,7 @@ def test_top_level_names_are_in_place():
 
 
 def test_project_speaks_of_itself_only():
-    for words in ("a sub" + "agent wrote it", "see des" + "ign.md", "cd /wo" + "rk/x", "the sha" + "red/digits"):
+    for words in ("a sub" + "age" + "nt wrote it", "see des" + "ign.md", "cd /wo" + "rk/x", "the sha" + "red/digits"):
         assert forbidden_words(words)
     assert forbidden_words("The reader changes the Agency's design; state is shared by both. CONVBOOK_SHARED") == []
     found = {path.relative_to(ROOT).as_posix(): forbidden_words(readable(path)) for path in tracked_files()}
