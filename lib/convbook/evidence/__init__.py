@@ -1,0 +1,63 @@
+"""Measured results: how they are kept, judged and shown.
+
+A result is one JSON file in `convbook/results`: `<claim>.json` for the experiment's first kind of data,
+`<claim>.<kind>.json` for each further one.
+
+    format                      1
+    claim, sentence, chapter    the id, the lecture's claim in words, the number of the chapter that states it
+    data                        {"kind": …, "source": …}
+    settings                    everything that was decided before the reported seeds ran
+    seeds                       [{"seed": 0, "seconds": 12.5, "numbers": {name: a number or a list of numbers}}, …];
+                                a seed that failed has "error": "…" in the place of its numbers
+    effects                     the fields of each `Effect`, and what follows from the seeds: differences (of - minus,
+                                seed by seed), n, mean, interval (95 %), verdict
+    experiment                  "module:NAME" of the `Experiment` in this package
+    syntax_hash                 hash of that experiment and of all code of this package that it uses
+    provenance                  versions, backend, device, seconds, commit, date (UTC)
+
+What can be computed is not believed: `read` computes the effects again from the seeds and refuses a file that differs.
+
+    verdicts     Effect, interval, verdict, judge
+    results      read, write, values, names, is_stale, check
+    provenance   syntax_hash, commit, describe_environment
+    tables       table
+"""
+
+from convbook.evidence.provenance import commit, describe_environment, followed_files, now, syntax_hash
+from convbook.evidence.results import (
+    FORMAT,
+    check,
+    is_stale,
+    names,
+    read,
+    results_folder,
+    values,
+    write,
+    write_atomically,
+)
+from convbook.evidence.tables import Table, table
+from convbook.evidence.verdicts import DIRECTIONS, Effect, interval, judge, verdict
+
+__all__ = [
+    "DIRECTIONS",
+    "FORMAT",
+    "Effect",
+    "Table",
+    "check",
+    "commit",
+    "describe_environment",
+    "followed_files",
+    "interval",
+    "is_stale",
+    "judge",
+    "names",
+    "now",
+    "read",
+    "results_folder",
+    "syntax_hash",
+    "table",
+    "values",
+    "verdict",
+    "write",
+    "write_atomically",
+]

@@ -1,0 +1,244 @@
+"""Where a result comes from: the code that measured it, the commit, and the machine."""
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "keras", "tensorflow", "convbook")
+# Keywords of Experiment and Effect that are prose: an improved sentence makes no measurement stale.
+PROSE = ("claim", "sentence", "chapter", "sources", "meaning", "unit")
+
+
+def syntax_hash(experiment, kind):
+    """Hash the syntax tree of an experiment and of everything in this package that it uses.
+
+    Names are followed from the experiment's definition through functions, classes, constants and imports. Comments,
+    docstrings, layout, messages of errors, the experiment's own prose and its settings for other kinds of data leave
+    the hash as it is; any other change to that code does not.
+
+    Args:
+        experiment: "module:NAME" of an `Experiment` in this package.
+        kind: kind of data, a key of the experiment's `data`.
+
+    Returns:
+        16 hexadecimal digits, the same under every version of Python that the package supports.
+
+    Raises:
+        ValueError: if there is no such module or name.
+
+    Example:
+        >>> len(syntax_hash("convbook.experiments.understanding:DENSE_GLOBAL", "digits"))
+        16
+    """
+    followed = _follow(experiment, kind)
+    lines = [f"{name} {_canonical(node)}" for name, (_, node) in sorted(followed.items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def followed_files(experiment, kind):
+    """List the files whose code a syntax hash covers.
+
+    Args:
+        experiment: "module:NAME" of an `Experiment` in this package.
+        kind: kind of data, a key of the experiment's `data`.
+
+    Returns:
+        A sorted list of paths, as strings.
+
+    Raises:
+        ValueError: if there is no such module or name.
+    """
+    return sorted({str(module.file) for module, _ in _follow(experiment, kind).values()})
+
+
+def commit(files):
+    """Name the commit that files are at.
+
+    Args:
+        files: paths of files of this package.
+
+    Returns:
+        What `git describe` calls the commit, with "-dirty" if one of the files differs from it; "unknown" where the
+        files are not under version control or there is no git.
+    """
+    folder = Path(files[0]).parent
+
+    def git(*arguments):
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+        return done.stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "--", *files)
+        changed = git("status", "--porcelain", "--", *files)
+        return git("describe", "--always", "--tags", "--abbrev=12") + ("-dirty" if changed else "")
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def describe_environment(backend, device):
+    """Describe what numbers are computed with: seeds measured in different environments do not mix.
+
+    Args:
+        backend: name of the Keras backend.
+        device: the device in words.
+
+    Returns:
+        A dict of strings: python, backend, device and the versions of the packages that compute.
+    """
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {"python": platform.python_version(), "backend": backend, "device": device} | versions
+
+
+def now():
+    """Say what time it is.
+
+    Returns:
+        The date and time in UTC, such as "2026-08-01T12:00:00+00:00".
+    """
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class _Module:
+    """The definitions and imports at the top level of one module of this package, read without running it."""
+
+    def __init__(self, name):
+        self.name, self.file = name, _file(name)
+        self.tree = ast.parse(self.file.read_text(encoding="utf-8"))
+        self.imports = self.imported(self.tree.body)
+        self.definitions = {}
+        for node in self.tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                self.definitions[node.name] = node
+            elif isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                for target in (name for each in targets for name in ast.walk(each) if isinstance(name, ast.Name)):
+                    self.definitions[target.id] = node
+
+    def imported(self, nodes):
+        """What names of this package the import statements among nodes bind: {"photos": "convbook.photos", …}."""
+        package = self.name if self.file.name == "__init__.py" else self.name.rpartition(".")[0]
+        found = {}
+        for node in nodes:
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    found[alias.asname or alias.name.split(".")[0]] = alias.name if alias.asname else "convbook"
+            elif isinstance(node, ast.ImportFrom):
+                base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+                found |= {alias.asname or alias.name: f"{base}.{alias.name}" for alias in node.names}
+        return {name: target for name, target in found.items() if _belongs(target)}
+
+    def references(self, node):
+        """Dotted names of this package that a piece of this module's code uses."""
+        imports = self.imports | self.imported(ast.walk(node))
+        found, waiting = set(), [node]
+        while waiting:
+            part = waiting.pop()
+            root, attributes = part, []
+            while isinstance(root, ast.Attribute):
+                attributes.insert(0, root.attr)
+                root = root.value
+            if isinstance(root, ast.Name) and root.id in imports:
+                found.add(".".join([imports[root.id], *attributes]))
+            elif isinstance(root, ast.Name) and root.id in self.definitions:
+                found.add(f"{self.name}.{root.id}")
+            else:
+                waiting += ast.iter_child_nodes(_without_message(part))
+        return found
+
+
+def _belongs(name):
+    return name == "convbook" or name.startswith("convbook.")
+
+
+def _file(module):
+    """The source file of a module of this package, or None."""
+    base = Path(str(resources.files("convbook"))).joinpath(*module.split(".")[1:])
+    candidates = (base.with_name(f"{base.name}.py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None) if _belongs(module) else None
+
+
+def _follow(experiment, kind):
+    """All definitions that an experiment uses: {"convbook.photos.load_digits": (module, node), …}."""
+    home, _, name = experiment.partition(":")
+    if _file(home) is None or name not in _Module(home).definitions:
+        raise ValueError(f"There is no experiment {experiment!r} in this package; 'module:NAME' of one is needed.")
+    modules, followed, waiting = {}, {}, [f"{home}.{name}"]
+    while waiting:
+        owner, names = _split(waiting.pop())
+        if owner == "convbook.experiments" or owner.startswith("convbook.evidence"):
+            continue  # these arrange and judge what others measure: they change no number of a seed
+        if owner not in modules:
+            modules[owner] = _Module(owner)
+        module = modules[owner]
+        # A module that is handed on as a whole may be used in any way, so all of it counts.
+        for each in names[:1] or [*module.definitions]:
+            full_name = f"{owner}.{each}"
+            if each in module.imports:
+                waiting.append(".".join([module.imports[each], *names[1:]]))
+            elif each in module.definitions and full_name not in followed:
+                node = module.definitions[each]
+                if full_name == f"{home}.{name}":
+                    node = _WithoutProse(kind).visit(node)
+                followed[full_name] = (module, node)
+                waiting += module.references(node)
+    return followed
+
+
+def _split(name):
+    """A dotted name as the longest module that it begins with, and the names that are left."""
+    parts = name.split(".")
+    length = max(n for n in range(1, len(parts) + 1) if _file(".".join(parts[:n])))
+    return ".".join(parts[:length]), parts[length:]
+
+
+class _WithoutProse(ast.NodeTransformer):
+    """Takes out of an experiment's definition what leaves its numbers as they are."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def visit_Call(self, node):
+        node.keywords = [self._only_this_kind(word) for word in node.keywords if word.arg not in PROSE]
+        return self.generic_visit(node)
+
+    def _only_this_kind(self, keyword):
+        if keyword.arg == "data" and isinstance(keyword.value, ast.Dict):
+            pairs = zip(keyword.value.keys, keyword.value.values, strict=True)
+            kept = [(key, value) for key, value in pairs if getattr(key, "value", self.kind) == self.kind]
+            keyword.value.keys, keyword.value.values = [key for key, _ in kept], [value for _, value in kept]
+        return keyword
+
+
+def _without_message(node):
+    """For a raise statement, only what kind of error it raises: no seed that has numbers came to its message."""
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        return ast.Raise(exc=node.exc.func, cause=None)
+    return node
+
+
+def _canonical(node):
+    """A syntax tree as text without docstrings, independent of the version of Python (ast.dump is not)."""
+    if isinstance(node, list):
+        return f"[{' '.join(map(_canonical, node))}]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    node, parts = _without_message(node), []
+    for name, value in ast.iter_fields(node):
+        if name == "body" and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            value = value[1:] if ast.get_docstring(node, clean=False) is not None else value
+        if name not in ("ctx", "kind", "type_comment") and not (value is None or value == []):
+            parts.append(f"{name}={_canonical(value)}")
+        elif isinstance(node, ast.Constant) and name == "value":
+            parts.append("value=None")
+    return f"{type(node).__name__}({' '.join(parts)})"

@@ -1,0 +1,212 @@
+"""The files of results: checked when read, written in one step."""
+
+import json
+import os
+from dataclasses import fields
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from convbook.evidence.provenance import PACKAGES, syntax_hash
+from convbook.evidence.verdicts import Effect, is_finite_number, judge
+
+FORMAT = 1
+_FIELDS = {
+    **dict.fromkeys(("claim", "sentence", "experiment", "syntax_hash"), str),
+    **dict.fromkeys(("data", "settings", "provenance"), dict),
+    **dict.fromkeys(("seeds", "effects"), list),
+    **dict.fromkeys(("format", "chapter"), int),
+}
+_PROVENANCE = {"python", *PACKAGES, "backend", "device", "seconds", "commit", "date"}
+
+
+def check(result):
+    """Refuse a result that is incomplete or does not follow from its own seeds.
+
+    Args:
+        result: a dict in the format that `convbook.evidence` describes.
+
+    Raises:
+        ValueError: naming the claim, what is wrong, and the remedy.
+    """
+    claim = result.get("claim", "?") if isinstance(result, dict) else "?"
+
+    def require(condition, problem):
+        if not condition:
+            raise ValueError(f"Result {claim!r}: {problem}; measure again with `python -m convbook evidence {claim}`.")
+
+    require(isinstance(result, dict), "is not a JSON object")
+    for name, kind in _FIELDS.items():
+        require(isinstance(result.get(name), kind), f"{name} is {result.get(name)!r}, not of type {kind.__name__}")
+    require(result["format"] == FORMAT, f"has format {result['format']}, this library reads {FORMAT}")
+    require({"kind", "source"} <= set(result["data"]), "data lacks kind or source")
+    missing = sorted(_PROVENANCE - set(result["provenance"]))
+    require(not missing, f"provenance lacks {', '.join(missing)}")
+    for entry in result["seeds"]:
+        require(isinstance(entry, dict), f"seed {entry!r} is no JSON object")
+        counted = isinstance(entry.get("seed"), int) and is_finite_number(entry.get("seconds"))
+        require(counted, f"{entry} lacks seed or seconds")
+        require(("numbers" in entry) != ("error" in entry), f"seed {entry['seed']} needs either numbers or an error")
+        values = entry.get("numbers", {})
+        require(isinstance(values, dict), f"the numbers of seed {entry['seed']} are no JSON object")
+        require(all(map(_is_value, values.values())), f"seed {entry['seed']} has what is no finite number")
+    require(len({entry["seed"] for entry in result["seeds"]}) == len(result["seeds"]), "a seed stands there twice")
+    for stored in result["effects"]:
+        require(isinstance(stored, dict), f"effect {stored!r} is no JSON object")
+        given = {field.name: stored.get(field.name) for field in fields(Effect)}
+        try:
+            computed = judge(Effect(**given), result["seeds"])
+        except (ValueError, TypeError) as error:
+            require(False, f"effect {given['name']!r} cannot be computed ({error})")
+        require(_agree(stored, computed), f"effect {given['name']!r} does not follow from the seeds")
+
+
+def read(name, folder=None):
+    """Read one result.
+
+    Args:
+        name: the claim's id, "dense-global", or with a further kind of data "dense-global.mnist"; see `names`.
+        folder: where the results are; without it, those that come with the package.
+
+    Returns:
+        The result as a dict, in the format that `convbook.evidence` describes.
+
+    Raises:
+        ValueError: if there is no such result, or the file is broken; the message names those there are.
+
+    Example:
+        >>> read("dense-global")["chapter"]
+        1
+    """
+    folder = results_folder(folder)
+    try:
+        text = folder.joinpath(f"{name}.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        there = ", ".join(names(folder)) or "none"
+        command = f"python -m convbook evidence {name.partition('.')[0]}"
+        raise ValueError(f"There is no result {name!r}; there are: {there}. Measure it with `{command}`.") from None
+    try:
+        result = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Result {name!r} is no JSON ({error}); restore the file or measure again.") from error
+    check(result)
+    return result
+
+
+def is_stale(result):
+    """Tell whether the code that was measured has changed since.
+
+    Args:
+        result: a dict as `read` returns it.
+
+    Returns:
+        True if the experiment, its settings or any code of this package that it uses is no longer the same.
+    """
+    try:
+        return syntax_hash(result["experiment"], result["data"]["kind"]) != result["syntax_hash"]
+    except ValueError:  # the experiment is gone
+        return True
+
+
+def names(folder=None):
+    """List the results there are, as "claim" or "claim.kind".
+
+    Args:
+        folder: where the results are; without it, those that come with the package.
+
+    Returns:
+        A sorted list of names.
+
+    Example:
+        >>> "dense-global" in names()
+        True
+    """
+    files = (file.name for file in results_folder(folder).iterdir())
+    return sorted(name.removesuffix(".json") for name in files if name.endswith(".json") and not name.startswith("."))
+
+
+def write(result, name, folder=None):
+    """Check a result and write it, so that at no moment a half-written file bears its name.
+
+    Args:
+        result: a dict in the format that `convbook.evidence` describes.
+        name: the file's name without ".json": "claim" or "claim.kind".
+        folder: where to write; without it, into the package.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        ValueError: if the result is incomplete or does not follow from its seeds.
+    """
+    check(result)
+    return write_atomically(result, Path(str(results_folder(folder))) / f"{name}.json")
+
+
+def write_atomically(content, path):
+    """Write JSON to a file beside the final one, then put it in its place in one step.
+
+    Args:
+        content: what json can write; NaN and infinity are refused.
+        path: the final file.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: if content holds NaN or infinity.
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def values(result, name):
+    """Collect one number over all seeds that succeeded.
+
+    Args:
+        result: a dict as `read` returns it.
+        name: the name of a number, or of a list of numbers.
+
+    Returns:
+        float array of shape (n,), or (n, length) for lists.
+
+    Raises:
+        ValueError: if the seeds have no such number; the message names those they have.
+    """
+    numbers = [entry["numbers"] for entry in result["seeds"] if "numbers" in entry]
+    if not all(name in each for each in numbers):
+        there = ", ".join(sorted(set().union(*numbers)))
+        raise ValueError(f"Result {result['claim']!r} has no number {name!r}; it has {there}.")
+    return np.array([each[name] for each in numbers], dtype=float)
+
+
+def _is_value(value):
+    return all(map(is_finite_number, value)) if isinstance(value, list) else is_finite_number(value)
+
+
+def _agree(stored, computed):
+    """Whether two effects are equal up to the last digits of floating point."""
+    if set(stored) != set(computed):
+        return False
+    pairs = [(stored[key], computed[key]) for key in computed]
+    return all(_equal(ours, theirs) if isinstance(ours, float | list) else ours == theirs for theirs, ours in pairs)
+
+
+def _equal(ours, theirs):
+    try:
+        return np.shape(ours) == np.shape(theirs) and np.allclose(ours, theirs, rtol=1e-9, atol=1e-12)
+    except (TypeError, ValueError):
+        return False
+
+
+def results_folder(folder):
+    return resources.files("convbook") / "results" if folder is None else Path(folder)

@@ -1,0 +1,125 @@
+"""Results as a table that a chapter shows: plain, and readable by a screen reader."""
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from convbook.evidence.results import is_stale, names, read
+
+COLUMNS = ("what the claim predicts", "seeds", "mean effect", "95 % interval", "would matter", "verdict")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, rows under `COLUMNS`, and notes; notebooks show it as HTML or Markdown.
+
+    Attributes:
+        caption: what was measured on what.
+        rows: tuples of strings, one for each effect.
+        notes: sentences that belong below the table.
+    """
+
+    caption: str
+    rows: tuple
+    notes: tuple
+
+    def __repr__(self):
+        lines = [" · ".join(row) for row in (COLUMNS, *self.rows)]
+        return "\n".join([self.caption, *lines, *self.notes])
+
+    def _repr_markdown_(self):
+        rows = [COLUMNS, ("---",) * len(COLUMNS), *self.rows]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        return "\n\n".join([f"**{self.caption}**", "\n".join(lines), *self.notes]) + "\n"
+
+    def _repr_html_(self):
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in COLUMNS)
+        body = "".join(
+            f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
+            for row in self.rows
+        )
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+        return (
+            f'<div class="evidence"><table><caption>{escape(self.caption)}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}</div>"
+        )
+
+
+def table(*results, folder=None):
+    """Show what was measured of one or more claims.
+
+    Args:
+        results: names of results such as "dense-global" or "dense-global.mnist"; without any, all there are.
+        folder: where the results are; without it, those that come with the package.
+
+    Returns:
+        A `Table`, which a notebook shows when it is the last thing in a cell. A result whose experiment has changed
+        since it was measured is marked stale; seeds that failed are named.
+
+    Raises:
+        ValueError: if there is no such result, or its file is broken.
+
+    Example:
+        >>> table("dense-global").rows[0][1]
+        '10'
+    """
+    chosen = [read(name, folder) for name in (results or names(folder))]
+    if len(chosen) == 1:
+        return Table(
+            f"{chosen[0]['claim']}: {chosen[0]['sentence']} Measured on {chosen[0]['data']['source']}.",
+            tuple(_rows(chosen[0], "")),
+            tuple(_notes(chosen[0], "")),
+        )
+    labels = [f"{result['claim']} ({result['data']['kind']}): " for result in chosen]
+    pairs = list(zip(chosen, labels, strict=True))
+    return Table(
+        "What was measured of the lecture's claims",
+        tuple(row for result, label in pairs for row in _rows(result, label)),
+        tuple(note for result, label in pairs for note in _notes(result, label)),
+    )
+
+
+def _rows(result, label):
+    """One row for each effect of a result."""
+    stale = " (stale)" if is_stale(result) else ""
+    for effect in result["effects"]:
+        low, high = effect["interval"]
+        if effect["direction"] == "equal":
+            matters = f"more than {effect['margin']:g}"
+        else:
+            matters = f"{'at most −' if effect['direction'] == 'less' else 'at least '}{effect['margin']:g}"
+        yield (
+            f"{label}{effect['meaning']}",
+            str(effect["n"]),
+            f"{_signed(effect['mean'])} {effect['unit']}",
+            f"{_signed(low)} to {_signed(high)}",
+            matters,
+            _verdict_in_words(effect) + stale,
+        )
+
+
+def _verdict_in_words(effect):
+    small = effect["direction"] != "equal" and abs(effect["mean"]) < effect["margin"]
+    if effect["verdict"] == "reproduced" and small:
+        return "reproduced, but smaller than what would matter"
+    return effect["verdict"]
+
+
+def _notes(result, label):
+    """What a reader must know of one result: when and on what it was measured, and what went wrong."""
+    source = result["provenance"]
+    minutes = source["seconds"] / 60
+    yield (
+        f"{label}measured on {source['date'][:10]} in {minutes:.1f} minutes on {source['device']}, Keras "
+        f"{source['keras']} with {source['backend']}, commit {source['commit']}."
+    )
+    for entry in result["seeds"]:
+        if "error" in entry:
+            yield f"{label}seed {entry['seed']} failed and is not counted: {entry['error']}"
+    if is_stale(result):
+        yield f"{label}stale: the experiment has changed since it was measured, so the numbers may no longer hold."
+
+
+def _signed(number):
+    return f"{np.round(number, 3) + 0.0:+.3f}".replace("-", "−")

@@ -1,0 +1,472 @@
+"""Tests of the evidence: verdicts, files, hashes and tables; and of every result that the package carries."""
+
+import ast
+import copy
+import json
+import math
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from convbook import evidence
+from convbook.evidence import provenance
+from convbook.evidence.verdicts import is_finite_number
+from scipy import stats
+
+EFFECT = evidence.Effect("loss", "Dense | loses more", "dense", "convnet", "greater", 0.05)
+
+
+def make_result(numbers=((0.5, 0.1), (0.75, 0.25), (0.5, 0.0)), effects=(EFFECT,)):
+    seeds = [
+        {"seed": seed, "seconds": 1.5, "numbers": {"dense": dense, "convnet": convnet, "curve": [dense, convnet]}}
+        for seed, (dense, convnet) in enumerate(numbers)
+    ]
+    environment = evidence.describe_environment("tensorflow", "a processor, 2 cores")
+    return {
+        "format": evidence.FORMAT,
+        "claim": "some-claim",
+        "sentence": "Dense loses.",
+        "chapter": 1,
+        "data": {"kind": "digits", "source": "digits drawn <by hand>"},
+        "settings": {"epochs": 3},
+        "seeds": seeds,
+        "effects": [evidence.judge(effect, seeds) for effect in effects],
+        "experiment": "convbook.experiments.understanding:DENSE_GLOBAL",
+        "syntax_hash": evidence.syntax_hash("convbook.experiments.understanding:DENSE_GLOBAL", "digits"),
+        "provenance": {**environment, "seconds": 90.0, "commit": "abc", "date": "2026-01-02T03:04:05+00:00"},
+    }
+
+
+# Intervals and verdicts
+
+
+def test_interval_of_three_numbers_is_as_computed_by_hand():
+    # mean 2, deviation 1, t(0.975; 2 degrees) = 4.302653: half-width 4.302653 / sqrt(3) = 2.484138
+    assert evidence.interval([1, 2, 3]) == pytest.approx((-0.484138, 4.484138), abs=1e-6)
+
+
+def test_interval_agrees_with_scipys_t_test():
+    differences = np.random.default_rng(0).normal(0.3, 0.2, 7)
+    expected = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
+    assert evidence.interval(differences, confidence=0.9) == pytest.approx(tuple(expected))
+
+
+def test_interval_of_equal_numbers_is_a_point():
+    assert evidence.interval([0.25, 0.25]) == (0.25, 0.25)
+
+
+@pytest.mark.parametrize("differences", [[], [0.1], [0.1, math.nan], [0.1, math.inf], [[0.1], [0.2]]])
+def test_too_few_or_broken_differences_are_refused(differences):
+    with pytest.raises(ValueError, match=r"at least two finite differences.*more seeds"):
+        evidence.interval(differences)
+
+
+# The interval of [1, 2, 3] is -0.48 to 4.48, that of [1, 1.1, 1.2] is 0.85 to 1.35.
+@pytest.mark.parametrize(
+    ("differences", "direction", "margin", "expected"),
+    [
+        ([1, 1.1, 1.2], "greater", 0, "reproduced"),
+        ([1, 1.1, 1.2], "greater", 5, "reproduced"),
+        ([1, 1.1, 1.2], "less", 0, "contradicted"),
+        ([-1, -1.1, -1.2], "greater", 0, "contradicted"),
+        ([-1, -1.1, -1.2], "less", 0, "reproduced"),
+        ([1, 2, 3], "greater", 0, "undecided"),
+        ([1, 2, 3], "less", 0, "undecided"),
+        ([0, 0, 0], "greater", 0, "undecided"),
+        ([1, 1.1, 1.2], "equal", 1.4, "reproduced"),
+        ([-1, -1.1, -1.2], "equal", 1.4, "reproduced"),
+        ([1, 1.1, 1.2], "equal", 1.1, "undecided"),
+        ([1, 1.1, 1.2], "equal", 0.8, "contradicted"),
+        ([-1, -1.1, -1.2], "equal", 0.8, "contradicted"),
+        ([1, 2, 3], "equal", 1, "undecided"),
+    ],
+)
+def test_the_verdict_follows_from_where_the_interval_lies(differences, direction, margin, expected):
+    assert evidence.verdict(differences, direction, margin) == expected
+
+
+def test_impossible_directions_and_margins_are_refused():
+    with pytest.raises(ValueError, match=r"'better'.*greater, less, equal"):
+        evidence.verdict([1, 2], "better")
+    with pytest.raises(ValueError, match="'equal' needs a margin greater than 0"):
+        evidence.verdict([1, 2], "equal")
+
+
+def test_an_effect_is_the_difference_seed_by_seed_and_leaves_failed_seeds_out():
+    seeds = [*make_result()["seeds"], {"seed": 3, "seconds": 0.1, "error": "OSError: no digits"}]
+    judged = evidence.judge(EFFECT, seeds)
+    assert judged["differences"] == [0.4, 0.5, 0.5]
+    assert judged["n"] == 3
+    assert judged["mean"] == pytest.approx(1.4 / 3)
+    # deviation 0.057735, half-width 4.302653 * 0.057735 / sqrt(3) = 0.143422
+    assert judged["interval"] == pytest.approx([0.466667 - 0.143422, 0.466667 + 0.143422], abs=1e-5)
+    assert judged["verdict"] == "reproduced"
+
+
+def test_an_effect_without_minus_is_the_number_itself():
+    effect = evidence.Effect("dense", "Dense is good", "dense", None, "greater", 0.1)
+    assert evidence.judge(effect, make_result()["seeds"])["differences"] == [0.5, 0.75, 0.5]
+
+
+@pytest.mark.parametrize("name", ["speed", "curve"])
+def test_an_effect_of_a_missing_number_or_of_a_list_is_refused_with_the_names(name):
+    effect = evidence.Effect("loss", "", name, None, "greater", 0.1)
+    with pytest.raises(ValueError, match=f"single number '{name}'.*convnet, curve, dense"):
+        evidence.judge(effect, make_result()["seeds"])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1, True), (0.5, True), (math.nan, False), (True, False), ("1", False)]
+)
+def test_only_finite_numbers_are_numbers(value, expected):
+    assert is_finite_number(value) is expected
+
+
+# Files
+
+
+def test_a_result_comes_back_as_it_was_written(tmp_path):
+    result = make_result()
+    path = evidence.write(result, "some-claim", tmp_path)
+    assert path == tmp_path / "some-claim.json"
+    assert evidence.read("some-claim", tmp_path) == result
+    assert evidence.names(tmp_path) == ["some-claim"]
+
+
+def test_values_are_collected_over_the_seeds_that_succeeded():
+    result = make_result()
+    result["seeds"].append({"seed": 3, "seconds": 0.1, "error": "OSError: no digits"})
+    assert evidence.values(result, "dense").tolist() == [0.5, 0.75, 0.5]
+    assert evidence.values(result, "curve").shape == (3, 2)
+    with pytest.raises(ValueError, match="no number 'speed'; it has convnet, curve, dense"):
+        evidence.values(result, "speed")
+
+
+def test_a_missing_result_is_refused_with_those_there_are(tmp_path):
+    evidence.write(make_result(), "some-claim", tmp_path)
+    with pytest.raises(ValueError, match=r"no result 'other\.mnist'; there are: some-claim\..*evidence other`"):
+        evidence.read("other.mnist", tmp_path)
+
+
+def test_a_file_that_was_cut_off_is_refused(tmp_path):
+    path = evidence.write(make_result(), "some-claim", tmp_path)
+    path.write_text(path.read_text(encoding="utf-8")[:200], encoding="utf-8")
+    with pytest.raises(ValueError, match="'some-claim' is no JSON"):
+        evidence.read("some-claim", tmp_path)
+
+
+def change(path, value):
+    def apply(result):
+        part = result
+        for key in path[:-1]:
+            part = part[key]
+        part[path[-1]] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (change(["effects", 0, "verdict"], "contradicted"), "'loss' does not follow from the seeds"),
+        (change(["effects", 0, "mean"], 0.6), "'loss' does not follow"),
+        (change(["effects", 0, "interval"], [0.1]), "'loss' does not follow"),
+        (change(["effects", 0, "n"], 4), "'loss' does not follow"),
+        (change(["effects", 0, "comment"], "nice"), "'loss' does not follow"),
+        (change(["effects", 0, "direction"], "less"), "'loss' does not follow"),
+        (change(["effects", 0, "direction"], "better"), "'loss' cannot be computed"),
+        (change(["effects", 0], "reproduced"), "no JSON object"),
+        (change(["seeds", 1, "numbers", "dense"], 0.99), "'loss' does not follow"),
+        (change(["seeds", 1, "numbers", "dense"], "0.5"), "seed 1 has what is no finite number"),
+        (change(["seeds", 1, "numbers", "curve"], [0.5, None]), "seed 1 has what is no finite number"),
+        (change(["seeds", 1, "error"], "also failed"), "seed 1 needs either numbers or an error"),
+        (change(["seeds", 1, "seed"], 0), "twice"),
+        (change(["seeds", 1, "seconds"], None), "lacks seed or seconds"),
+        (change(["seeds"], {}), "seeds is {}, not of type list"),
+        (change(["format"], 2), "has format 2, this library reads 1"),
+        (change(["data"], {"kind": "digits"}), "lacks kind or source"),
+        (lambda result: result.pop("settings"), "settings is None, not of type dict"),
+        (lambda result: result["provenance"].pop("commit"), "provenance lacks commit"),
+    ],
+)
+def test_a_spoilt_result_is_refused_when_read_and_when_written(tmp_path, spoil, message):
+    result = copy.deepcopy(make_result())
+    spoil(result)
+    with pytest.raises(ValueError, match=message):
+        evidence.write(result, "some-claim", tmp_path)
+    (tmp_path / "some-claim.json").write_text(json.dumps(result), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        evidence.read("some-claim", tmp_path)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = evidence.write_atomically({"n": 1}, tmp_path / "result.json")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        evidence.write_atomically({"n": 2}, path)
+    assert json.loads(path.read_text(encoding="utf-8")) == {"n": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_not_a_number_is_never_written(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        evidence.write_atomically({"n": math.nan}, tmp_path / "result.json")
+    assert not list(tmp_path.iterdir())
+
+
+# Hashes
+
+EXPERIMENT = '''
+from convbook import photos
+from convbook.evidence import Effect
+from convbook.experiments import Experiment
+from convbook.experiments.tools import halve
+
+STEPS = 3
+
+def measure(seed, settings):
+    """Measure something."""
+    from convbook import shapes as sizes
+    return {"n": halve(STEPS) + photos.load(seed), "size": sizes.output_size(4, 3)}
+
+def unused():
+    return 1
+
+CLAIM = Experiment(
+    claim="some-claim",
+    sentence="Something holds.",
+    measure=measure,
+    settings={"epochs": 3},
+    data={"digits": {"pictures": 10}, "mnist": {"pictures": 20}},
+    effects=(Effect(name="n", meaning="n is large", of="n", minus=None, direction="greater", margin=0.1),),
+)
+'''
+FILES = {
+    "__init__.py": "",
+    "evidence/__init__.py": "class Effect: ...",
+    "experiments/__init__.py": "class Experiment: ...",
+    "experiments/part.py": EXPERIMENT,
+    "experiments/tools.py": "def halve(n):\n    if n < 0:\n        raise ValueError('is negative')\n    return n / 2",
+    "photos.py": "from convbook import models\n\ndef load(seed):\n    return models\n\ndef other():\n    return 1",
+    "models.py": "def build():\n    return 1\n\ndef build_more():\n    return None",
+    "shapes.py": "def output_size(a, b):\n    return _check(a) - b\n\ndef _check(a):\n    return a",
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A small package in the place of convbook, and a function that changes a file of it and hashes again."""
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(provenance.resources, "files", lambda _: tmp_path)
+
+    def hash_with(name="__init__.py", old="", new="", kind="digits"):
+        assert old in FILES[name]
+        (tmp_path / name).write_text(FILES[name].replace(old, new), encoding="utf-8")
+        result = evidence.syntax_hash("convbook.experiments.part:CLAIM", kind)
+        (tmp_path / name).write_text(FILES[name], encoding="utf-8")
+        return result
+
+    return hash_with
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("experiments/part.py", "STEPS = 3", "STEPS = 4"),
+        ("experiments/part.py", '{"epochs": 3}', '{"epochs": 4}'),
+        ("experiments/part.py", "margin=0.1", "margin=0.2"),
+        ("experiments/part.py", '{"pictures": 10}', '{"pictures": 11}'),
+        ("experiments/part.py", "(4, 3)", "(4, None)"),
+        ("experiments/tools.py", "n / 2", "n // 2"),
+        ("experiments/tools.py", "n < 0", "n < 1"),
+        ("experiments/tools.py", "raise ValueError", "raise TypeError"),
+        ("shapes.py", "return a", "return +a"),
+        ("models.py", "return 1", "return 2"),  # photos hands on models as a whole
+        ("models.py", "return None", "return 0"),
+    ],
+)
+def test_a_change_of_code_that_is_used_changes_the_hash(package, name, old, new):
+    assert package(name, old, new) != package()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("experiments/part.py", '"""Measure something."""', '"""Measure something else."""'),
+        ("experiments/part.py", '    """Measure something."""\n', ""),
+        ("experiments/part.py", "STEPS = 3", "STEPS = (3)  # as in the lecture"),
+        ("experiments/part.py", "Something holds.", "Something always holds."),
+        ("experiments/part.py", "n is large", "n is very large"),
+        ("experiments/part.py", "return 1", "return 2"),
+        ("experiments/part.py", '{"pictures": 20}', '{"pictures": 21}'),
+        ("experiments/tools.py", "is negative", "is less than 0"),
+        ("experiments/__init__.py", "...", "field = 1"),
+        ("evidence/__init__.py", "...", "field = 1"),
+        ("photos.py", "return 1", "return 2"),
+    ],
+)
+def test_a_change_of_prose_or_of_other_code_leaves_the_hash(package, name, old, new):
+    assert package(name, old, new) == package()
+
+
+def test_each_kind_of_data_has_a_hash_of_its_own(package):
+    assert package(kind="mnist") != package(kind="digits")
+    new = ('{"pictures": 20}', '{"pictures": 21}')
+    assert package("experiments/part.py", *new, kind="mnist") != package(kind="mnist")
+
+
+def test_an_experiment_that_is_not_there_is_refused(package):
+    for place in ("convbook.experiments.part:OTHER", "convbook.nothing:CLAIM", "numpy:CLAIM"):
+        with pytest.raises(ValueError, match=place):
+            evidence.syntax_hash(place, "digits")
+
+
+def test_the_hashed_text_does_not_depend_on_the_version_of_python():
+    # ast.dump leaves out empty fields since Python 3.13, and functions have type_params since 3.12.
+    tree = ast.parse("def f(a=None):\n    'doc'\n    return a.b[0]")
+    assert provenance._canonical(tree) == (
+        "Module(body=[FunctionDef(name='f' args=arguments(args=[arg(arg='a')] defaults=[Constant(value=None)]) "
+        "body=[Return(value=Subscript(value=Attribute(value=Name(id='a') attr='b') slice=Constant(value=0)))])])"
+    )
+
+
+def test_the_experiment_of_chapter_1_is_followed_into_the_library():
+    files = evidence.followed_files("convbook.experiments.understanding:DENSE_GLOBAL", "digits")
+    names = {os.path.basename(file) for file in files}
+    assert {"understanding.py", "training.py", "photos.py", "models.py", "shapes.py"} <= names
+    assert "plots.py" not in names
+
+
+# The commit
+
+
+def test_the_commit_is_dirty_only_if_a_named_file_changed(tmp_path):
+    def git(*arguments):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True)
+
+    used, other = tmp_path / "used.py", tmp_path / "other.py"
+    used.write_text("1", encoding="utf-8")
+    other.write_text("1", encoding="utf-8")
+    assert evidence.commit([str(used)]) == "unknown"
+    git("init", "-q")
+    assert evidence.commit([str(used)]) == "unknown"
+    git("add", "used.py", "other.py")
+    git("commit", "-q", "-m", "first")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    other.write_text("2", encoding="utf-8")
+    assert head.stdout.startswith(evidence.commit([str(used)]))
+    assert len(evidence.commit([str(used)])) == 12
+    used.write_text("2", encoding="utf-8")
+    assert evidence.commit([str(used)]).endswith("-dirty")
+
+
+# Tables
+
+
+def test_a_table_says_effect_seeds_mean_interval_and_verdict(tmp_path):
+    evidence.write(make_result(), "some-claim", tmp_path)
+    table = evidence.table("some-claim", folder=tmp_path)
+    # The minus is a true minus sign, as a person would set it.
+    row = ("Dense | loses more", "3", "+0.467 test accuracy", "+0.323 to +0.610", "at least 0.05", "reproduced")
+    assert table.rows == (row,)
+    assert table.caption == "some-claim: Dense loses. Measured on digits drawn <by hand>."
+    assert "2026-01-02 in 1.5 minutes on a processor, 2 cores" in table.notes[0]
+    assert len(table.notes) == 1
+    assert "reproduced" in repr(table)
+
+
+def test_a_table_is_sound_markdown_and_accessible_html(tmp_path):
+    evidence.write(make_result(), "some-claim", tmp_path)
+    table = evidence.table(folder=tmp_path)
+    single = evidence.table("some-claim", folder=tmp_path)
+    assert table._repr_markdown_() == single._repr_markdown_()
+    lines = [line for line in single._repr_markdown_().splitlines() if line.startswith("|")]
+    assert len(lines) == 3
+    assert "Dense \\| loses more" in lines[2]
+    assert {line.replace("\\|", "").count("|") for line in lines} == {7}
+    html = single._repr_html_()
+    assert "<caption>some-claim: Dense loses. Measured on digits drawn &lt;by hand&gt;.</caption>" in html
+    assert html.count('<th scope="col">') == 6
+    assert '<th scope="row">Dense | loses more</th><td>3</td>' in html
+
+
+def test_negative_numbers_and_small_effects_are_said_in_words(tmp_path):
+    effects = (
+        evidence.Effect("less", "less", "convnet", "dense", "less", 0.05),
+        evidence.Effect("small", "small", "dense", "convnet", "greater", 0.6),
+        evidence.Effect("equal", "equal", "dense", "convnet", "equal", 0.1),
+    )
+    evidence.write(make_result(effects=effects), "some-claim", tmp_path)
+    rows = evidence.table("some-claim", folder=tmp_path).rows
+    assert rows[0][2:] == ("−0.467 test accuracy", "−0.610 to −0.323", "at most −0.05", "reproduced")
+    assert rows[1][4:] == ("at least 0.6", "reproduced, but smaller than what would matter")
+    assert rows[2][4:] == ("more than 0.1", "contradicted")
+
+
+def test_stale_results_and_failed_seeds_are_named(tmp_path):
+    result = make_result()
+    assert not evidence.is_stale(result)
+    result["syntax_hash"] = "0" * 16
+    result["seeds"].append({"seed": 3, "seconds": 0.1, "error": "OSError: no digits"})
+    assert evidence.is_stale(result)
+    evidence.write(result, "some-claim", tmp_path)
+    table = evidence.table("some-claim", folder=tmp_path)
+    assert table.rows[0][5] == "reproduced (stale)"
+    assert table.notes[1:] == (
+        "seed 3 failed and is not counted: OSError: no digits",
+        "stale: the experiment has changed since it was measured, so the numbers may no longer hold.",
+    )
+
+
+def test_a_result_whose_experiment_is_gone_is_stale():
+    assert evidence.is_stale(make_result() | {"experiment": "convbook.experiments.understanding:GONE"})
+
+
+def test_a_table_of_several_results_names_claim_and_data(tmp_path):
+    evidence.write(make_result(), "some-claim", tmp_path)
+    evidence.write(make_result(), "some-claim.mnist", tmp_path)
+    table = evidence.table(folder=tmp_path)
+    assert len(table.rows) == len(table.notes) == 2
+    assert table.rows[0][0] == "some-claim (digits): Dense | loses more"
+
+
+# The results that the package carries
+
+
+@pytest.mark.parametrize("name", evidence.names())
+def test_a_committed_result_follows_from_its_seeds(name):
+    result = evidence.read(name)
+    assert result["claim"] == name.partition(".")[0]
+    assert result["effects"]
+    for effect in result["effects"]:
+        numbers = [entry["numbers"] for entry in result["seeds"] if "numbers" in entry]
+        differences = [each[effect["of"]] - (each[effect["minus"]] if effect["minus"] else 0) for each in numbers]
+        low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+        claimed = {
+            "greater": low > 0,
+            "less": high < 0,
+            "equal": max(abs(low), abs(high)) < effect["margin"],
+        }[effect["direction"]]
+        assert claimed == (effect["verdict"] == "reproduced")
+        assert effect["interval"] == pytest.approx([low, high])
+
+
+@pytest.mark.parametrize("name", evidence.names())
+def test_a_committed_result_has_five_seeds_in_their_order_and_a_clean_commit(name):
+    result = evidence.read(name)
+    seeds = [entry["seed"] for entry in result["seeds"]]
+    assert seeds == list(range(len(seeds)))
+    assert len(seeds) >= 5
+    assert not result["provenance"]["commit"].endswith(("-dirty", "unknown"))
+
+
+@pytest.mark.parametrize("name", evidence.names())
+def test_a_committed_result_is_not_stale(name):
+    assert not evidence.is_stale(evidence.read(name)), f"measure again: python -m convbook evidence {name}"

@@ -1,0 +1,310 @@
+"""Tests of how experiments run, stop, go on and fail; and of what chapter 1's experiment measures."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+from convbook import evidence, models
+from convbook.experiments import Experiment, _device, load_experiments, run_experiment, training, understanding
+
+EFFECT = evidence.Effect("n", "n is large", "n", None, "greater", 0.1)
+
+
+class Recorded(Experiment):
+    """An experiment that a test measures, in the place of one of the package."""
+
+    def place(self):
+        return "convbook.experiments.understanding:DENSE_GLOBAL"
+
+
+def make_experiment(measure, **changes):
+    fields = {
+        "claim": "some-claim",
+        "sentence": "n is large.",
+        "chapter": 1,
+        "measure": measure,
+        "settings": {"epochs": 3, "filters": (1, 2)},
+        "data": {"digits": {}, "mnist": {"epochs": 5}},
+        "sources": {"digits": "small digits", "mnist": "large digits"},
+        "effects": (EFFECT,),
+    }
+    return Recorded(**fields | changes)
+
+
+class Measure:
+    """A measurement that remembers its calls and can be told to break."""
+
+    def __init__(self, breaks_at=None, error=None):
+        self.calls, self.breaks_at, self.error = [], breaks_at, error or RuntimeError("no memory")
+
+    def __call__(self, seed, settings):
+        self.calls.append(seed)
+        if seed == self.breaks_at:
+            raise self.error
+        return {"n": np.float32(seed + 1), "curve": (seed, settings["epochs"])}
+
+
+def quiet(sentence):
+    raise AssertionError(f"nothing to report was expected, got: {sentence}")
+
+
+def run(experiment, folder, seeds=range(3), report=quiet, **options):
+    return run_experiment(experiment, seeds=seeds, folder=folder, report=report, **options)
+
+
+def test_a_run_writes_what_it_measured(tmp_path):
+    result = run(make_experiment(Measure()), tmp_path)
+    assert evidence.read("some-claim", tmp_path) == result
+    assert [entry["numbers"] for entry in result["seeds"]] == [
+        {"n": 1.0, "curve": [0.0, 3.0]},
+        {"n": 2.0, "curve": [1.0, 3.0]},
+        {"n": 3.0, "curve": [2.0, 3.0]},
+    ]
+    assert result["effects"][0]["differences"] == [1.0, 2.0, 3.0]
+    assert result["effects"][0]["verdict"] == "undecided"  # 2 ± 2.48
+    assert result["settings"] == {"epochs": 3, "filters": [1, 2], "kind": "digits"}
+    assert result["data"] == {"kind": "digits", "source": "small digits"}
+    assert result["provenance"]["keras"] == keras.__version__
+    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.json"]
+
+
+def test_a_further_kind_of_data_has_its_own_settings_and_file(tmp_path):
+    result = run(make_experiment(Measure()), tmp_path, kind="mnist")
+    assert result["settings"]["epochs"] == 5
+    assert result["data"] == {"kind": "mnist", "source": "large digits"}
+    assert evidence.names(tmp_path) == ["some-claim.mnist"]
+
+
+def test_an_unknown_kind_of_data_is_refused_before_anything_runs(tmp_path):
+    measure = Measure()
+    with pytest.raises(ValueError, match=r"not measured on 'photos'; possible is: digits, mnist"):
+        run(make_experiment(measure), tmp_path, kind="photos")
+    assert measure.calls == []
+
+
+def test_kinds_of_data_without_a_source_are_refused():
+    with pytest.raises(ValueError, match="must be the same"):
+        make_experiment(Measure(), sources={"digits": "small digits"})
+
+
+def test_a_run_that_was_stopped_goes_on_after_the_last_seed(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run(make_experiment(Measure(breaks_at=2, error=KeyboardInterrupt())), tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.partial"]
+    measure = Measure()
+    result = run(make_experiment(measure), tmp_path)
+    assert measure.calls == [2]
+    assert [entry["seed"] for entry in result["seeds"]] == [0, 1, 2]
+    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.json"]
+
+
+def test_a_run_that_was_stopped_after_its_last_seed_is_completed(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(evidence, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            run(make_experiment(Measure()), tmp_path)
+    measure = Measure()
+    assert run(make_experiment(measure), tmp_path)["effects"][0]["n"] == 3
+    assert measure.calls == []
+
+
+def test_more_seeds_are_added_to_those_there_are_and_none_is_lost(tmp_path):
+    run(make_experiment(Measure()), tmp_path)
+    measure = Measure()
+    assert run(make_experiment(measure), tmp_path, seeds=range(5))["effects"][0]["n"] == 5
+    assert measure.calls == [3, 4]
+    assert run(make_experiment(measure), tmp_path, seeds=range(2))["effects"][0]["n"] == 5
+    assert measure.calls == [3, 4]
+
+
+def test_a_run_with_nothing_to_measure_keeps_the_provenance_and_renews_the_prose(tmp_path):
+    old = run(make_experiment(Measure()), tmp_path)
+    new = run(make_experiment(Measure(), sentence="n is very large."), tmp_path)
+    assert new["provenance"] == old["provenance"]
+    assert new["sentence"] == "n is very large."
+
+
+def test_a_fresh_run_measures_everything_again(tmp_path):
+    run(make_experiment(Measure()), tmp_path)
+    measure = Measure()
+    run(make_experiment(measure), tmp_path, fresh=True)
+    assert measure.calls == [0, 1, 2]
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_seeds_of_other_settings_are_not_mixed_in(tmp_path, stopped):
+    if stopped:
+        with pytest.raises(KeyboardInterrupt):
+            run(make_experiment(Measure(breaks_at=2, error=KeyboardInterrupt())), tmp_path)
+    else:
+        run(make_experiment(Measure()), tmp_path)
+    measure, said = Measure(), []
+    run(make_experiment(measure, settings={"epochs": 4}), tmp_path, report=said.append)
+    assert measure.calls == [0, 1, 2]
+    assert len(said) == 1
+    assert "its seeds are measured again" in said[0]
+
+
+@pytest.mark.parametrize("changed", ["syntax_hash", "provenance"])
+def test_seeds_of_other_code_or_versions_are_not_mixed_in(tmp_path, changed):
+    result = run(make_experiment(Measure()), tmp_path)
+    other = "0" * 16 if changed == "syntax_hash" else result["provenance"] | {"keras": "3.0.0"}
+    evidence.write(result | {changed: other}, "some-claim", tmp_path)
+    measure, said = Measure(), []
+    new = run(make_experiment(measure), tmp_path, report=said.append)
+    assert measure.calls == [0, 1, 2]
+    assert "its seeds are measured again" in said[0]
+    assert new[changed] != other
+
+
+def test_a_broken_partial_file_is_reported_and_not_used(tmp_path):
+    (tmp_path / "some-claim.partial").write_text("{", encoding="utf-8")
+    said, measure = [], Measure()
+    run(make_experiment(measure), tmp_path, report=said.append)
+    assert said[0].startswith("some-claim.partial cannot be used")
+    assert measure.calls == [0, 1, 2]
+
+
+def test_a_seed_that_fails_is_reported_kept_and_tried_again(tmp_path):
+    said = []
+    result = run(make_experiment(Measure(breaks_at=1)), tmp_path, report=said.append)
+    assert said == ["some-claim: seed 1 failed: RuntimeError: no memory"]
+    assert result["seeds"][1]["error"] == "RuntimeError: no memory"
+    assert result["effects"][0]["differences"] == [1.0, 3.0]
+    measure = Measure()
+    result = run(make_experiment(measure), tmp_path)
+    assert measure.calls == [1]
+    assert result["effects"][0]["differences"] == [1.0, 2.0, 3.0]
+
+
+def test_a_number_that_is_not_finite_is_a_failure(tmp_path):
+    said = []
+    experiment = make_experiment(lambda seed, settings: {"n": np.nan if seed == 0 else 1})
+    result = run(experiment, tmp_path, report=said.append)
+    assert result["seeds"][0]["error"] == "ValueError: not finite: n"
+
+
+def test_too_few_seeds_give_no_result_but_stay(tmp_path):
+    with pytest.raises(ValueError, match="more seeds"):
+        run(make_experiment(Measure()), tmp_path, seeds=range(1))
+    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.partial"]
+    measure = Measure()
+    run(make_experiment(measure), tmp_path, seeds=range(2))
+    assert measure.calls == [1]
+
+
+def test_progress_counts_the_seeds_that_are_still_missing(tmp_path):
+    seen = []
+
+    def track(seeds):
+        seen.extend(seeds)
+        return seeds
+
+    run(make_experiment(Measure()), tmp_path, seeds=range(2), track=track)
+    run(make_experiment(Measure()), tmp_path, seeds=range(4), track=track)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_the_device_is_named():
+    assert "cores" in _device() or keras.distribution.list_devices()[0].startswith("gpu")
+
+
+# The experiments of the book
+
+
+def test_experiments_are_found_under_their_own_claims_with_places_that_can_be_hashed():
+    experiments = load_experiments()
+    assert "dense-global" in experiments
+    for claim, experiment in experiments.items():
+        assert experiment.claim == claim
+        assert len({effect.name for effect in experiment.effects}) == len(experiment.effects) > 0
+        for kind in experiment.data:
+            assert evidence.syntax_hash(experiment.place(), kind)
+            json.dumps(experiment.settings_for(kind))
+
+
+def test_committed_results_carry_the_current_prose_settings_and_effects():
+    experiments = load_experiments()
+    for name in evidence.names():
+        result = evidence.read(name)
+        experiment = experiments[result["claim"]]
+        kind = result["data"]["kind"]
+        assert experiment.result_name(kind) == name
+        assert result["settings"] == json.loads(json.dumps(experiment.settings_for(kind)))
+        assert (result["sentence"], result["chapter"]) == (experiment.sentence, experiment.chapter)
+        assert result["data"]["source"] == experiment.sources[kind]
+        effects = [
+            {field.name: effect[field.name] for field in dataclasses.fields(evidence.Effect)}
+            for effect in result["effects"]
+        ]
+        assert effects == [dataclasses.asdict(effect) for effect in experiment.effects]
+
+
+def small_settings():
+    small = {"train_pictures": 40, "test_pictures": 30, "epochs": 1, "moves_px": (0, 8), "stated_px": 8}
+    return understanding.DENSE_GLOBAL.settings_for("digits") | small
+
+
+def test_dense_global_measures_every_number_that_its_effects_name():
+    numbers = understanding.measure_dense_global(1000, small_settings())
+    for effect in understanding.DENSE_GLOBAL.effects:
+        assert {effect.of, effect.minus} <= set(numbers)
+    assert all(0 <= numbers[name] <= 1 for name in ("dense_plain", "convnet_permuted"))
+    by_move = numbers["dense_canvas_by_move"]
+    assert len(by_move) == 2
+    assert numbers["dense_canvas_lost_by_move"] == pytest.approx(by_move[0] - by_move[1])
+
+
+def test_dense_global_compares_nets_of_about_the_same_size():
+    settings = understanding.DENSE_GLOBAL.settings_for("digits")
+    for size_px in (28, settings["canvas_px"]):
+        dense = understanding._dense((size_px, size_px, 1), settings).count_params()
+        convnet = understanding._convnet((size_px, size_px, 1), settings).count_params()
+        assert dense == pytest.approx(convnet, rel=0.01)
+
+
+def test_another_seed_takes_other_pictures(monkeypatch):
+    seen = []
+
+    def train(model, images, labels, settings):
+        seen.append((images.copy(), labels.copy(), model.get_weights()[0]))
+        return model
+
+    monkeypatch.setattr(understanding, "train", train)
+    monkeypatch.setattr(understanding, "accuracy", lambda model, images, labels: 0.5)
+    for seed in (0, 0, 1):
+        understanding.measure_dense_global(seed, small_settings())
+    first, again, other = seen[:7], seen[7:14], seen[14:]
+    for one, same in zip(first, again, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    for one, another in zip(first, other, strict=True):
+        assert not any(np.array_equal(a, b) for a, b in zip(one, another, strict=True))
+    plain, permuted = first[0][0], first[1][0]
+    assert not np.array_equal(plain, permuted)
+    assert np.array_equal(np.sort(plain, axis=None), np.sort(permuted, axis=None))
+
+
+def test_accuracy_on_moved_digits_is_the_mean_over_four_directions(monkeypatch):
+    # A "model" that finds a digit only where its ink has moved to the right: one direction of four.
+    def accuracy(model, images, labels):
+        found = images[:, :, 6:].sum(axis=(1, 2, 3)) > 0
+        return float(found.mean())
+
+    monkeypatch.setattr(understanding, "accuracy", accuracy)
+    images = np.zeros((2, 4, 4, 1), np.uint8)
+    images[:, 1:3, 1:3] = 255
+    assert understanding._accuracy_moved(None, images, np.array([0, 1]), size_px=8, move_px=2) == 0.25
+
+
+def test_training_learns_and_accuracy_counts():
+    keras.utils.set_random_seed(1000)
+    images = np.zeros((64, 4, 3, 1), np.uint8)
+    labels = np.arange(64) % 2
+    images[labels == 1, :2] = 255
+    settings = {"learning_rate": 0.05, "epochs": 20, "batch_size": 16}
+    model = models.build_digits_dense((4, 3, 1), num_classes=2, units=(4,))
+    assert training.train(model, images, labels, settings) is model
+    assert training.accuracy(model, images, labels) == 1
+    assert training.accuracy(model, images[:4], np.array([0, 1, 0, 0])) == 0.75
