@@ -1,0 +1,201 @@
+"""Scenes: a subject at a place in front of a background, half hidden at times, in some light, seen by some camera.
+
+The subject draws its luck from a stream of its own. So the same seed shows the same animal at any size and difficulty,
+and the same place with and without it.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+from convbook.drawings.animals import draw_animal
+from convbook.drawings.backgrounds import draw_background
+from convbook.drawings.camera import choose_camera, photograph
+from convbook.drawings.chance import Chance
+from convbook.drawings.coats import make_coat
+from convbook.drawings.colours import pastel, shade
+from convbook.drawings.looks import choose_looks
+from convbook.drawings.pen import Pen
+from convbook.drawings.pets import PETS
+from convbook.drawings.world.creatures import CREATURES
+from convbook.drawings.world.faces import SPECIES
+from convbook.drawings.world.things import CLUTTER, THINGS, draw_leaf
+
+CLUTTER_COUNTS = {0: 25, 1: 25, 2: 20, 3: 15, 5: 15}
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How hard a scene is to read.
+
+    Attributes:
+        head_scale: smallest and largest head unit (half a head's width) of an animal without body, as shares of the
+            picture.
+        body_scale: the same for an animal with its body.
+        thing_scale: the same for a creature or thing.
+        body_share: how many animals show their bodies.
+        wander: how far from the centre an animal may be, as a share of the picture.
+        tilt: standard deviation of the head's rotation, in radians.
+        occluded_share: how many pictures have something in front of the subject.
+        light: how much brighter one side of the picture may be than the other.
+        blurred_share, blur: how many pictures are out of focus, and a factor of how much.
+        noise: factor of the camera's noise.
+    """
+
+    head_scale: tuple
+    body_scale: tuple
+    thing_scale: tuple
+    body_share: float
+    wander: float
+    tilt: float
+    occluded_share: float
+    light: float
+    blurred_share: float
+    blur: float
+    noise: float
+
+
+@lru_cache
+def staging(difficulty):
+    """Turn the one number that sets the difficulty into a `Staging`.
+
+    Args:
+        difficulty: 0 for large, central, clean subjects; 1 for the book's setting; 2 for small ones, half of them with
+            bodies, 40 % occluded; anything between.
+
+    Returns:
+        A `Staging`.
+
+    Example:
+        >>> staging(1.0).head_scale, staging(1.0).body_share, staging(1.0).occluded_share
+        ((0.25, 0.38), 0.25, 0.2)
+    """
+
+    def between(easiest, usual, hardest):
+        if difficulty <= 1:
+            return easiest + (usual - easiest) * difficulty
+        return usual + (hardest - usual) * (difficulty - 1)
+
+    return Staging(
+        head_scale=(between(0.34, 0.25, 0.13), between(0.38, 0.38, 0.36)),
+        body_scale=(between(0.22, 0.18, 0.09), between(0.24, 0.24, 0.23)),
+        thing_scale=(between(0.30, 0.20, 0.12), between(0.36, 0.36, 0.34)),
+        body_share=between(0.0, 0.25, 0.5),
+        wander=between(0.02, 0.1, 0.25),
+        tilt=between(0.1, 0.26, 0.4),
+        occluded_share=between(0.0, 0.2, 0.4),
+        light=between(0.1, 0.45, 0.7),
+        blurred_share=between(0.0, 0.25, 0.4),
+        blur=between(0.0, 1.0, 2.0),
+        noise=between(0.0, 1.0, 2.0),
+    )
+
+
+def draw_scene(kind, seed, size_px, difficulty, maps_parts=False, with_subject=True):
+    """Draw a scene.
+
+    Args:
+        kind: what to draw, a key of `PETS`, `SPECIES`, `CREATURES` or `THINGS`.
+        seed: which of the pictures of this kind.
+        size_px: height and width.
+        difficulty: see `staging`.
+        maps_parts: whether the pen should keep the map of the subject's parts.
+        with_subject: False leaves the subject out and everything else as it is.
+
+    Returns:
+        The picture, uint8 (size_px, size_px, 3), and the `Pen` that drew it.
+    """
+    stage = staging(difficulty)
+    chance = Chance(kind, seed, "scene")
+    camera = choose_camera(chance, stage)
+    pen = Pen(size_px, maps_parts=maps_parts)
+    draw_background(pen, chance)
+    _draw_clutter(pen, chance, chance.pick(CLUTTER_COUNTS), (0.06, 0.16))
+    if with_subject:
+        with pen.part("subject"):
+            _draw_subject(pen, Chance(kind, seed, "subject"), kind, stage)
+    _draw_occluder(pen, chance, stage)
+    return photograph(pen.image, camera), pen
+
+
+def _draw_subject(pen, chance, kind, stage):
+    if kind in THINGS or kind in CREATURES:
+        _place_thing(pen, chance, stage)
+        draw = THINGS[kind] if kind in THINGS else CREATURES[kind]
+        draw(pen, chance)
+        return
+    looks = choose_looks(chance)
+    with_body = chance.happens(stage.body_share)
+    species = SPECIES.get(kind)
+    _place_animal(pen, chance, stage, with_body, species.scale if species else 1.0)
+    if species:
+        species.make(looks, chance)
+        coat = make_coat(pen, chance, *species.choose_colours(chance), with_body=with_body)
+    else:
+        PETS[kind](looks, chance)
+        coat = make_coat(pen, chance, with_body=with_body)
+    draw_animal(pen, looks, coat, with_body)
+
+
+def _place_animal(pen, chance, stage, with_body, size):
+    scale = size * chance.uniform(*(stage.body_scale if with_body else stage.head_scale))
+    across, down = chance.uniform(-1, 1), chance.uniform(-1, 1)
+    if with_body:
+        x, y, tilt = 0.5 + across * stage.wander, 0.35 + down * stage.wander / 2, stage.tilt * 0.4
+    else:
+        x, y, tilt = 0.5 + across * stage.wander, 0.525 + down * stage.wander * 0.75, stage.tilt
+    _place(pen, chance, x, y, scale, tilt)
+
+
+def _place_thing(pen, chance, stage):
+    scale = chance.uniform(*stage.thing_scale)
+    x, y = (0.5 + chance.uniform(-2, 2) * stage.wander * 0.8 for _ in range(2))
+    _place(pen, chance, x, y, scale, 0.25)
+
+
+def _place(pen, chance, x, y, scale, tilt):
+    rotation, flip = chance.normal(tilt), chance.side()
+    pen.place(x, y, scale, rotation, flip, squash=chance.uniform(0.86, 1.14), shear=chance.uniform(-0.12, 0.12))
+
+
+def _draw_clutter(pen, chance, count, scales):
+    for _ in range(count):
+        x, y, scale = chance.uniform(0, 1), chance.uniform(0, 1), chance.uniform(*scales)
+        pen.place(x, y, scale, chance.uniform(-0.6, 0.6), chance.side())
+        chance.choice(CLUTTER)(pen, chance)
+
+
+# -------------------------------------------------------------------- in front of the subject
+
+
+def _draw_occluder(pen, chance, stage):
+    if chance.happens(stage.occluded_share):
+        chance.choice(OCCLUDERS)(pen, chance)
+
+
+def _draw_leaves(pen, chance):
+    for _ in range(chance.integer(1, 3)):
+        x, y, scale = chance.uniform(0.1, 0.9), chance.uniform(0.1, 0.95), chance.uniform(0.08, 0.16)
+        pen.place(x, y, scale, chance.uniform(0, math.tau))
+        draw_leaf(pen, chance)
+
+
+def _draw_bars(pen, chance):
+    colour, x, width = pastel(chance), chance.uniform(0, 0.3), chance.uniform(0.02, 0.05)
+    pen.place(0, 0, 1)
+    while x < 1:
+        pen.polygon([(x, -0.1), (x + width, -0.1), (x + width, 1.1), (x, 1.1)], colour, shade(colour, 0.6), 0.01)
+        x += chance.uniform(0.25, 0.42)
+
+
+def _draw_thing_in_front(pen, chance):
+    _draw_clutter(pen, chance, 1, (0.1, 0.18))
+
+
+def _draw_ledge(pen, chance):
+    colour, top = pastel(chance), chance.uniform(0.75, 0.9)
+    pen.place(0, 0, 1)
+    pen.polygon([(-0.1, top), (1.1, top), (1.1, 1.1), (-0.1, 1.1)], colour, shade(colour, 0.6), 0.02)
+
+
+OCCLUDERS = (_draw_leaves, _draw_leaves, _draw_bars, _draw_thing_in_front, _draw_ledge)
