@@ -53,6 +53,12 @@
     copy.querySelectorAll("code, pre, math").forEach((part) => part.remove());
     return copy.textContent.slice(0, 80);
   });
+  const scrolls = (e) => e.tagName !== "BODY" && e.tagName !== "HTML" && getComputedStyle(e).overflowX !== "visible";
+  const sticksOut = (element) => {
+    if (element.getBoundingClientRect().right <= innerWidth + 1) return false;
+    for (let e = element; e; e = e.parentElement) if (scrolls(e)) return false;
+    return true;
+  };
   const name = (e) => e.getAttribute("aria-label") || e.getAttribute("alt") || e.querySelector?.("title")?.textContent || "";
   const attributes = (selector, attribute) => [...document.querySelectorAll(selector)].map((e) => e[attribute]);
   return {
@@ -68,8 +74,7 @@
     texts,
     labels,
     scrollWidth: document.scrollingElement.scrollWidth,
-    tooWide: shown("article *").filter((e) => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3)
-      .map((e) => e.outerHTML.slice(0, 80)),
+    tooWide: shown("article *").filter(sticksOut).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),
     article: shown("article p").length,
     furniture: shown(".bd-sidebar, .bd-header, .article-header-buttons, .copybtn, #pst-back-to-top, button")
       .map((e) => e.outerHTML.slice(0, 80)),

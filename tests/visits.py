@@ -17,6 +17,23 @@ PHONE = {"width": 390, "height": 844}
 FACTS = (Path(__file__).parent / "page_facts.js").read_text(encoding="utf-8")
 SCHEMES = ("light", "dark")
 
+# axe-core's rules; preload off, for it would ask for the style sheets again.
+AXE = {"resultTypes": ["violations"], "preload": False}
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+CONTENT_AUDIT = {**AXE, "rules": {rule: {"enabled": False} for rule in COLOUR_RULES}}
+COLOUR_AUDIT = {**AXE, "runOnly": COLOUR_RULES}
+
+# Coloured code is thousands of words in a few colours, and axe-core is slow with each: it gets one word of each kind.
+THIN_CODE = """() => {
+  const seen = new Set();
+  for (const word of document.querySelectorAll(".highlight pre span")) {
+    const ground = getComputedStyle(word.closest(".highlight")).backgroundColor;
+    const kind = [word.className, getComputedStyle(word).color, ground].join();
+    if (seen.has(kind) && !word.children.length) word.remove();
+    seen.add(kind);
+  }
+}"""
+
 CHOOSE_SCHEME = "localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')"
 
 
@@ -49,11 +66,11 @@ def open_page(browser, url, scheme="light", size=WIDE):
         yield page
 
 
-def visit(browser, url, scheme="light", audit=None):
+def visit(browser, url, scheme="light", audits=()):
     """Go to a page, look at it on a wide screen, on a phone and in print, and write down what it asked for and said.
 
     Args:
-        audit: options of axe-core (which rules to run, say); without them axe-core is left out, for it is slow.
+        audits: which of CONTENT_AUDIT and COLOUR_AUDIT axe-core is to make; it takes seconds.
     """
     with contextlib.closing(browser.new_context(viewport=WIDE, color_scheme=scheme)) as context:
         context.add_init_script(CHOOSE_SCHEME.format(scheme=scheme))
@@ -78,5 +95,9 @@ def visit(browser, url, scheme="light", audit=None):
         urls = [r.url for r in requests if not r.url.startswith(("data:", "blob:"))]
         answered = [r for r in requests if r.url.startswith("http") and r.response()]
         size_bytes = sum(r.sizes()["responseBodySize"] for r in answered)
-        violations = Axe().run(page, options=audit).response["violations"] if audit else []
-        return Visit(url, scheme, urls, size_bytes, complaints, violations, page.content(), facts)
+        source, violations = page.content(), []
+        for audit in audits:
+            if audit is COLOUR_AUDIT:
+                page.evaluate(THIN_CODE)
+            violations += Axe().run(page, options=audit).response["violations"]
+        return Visit(url, scheme, urls, size_bytes, complaints, violations, source, facts)
