@@ -1,6 +1,7 @@
 """Sets: many pictures with labels, drawn by several processes, and contact sheets of them."""
 
 import json
+import numbers
 import os
 import subprocess
 import sys
@@ -38,8 +39,7 @@ def draw_set(kinds, pictures_per_kind, first_seed=0, size_px=64, difficulty=1.0,
         >>> images.shape, labels.tolist()
         ((4, 64, 64, 3), [0, 1, 0, 1])
     """
-    kinds = tuple(kinds)
-    _check_set(kinds, pictures_per_kind, first_seed, size_px, difficulty, workers)
+    kinds = _check_set(kinds, pictures_per_kind, first_seed, size_px, difficulty, workers)
     images = np.empty((len(kinds) * pictures_per_kind, size_px, size_px, 3), np.uint8)
     order = (kinds, pictures_per_kind, first_seed, size_px, difficulty)
     workers = workers or _sensible_workers(len(images))
@@ -73,10 +73,9 @@ def contact_sheet(kinds, pictures_per_kind=8, first_seed=0, size_px=64, difficul
         >>> contact_sheet(("cat", "dog"), pictures_per_kind=5, gap_px=4).shape
         (140, 344, 3)
     """
-    kinds = tuple(kinds)
     images, _ = draw_set(kinds, pictures_per_kind, first_seed, size_px, difficulty, progress=False)
-    by_kind = images.reshape(pictures_per_kind, len(kinds), size_px, size_px, 3).swapaxes(0, 1)
-    columns, rows = kinds_per_row * pictures_per_kind, -(-len(kinds) // kinds_per_row)
+    by_kind = images.reshape(pictures_per_kind, -1, size_px, size_px, 3).swapaxes(0, 1)
+    columns, rows = kinds_per_row * pictures_per_kind, -(-len(by_kind) // kinds_per_row)
     step = size_px + gap_px
     sheet = np.full((rows * step + gap_px, columns * step + gap_px, 3), 255, np.uint8)
     for place, picture in enumerate(by_kind.reshape(-1, size_px, size_px, 3)):
@@ -86,14 +85,18 @@ def contact_sheet(kinds, pictures_per_kind=8, first_seed=0, size_px=64, difficul
 
 
 def _check_set(kinds, pictures_per_kind, first_seed, size_px, difficulty, workers):
+    """Return the kinds as a tuple, or refuse what cannot be drawn."""
+    if isinstance(kinds, str):
+        raise ValueError(f"kinds is {kinds!r}; give a sequence of names, for instance ({kinds!r},).")
+    kinds = tuple(kinds)
     if not kinds or len(set(kinds)) < len(kinds):
         raise ValueError(f"kinds is {kinds}; name at least one kind, and each only once.")
     for kind in kinds:
         check_request(kind, first_seed, size_px, difficulty)
-    if pictures_per_kind < 1:
-        raise ValueError(f"pictures_per_kind is {pictures_per_kind}; give a whole number from 1.")
-    if workers is not None and workers < 1:
-        raise ValueError(f"workers is {workers}; give a whole number from 1, or None for one to each processor.")
+    for name, value in (("pictures_per_kind", pictures_per_kind), ("workers", 1 if workers is None else workers)):
+        if not isinstance(value, numbers.Integral) or value < 1:
+            raise ValueError(f"{name} is {value}; give a whole number from 1.")
+    return kinds
 
 
 def _sensible_workers(pictures):
