@@ -226,13 +226,14 @@ from convbook import photos
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
 from convbook.experiments.tools import halve
+from convbook.gathered import third
 
 STEPS = 3
 
 def measure(seed, settings):
     """Measure something."""
     from convbook import shapes as sizes
-    return {"n": halve(STEPS) + photos.load(seed), "size": sizes.output_size(4, 3)}
+    return {"n": third(halve(STEPS)) + photos.load(seed), "size": sizes.output_size(4, 3)}
 
 def unused():
     return 1
@@ -251,7 +252,9 @@ FILES = {
     "evidence/__init__.py": "class Effect: ...",
     "experiments/__init__.py": "class Experiment: ...",
     "experiments/part.py": EXPERIMENT,
-    "experiments/tools.py": "def halve(n):\n    if n < 0:\n        raise ValueError('is negative')\n    return n / 2",
+    "experiments/tools.py": "WHY = 'n < 0'\n\ndef halve(n):\n    if n < 0: raise ValueError(WHY)\n    return n / 2",
+    "gathered/__init__.py": "from convbook.gathered.inner import third",
+    "gathered/inner.py": "def third(n):\n    return n / 3",
     "photos.py": "from convbook import models\n\ndef load(seed):\n    return models\n\ndef other():\n    return 1",
     "models.py": "def build():\n    return 1\n\ndef build_more():\n    return None",
     "shapes.py": "def output_size(a, b):\n    return _check(a) - b\n\ndef _check(a):\n    return a",
@@ -285,7 +288,8 @@ def package(tmp_path, monkeypatch):
         ("experiments/part.py", '{"pictures": 10}', '{"pictures": 11}'),
         ("experiments/part.py", "(4, 3)", "(4, None)"),
         ("experiments/tools.py", "n / 2", "n // 2"),
-        ("experiments/tools.py", "n < 0", "n < 1"),
+        ("experiments/tools.py", "if n < 0", "if n < 1"),
+        ("gathered/inner.py", "n / 3", "n // 3"),
         ("experiments/tools.py", "raise ValueError", "raise TypeError"),
         ("shapes.py", "return a", "return +a"),
         ("models.py", "return 1", "return 2"),  # photos hands on models as a whole
@@ -306,7 +310,8 @@ def test_a_change_of_code_that_is_used_changes_the_hash(package, name, old, new)
         ("experiments/part.py", "n is large", "n is very large"),
         ("experiments/part.py", "return 1", "return 2"),
         ("experiments/part.py", '{"pictures": 20}', '{"pictures": 21}'),
-        ("experiments/tools.py", "is negative", "is less than 0"),
+        ("experiments/tools.py", "WHY = 'n < 0'", "WHY = 'n is negative'"),
+        ("experiments/tools.py", "ValueError(WHY)", "ValueError('n is negative')"),
         ("experiments/__init__.py", "...", "field = 1"),
         ("evidence/__init__.py", "...", "field = 1"),
         ("photos.py", "return 1", "return 2"),
@@ -351,15 +356,17 @@ def test_the_commit_is_dirty_only_if_a_named_file_changed(tmp_path):
     def git(*arguments):
         subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments], cwd=tmp_path, check=True)
 
-    used, other = tmp_path / "used.py", tmp_path / "other.py"
-    used.write_text("1", encoding="utf-8")
-    other.write_text("1", encoding="utf-8")
+    used, other, installed = (tmp_path / name for name in ("used.py", "other.py", "installed.py"))
+    for file in (used, other, installed):
+        file.write_text("1", encoding="utf-8")
+    (tmp_path / ".gitignore").write_text("installed.py", encoding="utf-8")
     assert evidence.commit([str(used)]) == "unknown"
     git("init", "-q")
     assert evidence.commit([str(used)]) == "unknown"
     git("add", "used.py", "other.py")
     git("commit", "-q", "-m", "first")
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert evidence.commit([str(installed)]) == "unknown"  # a package inside a repository that is not its own
     other.write_text("2", encoding="utf-8")
     assert head.stdout.startswith(evidence.commit([str(used)]))
     assert len(evidence.commit([str(used)])) == 12
