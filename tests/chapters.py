@@ -3,11 +3,14 @@
 import ast
 import functools
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
 import nbformat
+import pytest
 import yaml
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -34,6 +37,14 @@ class Block(NamedTuple):
 class Section(NamedTuple):
     title: str
     blocks: list
+
+
+def tracked_files(folder=ROOT):
+    """The files below a folder that git tracks, or a skip where the project is no git checkout."""
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("the project is no git checkout here, so nothing tells which files belong to it")
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=folder, capture_output=True, text=True, check=True)
+    return [folder / name for name in done.stdout.split("\0") if name and (folder / name).is_file()]
 
 
 @functools.cache

@@ -6,6 +6,7 @@ with one thing spoiled (a finding that says so), and over every chapter of the b
 
 import ast
 import copy
+import functools
 import re
 import statistics
 from pathlib import Path
@@ -349,6 +350,7 @@ def shown_code_equals_the_library(chapter):
             yield f"cell {number}: {name} differs from {twin}"
 
 
+@functools.cache
 def library_functions():
     """The names of the library's public functions."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in LIBRARY.rglob("*.py")]

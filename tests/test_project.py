@@ -1,12 +1,11 @@
 """The repository: what it must hold, what it must not say, and that each rule it states is held by a test."""
 
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
-from chapters import ROOT, blocks_of_text
+from chapters import ROOT, blocks_of_text, tracked_files
 
 TOP_LEVEL = ["book", "_config.yml", "_toc.yml", "lib", "requirements.txt", "tests", "README.md"]
 TWO_COMMANDS = ["make book", "make test"]
@@ -22,14 +21,6 @@ HALVES = [
 HALVES += [(rf"\b{name}", r"\.md\b") for name in ("design", "claims", "teaching", "style", "BRIEF")]
 HALVES += [("clau", "de"), (r"\bAI assis", "tant")]
 FORBIDDEN = re.compile("|".join(f"{first}{second}" for first, second in HALVES), flags=re.I)
-
-
-def tracked_files():
-    """The files that git tracks, or a skip where the project is no git checkout."""
-    if not shutil.which("git") or not (ROOT / ".git").exists():
-        pytest.skip("the project is no git checkout here, so nothing tells which files belong to it")
-    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 def readable(path):

@@ -17,6 +17,13 @@ PHONE = {"width": 390, "height": 844}
 FACTS = (Path(__file__).parent / "page_facts.js").read_text(encoding="utf-8")
 SCHEMES = ("light", "dark")
 
+# What loads only when it is seen is loaded now, and waited for; a picture that cannot be had is no reason to wait.
+SETTLE = """async () => {
+  window.scrollTo(0, document.scrollingElement.scrollHeight);
+  await document.fonts.ready;
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
+}"""
+
 # axe-core's rules; preload off, for it would ask for the style sheets again.
 AXE = {"resultTypes": ["violations"], "preload": False}
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
@@ -25,13 +32,11 @@ COLOUR_AUDIT = {**AXE, "runOnly": COLOUR_RULES}
 
 # Coloured code is thousands of words in a few colours, and axe-core is slow with each: it gets one word of each kind.
 THIN_CODE = """() => {
-  const seen = new Set();
-  for (const word of document.querySelectorAll(".highlight pre span")) {
-    const ground = getComputedStyle(word.closest(".highlight")).backgroundColor;
-    const kind = [word.className, getComputedStyle(word).color, ground].join();
-    if (seen.has(kind) && !word.children.length) word.remove();
-    seen.add(kind);
-  }
+  const words = [...document.querySelectorAll(".highlight pre span")].filter((word) => !word.children.length);
+  const kind = (word) => [word.className, getComputedStyle(word).color,
+    getComputedStyle(word.closest(".highlight")).backgroundColor].join();
+  const kinds = words.map(kind);
+  words.forEach((word, i) => kinds.indexOf(kinds[i]) < i && word.remove());
 }"""
 
 CHOOSE_SCHEME = "localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')"
@@ -82,8 +87,7 @@ def visit(browser, url, scheme="light", audits=()):
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("console", lambda m: complaints.append(f"console: {m.text}") if m.type == "error" else None)
         page.goto(url, wait_until="load")
-        page.evaluate("window.scrollTo(0, document.scrollingElement.scrollHeight)")  # what loads when seen, loads now
-        page.wait_for_load_state("networkidle")
+        page.evaluate(SETTLE)
         facts = {"screen": page.evaluate(FACTS, True)}
         page.set_viewport_size(PHONE)
         facts["phone"] = page.evaluate(FACTS, False)
