@@ -17,7 +17,7 @@ IRISES = (
 NOSE_COLOURS = ((40, 32, 36), (214, 128, 132), (96, 62, 54))
 
 
-@dataclass
+@dataclass(slots=True)
 class Looks:
     """The looks of one animal, in head units where nothing else is said.
 

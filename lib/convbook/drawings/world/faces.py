@@ -38,10 +38,6 @@ class Species:
         return near(chance, chance.choice(self.colours)), chance.pick(self.styles), self.marking
 
 
-def _two_in_three(first, second):
-    return {first: 2, second: 1}
-
-
 def make_rabbit(looks, chance):
     """Long upright ears and often two front teeth."""
     looks.ears, looks.tail = "long", "puff"
@@ -130,7 +126,7 @@ def make_cow(looks, chance):
     looks.ears, looks.muzzle, looks.tail = "sideways", "wide", "thin"
     looks.horns = "cow" if chance.happens(0.75) else None
     looks.horn = mix((240, 226, 196), (150, 126, 100), chance.uniform(0, 0.6))
-    looks.eyes = chance.pick(_two_in_three("round", "dot"))
+    looks.eyes = chance.pick({"round": 2, "dot": 1})
     looks.muzzle_y = 0.28
     looks.height *= 1.08
     looks.blush = False
@@ -150,7 +146,7 @@ def make_monkey(looks, chance):
 def make_lion(looks, chance):
     """A mane."""
     looks.ears, looks.muzzle, looks.tail = "round", "cat", "thin"
-    looks.nose = chance.pick(_two_in_three("triangle", "oval"))
+    looks.nose = chance.pick({"triangle": 2, "oval": 1})
     looks.mane = mix(near(chance, chance.choice(((170, 86, 30), (120, 66, 32), (206, 118, 36)))), (110, 60, 30), 0.25)
     looks.whiskers = chance.pick({2: 1, 0: 1})
     looks.eyes = chance.pick({"slit": 1, "round": 2})
@@ -180,7 +176,7 @@ def make_elephant(looks, chance):
     """A trunk and the largest ears."""
     looks.ears, looks.ear_size = "large", chance.uniform(1.25, 1.5)
     looks.muzzle, looks.tail = "trunk", "thin"
-    looks.eyes = chance.pick(_two_in_three("dot", "round"))
+    looks.eyes = chance.pick({"dot": 2, "round": 1})
     looks.eye_size *= 0.9
     looks.tusks = chance.happens(0.5)
     looks.blaze = False
@@ -192,7 +188,7 @@ def make_hedgehog(looks, chance):
     looks.spines = mix((96, 70, 54), fur_colour(chance), 0.3)
     looks.muzzle, looks.muzzle_size, looks.tail = "bear", 0.7, "none"
     looks.face_patch = (0.85, 0.12, 0.0)
-    looks.eyes = chance.pick(_two_in_three("dot", "round"))
+    looks.eyes = chance.pick({"dot": 2, "round": 1})
     looks.jaw = 0.36
     looks.blaze = False
 
@@ -240,7 +236,7 @@ def make_donkey(looks, chance):
     """Long ears, a tuft of hair between them and a pale broad muzzle."""
     looks.ears, looks.ear_length = "long", looks.ear_length * 0.6
     looks.muzzle, looks.muzzle_size, looks.tail = "wide", 0.85, "thin"
-    looks.eyes = chance.pick(_two_in_three("round", "dot"))
+    looks.eyes = chance.pick({"round": 2, "dot": 1})
     looks.height *= 1.15
     looks.width *= 0.82
     looks.tuft = (66, 54, 50)
@@ -253,7 +249,7 @@ def make_giraffe(looks, chance):
     looks.ear_size *= 0.9
     looks.horns, looks.horn = "giraffe", (226, 178, 98)
     looks.muzzle_size, looks.muzzle_y = 0.8, 0.32
-    looks.eyes = chance.pick(_two_in_three("round", "dot"))
+    looks.eyes = chance.pick({"round": 2, "dot": 1})
     looks.height *= 1.15
     looks.width *= 0.84
     looks.blaze = looks.blush = False
