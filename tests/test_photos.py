@@ -37,11 +37,13 @@ def test_no_digit_is_in_both_parts(digits):
     assert not any(image.tobytes() in train for image in digits.test_images)
 
 
-def test_digits_are_the_bundled_ones_enlarged_as_pillow_does(digits):
+# Of the 183 threes, the 50 test pictures are number 0, 3, 7, 10, …, 179: k * 183 // 50.
+@pytest.mark.parametrize(("number", "bundled_number"), [(0, 0), (1, 3), (2, 7), (49, 179)])
+def test_digits_are_the_bundled_ones_enlarged_as_pillow_does(digits, number, bundled_number):
     bundle = datasets.load_digits()
-    first_three = bundle.images[bundle.target == 3][0]  # the first of each class is a test picture
-    enlarged = Image.fromarray((first_three * 255 / 16).astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
-    ours = digits.test_images[digits.test_labels == 3][0, :, :, 0]
+    three = bundle.images[bundle.target == 3][bundled_number]
+    enlarged = Image.fromarray((three * 255 / 16).astype(np.float32)).resize((20, 20), Image.Resampling.BILINEAR)
+    ours = digits.test_images[digits.test_labels == 3][number, :, :, 0]
     np.testing.assert_allclose(ours[4:24, 4:24], np.asarray(enlarged), atol=0.51)
     assert ours.sum() == ours[4:24, 4:24].sum()
 
