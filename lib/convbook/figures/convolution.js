@@ -1,0 +1,365 @@
+// The convolution figure: a window on a picture, patch × kernel = products, their sum, and the response map.
+
+import {
+  createButton,
+  createLegend,
+  createNumberField,
+  createNumberGrid,
+  createPanel,
+  createPixelGrid,
+  createPlayer,
+  createSelect,
+  cssColor,
+  decodePicture,
+  divergingColor,
+  formatNumber,
+  formatWeight,
+  h,
+  liveFigure,
+  readableOn,
+  remember,
+  setText,
+  setVariables,
+} from "./base.js";
+
+const OWN_NUMBERS = "own numbers";
+
+// ---- the mathematics: pure functions, tested against convbook.operations ------------------------------------------
+
+// Rows and columns of the response map: one for each place where the whole window lies on the picture.
+export function responseShape(picture, kernel) {
+  return { height: picture.height - kernel.length + 1, width: picture.width - kernel[0].length + 1 };
+}
+
+// The response map of a picture and a kernel[row][column][channel], row by row.
+export function convolve(picture, kernel, bias = 0) {
+  const { height, width } = responseShape(picture, kernel);
+  const { values, channels } = picture;
+  const weights = kernel.flat(2);
+  const rowLength = kernel[0].length * channels;
+  const response = new Float64Array(height * width).fill(bias);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      let sum = 0;
+      for (let i = 0; i < kernel.length; i++) {
+        const start = ((row + i) * picture.width + column) * channels; // a row of the window lies in one piece
+        for (let n = 0; n < rowLength; n++) sum += values[start + n] * weights[i * rowLength + n];
+      }
+      response[row * width + column] += sum;
+    }
+  }
+  return { height, width, values: response };
+}
+
+// What one window holds: for each channel the patch, the weights, the products (rows of numbers) and their sum.
+export function oneWindow(picture, kernel, row, column) {
+  const grid = (number) => kernel.map((weights, i) => weights.map((_, j) => number(i, j)));
+  return Array.from({ length: picture.channels }, (_, channel) => {
+    const pixel = (i, j) => picture.values[((row + i) * picture.width + column + j) * picture.channels + channel];
+    const patch = grid(pixel);
+    const weights = grid((i, j) => kernel[i][j][channel]);
+    const products = grid((i, j) => patch[i][j] * weights[i][j]);
+    return { patch, weights, products, sum: products.flat().reduce((sum, product) => sum + product, 0) };
+  });
+}
+
+// The name of the kernel with these numbers, or null where the reader typed others.
+export function nameOfKernel(kernel, kernels) {
+  if (typeof kernel === "string") return kernel;
+  const numbers = JSON.stringify(kernel);
+  return Object.keys(kernels).find((name) => JSON.stringify(kernels[name]) === numbers) ?? null;
+}
+
+// ---- pixels to bytes -----------------------------------------------------------------------------------------------
+
+function picturePixels({ height, width, channels, values, white }) {
+  const rgba = new Uint8ClampedArray(height * width * 4).fill(255);
+  for (let pixel = 0; pixel < height * width; pixel++) {
+    for (let part = 0; part < 3; part++) {
+      rgba[pixel * 4 + part] = (values[pixel * channels + (channels === 3 ? part : 0)] * 255) / white;
+    }
+  }
+  return rgba;
+}
+
+function responsePixels({ values }, scale, theme) {
+  const rgba = new Uint8ClampedArray(values.length * 4).fill(255);
+  values.forEach((value, cell) => rgba.set(divergingColor(value / scale, theme), cell * 4));
+  return rgba;
+}
+
+// The pixels of the places that the window has visited; the others stay transparent.
+function onlyVisited(rgba, visited) {
+  const shown = new Uint8ClampedArray(rgba.length);
+  for (const cell of visited) shown.set(rgba.subarray(cell * 4, cell * 4 + 4), cell * 4);
+  return shown;
+}
+
+// ---- the figure ----------------------------------------------------------------------------------------------------
+
+const TRAITS = ["_picture", "_kernels", "kernel", "bias", "row", "column", "all_windows"];
+
+export default liveFigure("convolution", TRAITS, (frame) => {
+  const state = createState(frame);
+  const player = createPlayer({
+    step: state.visitNext,
+    intervalMs: () => Math.max(16, Math.min(200, 10_000 / state.read().response.values.length)),
+    onChange: frame.redraw,
+  });
+  const moveTo = (row, column) => {
+    player.stop();
+    state.visit(row, column);
+  };
+  const panels = [createInput(state, moveTo), createArithmetic(frame, state), createOutput(frame, state, moveTo)];
+  const controls = createControls(frame, state, player);
+  frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels.map((panel) => panel.element)));
+  frame.onRemove(player.stop);
+
+  let spoken = null;
+  return function draw() {
+    const now = state.read();
+    state.visit(now.row, now.column);
+    const [kernelRows, kernelColumns] = [now.weights.length, now.weights[0].length];
+    frame.el.dataset.channels = now.picture.channels; // channels and kernel decide which panels fit side by side
+    frame.el.dataset.kernel = kernelColumns > 3 ? "large" : "small";
+    setVariables(frame.el, { "kernel-rows": kernelRows });
+    for (const part of [controls, ...panels]) part.update(now);
+    const sentence = `Window at row ${now.row}, column ${now.column}: response ${formatNumber(now.value)}.`;
+    if (spoken !== null && sentence !== spoken && !player.playing) frame.announce(sentence);
+    if (!player.playing) spoken = sentence;
+  };
+});
+
+// The figure's state as its parts need it: the traits, what follows from them, and where the window has been.
+function createState({ model, set }) {
+  const pictureOf = remember(decodePicture);
+  const responseOf = remember(convolve);
+  const rangeOf = remember(responseRange);
+  const visitedOf = remember(() => new Set()); // forgotten when the response map gets another size
+
+  const read = () => {
+    const [packed, kernels, kernel, bias] = ["_picture", "_kernels", "kernel", "bias"].map((name) => model.get(name));
+    const picture = pictureOf(packed);
+    const weights = typeof kernel === "string" ? kernels[kernel] : kernel;
+    const response = responseOf(picture, weights, bias);
+    const row = clamp(model.get("row"), response.height);
+    const column = clamp(model.get("column"), response.width);
+    const visited = visitedOf(response.height, response.width);
+    const isComplete = model.get("all_windows") || visited.size === response.values.length;
+    return {
+      picture,
+      kernels,
+      weights,
+      name: nameOfKernel(kernel, kernels) ?? OWN_NUMBERS,
+      bias,
+      row,
+      column,
+      channels: oneWindow(picture, weights, row, column),
+      response,
+      value: response.values[row * response.width + column],
+      range: rangeOf(response),
+      visited,
+      isComplete,
+    };
+  };
+  const visit = (row, column) => {
+    const { response, visited } = read();
+    const place = { row: clamp(row, response.height), column: clamp(column, response.width) };
+    visited.add(place.row * response.width + place.column);
+    if (place.row !== model.get("row") || place.column !== model.get("column")) set(place);
+  };
+  const visitNext = () => {
+    const { response, row, column } = read();
+    const next = (row * response.width + column + 1) % response.values.length;
+    visit(Math.floor(next / response.width), next % response.width);
+    return next + 1 < response.values.length;
+  };
+  return { read, visit, visitNext };
+}
+
+function clamp(place, size) {
+  return Math.max(0, Math.min(place, size - 1));
+}
+
+// Which kernel, and how the window walks.
+function createControls(frame, state, player) {
+  const kernel = createSelect("Kernel", (name) => name !== OWN_NUMBERS && frame.set({ kernel: name }));
+  const next = createButton("Step", () => {
+    player.stop();
+    state.visitNext();
+  });
+  const play = createButton("Play", player.toggle);
+  play.style.minWidth = "68px"; // "Pause" is wider, and no button should jump
+  const all = createButton("Show all", () => {
+    player.stop();
+    frame.set({ all_windows: true });
+    frame.announce(`Response map complete: ${describeRange(state.read().range)}.`);
+  });
+  const reset = createButton("Reset", () => {
+    player.stop();
+    state.read().visited.clear();
+    frame.set({ row: 0, column: 0, all_windows: false });
+    frame.redraw();
+  });
+  return {
+    element: h("div", { class: "cb-bar" }, kernel.element, h("div", { class: "cb-buttons" }, next, play, all, reset)),
+    update({ kernels, name, isComplete }) {
+      const own = name === OWN_NUMBERS ? [OWN_NUMBERS] : [];
+      kernel.update([...Object.keys(kernels), ...own], name);
+      setText(play, player.playing ? "Pause" : "Play");
+      all.disabled = isComplete;
+    },
+  };
+}
+
+// The picture with the window on it.
+function createInput(state, moveTo) {
+  const pixels = createPixelGrid({ windowAt: () => windowOf(state.read()), moveTo });
+  const place = h("code", { class: "cb-place" });
+  const hint = h("span", { class: "cb-hint" }, "Drag the window, or use the arrow keys.");
+  const panel = createPanel("input", "Picture", pixels.element, h("p", { class: "cb-below" }, place, hint));
+  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture.height, picture.width));
+  return {
+    element: panel.element,
+    update(now) {
+      const { picture } = now;
+      const { row, column, height, width } = windowOf(now);
+      paint(picture);
+      pixels.place({ row, column, height, width });
+      pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns; arrow keys move the window`);
+      setText(panel.note, `${picture.height} × ${picture.width} × ${picture.channels}`);
+      setText(place, `image[${row}:${row + height}, ${column}:${column + width}]`);
+    },
+  };
+}
+
+function windowOf({ row, column, weights }) {
+  return { row, column, height: weights.length, width: weights[0].length };
+}
+
+// Patch × kernel = products, channel by channel, and the sum of it all.
+function createArithmetic(frame, state) {
+  const list = h("div", { class: "cb-channels" });
+  const terms = h("div", { class: "cb-sum" });
+  const panel = createPanel("arithmetic", "One window", h("div", { class: "cb-work" }, list, terms));
+  const bias = createNumberField("bias", (value) => frame.set({ bias: value }));
+  const result = h("span", { class: "cb-result" });
+  const resultName = h("code", {});
+  const edit = (channel, i, j, value) => {
+    const kernel = structuredClone(state.read().weights);
+    kernel[i][j][channel] = value;
+    frame.set({ kernel });
+  };
+  const build = remember((channelCount) => {
+    const names = channelCount === 3 ? ["red", "green", "blue"] : [""];
+    const channels = names.map((name, channel) => createChannel(name, (i, j, value) => edit(channel, i, j, value)));
+    const sums = channels.map((channel) => createTerm(channel.sumName, channel.sum));
+    const added = [...sums.slice(1), createTerm("bias", bias.element)].map((term) => signed("+", term));
+    list.replaceChildren(...channels.map((channel) => channel.element));
+    terms.replaceChildren(sums[0], ...added, signed("=", createTerm(resultName, result)));
+    return channels;
+  });
+  return {
+    element: panel.element,
+    update(now) {
+      const parts = build(now.channels.length);
+      const largest = (rowsOf) => Math.max(...now.channels.flatMap((channel) => rowsOf(channel).flat().map(Math.abs))) || 1;
+      const scales = { weight: largest((channel) => channel.weights), product: largest((channel) => channel.products) };
+      now.channels.forEach((channel, n) => parts[n].update(channel, now.picture.white, scales, frame.theme));
+      const count = now.weights.flat(2).length;
+      setText(panel.note, count === 1 ? "1 product" : `${count} products, one sum`);
+      bias.update(now.bias);
+      setText(resultName, `response[${now.row}, ${now.column}]`);
+      setText(result, formatNumber(now.value));
+    },
+  };
+}
+
+// One channel's patch × kernel = products.
+function createChannel(name, onEdit) {
+  const patch = createNumberGrid(name ? `${name} patch` : "patch");
+  const weights = createNumberGrid(name ? `kernel for ${name}` : "kernel", { onEdit, format: formatWeight });
+  const products = createNumberGrid(name ? `${name} products` : "products");
+  const sum = h("span", { class: "cb-channel-sum" });
+  const part = (caption, grid) => h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, caption), grid.element);
+  const patchPart = part(name || "patch", patch);
+  return {
+    element: h("div", { class: "cb-channel" }, patchPart, sign("×"), part("kernel", weights), sign("="), part("products", products)),
+    sum,
+    sumName: name || "sum",
+    update(channel, white, scales, theme) {
+      const tint = (scale) => (value) => cellStyle(divergingColor((0.6 * value) / scale, theme));
+      patch.update(channel.patch, (value) => cellStyle(shade(name, (value * 255) / white)));
+      weights.update(channel.weights, tint(scales.weight));
+      products.update(channel.products, tint(scales.product));
+      setText(sum, formatNumber(channel.sum));
+    },
+  };
+}
+
+function createTerm(name, number) {
+  return h("div", { class: "cb-term" }, h("span", { class: "cb-caption" }, name), number);
+}
+
+function signed(text, term) {
+  return h("div", { class: "cb-signed" }, sign(text), term);
+}
+
+function sign(text) {
+  return h("span", { class: "cb-sign" }, text);
+}
+
+function cellStyle(color) {
+  return { color: readableOn(color), background: cssColor(color) };
+}
+
+// A pixel's value as a shade of its channel's own colour.
+function shade(name, level) {
+  return ["red", "green", "blue"].map((part) => (name === "" || name === part ? Math.round(level) : 0));
+}
+
+// The response map, as far as the window has been, with the range of its colours.
+function createOutput(frame, state, moveTo) {
+  const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
+  const pixels = createPixelGrid({ windowAt, moveTo, byKeyboard: false });
+  const place = h("code", { class: "cb-place" });
+  const rule = h("span", { class: "cb-hint" });
+  const legend = createLegend();
+  const colorsOf = remember(responsePixels);
+  const paint = remember(pixels.paint);
+  const below = h("p", { class: "cb-below" }, place, rule);
+  const panel = createPanel("output", "Response map", pixels.element, legend.element, below);
+  return {
+    element: panel.element,
+    update({ picture, weights, response, row, column, range, visited, isComplete }) {
+      const { height, width, values } = response;
+      const colors = colorsOf(response, range.scale, frame.theme);
+      paint(isComplete ? colors : onlyVisited(colors, visited), height, width);
+      pixels.place({ row, column, height: 1, width: 1 });
+      const shown = isComplete ? "complete" : `${visited.size} of ${values.length} windows`;
+      pixels.describe(`Response map of ${height} rows and ${width} columns, ${describeRange(range)}, ${shown}`);
+      setVariables(panel.element, { share: width / picture.width, columns: width, tallest: picture.height });
+      legend.update(range.scale, frame.theme);
+      setText(panel.note, `${height} × ${width}`);
+      setText(place, `response[${row}, ${column}]`);
+      const rules = [
+        `${picture.height} − ${weights.length} + 1 = ${height} rows`,
+        `${picture.width} − ${weights[0].length} + 1 = ${width} columns`,
+      ];
+      setText(rule, rules.join(", "));
+    },
+  };
+}
+
+function describeRange({ smallest, largest }) {
+  return `from ${formatNumber(smallest)} to ${formatNumber(largest)}`;
+}
+
+function responseRange({ values }) {
+  let [smallest, largest] = [values[0], values[0]];
+  for (const value of values) {
+    smallest = Math.min(smallest, value);
+    largest = Math.max(largest, value);
+  }
+  return { smallest, largest, scale: Math.max(-smallest, largest) || 1 };
+}
