@@ -1,6 +1,7 @@
 """Commands of the book: `python -m convbook evidence` measures what the lecture claims."""
 
 import argparse
+import logging
 import os
 import sys
 
@@ -43,6 +44,8 @@ def measure_evidence(options):
     from convbook import evidence
     from convbook.experiments import load_experiments, run_experiment
 
+    # It also warns that many models are built, which is what an experiment does.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     experiments = load_experiments()
     if options.list:
         for claim, experiment in experiments.items():
