@@ -1,4 +1,4 @@
-"""Part one, understanding convolutional networks: what Dense layers and convolutions can and cannot learn."""
+"""Part one, understanding convolutional networks: what Dense layers and filters can and cannot learn."""
 
 import keras
 import numpy as np
@@ -7,6 +7,8 @@ from convbook import models, photos
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
 from convbook.experiments.training import accuracy, train
+from convbook.operations import convolve2d
+from convbook.shapes import receptive_field
 
 
 def measure_dense_global(seed, settings):
@@ -164,4 +166,325 @@ DENSE_GLOBAL = Experiment(
     ),
 )
 
-EXPERIMENTS = (DENSE_GLOBAL,)
+
+def measure_equivariance(seed, settings):
+    """Train on digits in the lower right of a large canvas, test where no digit was ever seen.
+
+    The canvas leaves room on all sides, so that a window never meets the border. A move by a multiple of the nets'
+    total stride brings the same pixels under the same windows; a move by one pixel more does not.
+
+    Args:
+        seed: decides the training sample, the initial weights and the order of batches.
+        settings: those of `EQUIVARIANCE`.
+
+    Returns:
+        {name: test accuracy} of three nets at the trained place, at the far place, and one pixel beside the far place.
+    """
+    digits = photos.load_digits(settings["digits"])
+    chosen = np.random.default_rng(seed).choice(len(digits.train_images), settings["train_pictures"], replace=False)
+    size_px, home_px, far_px = settings["canvas_px"], settings["home_px"], settings["far_px"]
+    places = {"home": (home_px, home_px), "far": (far_px, far_px), "odd": (far_px + 1, far_px + 1)}
+    train_images = photos.place_on_canvas(digits.train_images[chosen], size_px, *places["home"])
+    test_images = digits.test_images[: settings["test_pictures"]]
+    test_labels = digits.test_labels[: settings["test_pictures"]]
+    shape = train_images.shape[1:]
+    nets = {
+        "dense": lambda: models.build_digits_dense(shape, units=settings["dense_units"]),
+        "flatten": lambda: models.build_digits_convnet(shape, filters=settings["filters"], head="flatten"),
+        "global_average": lambda: models.build_digits_convnet(
+            shape, filters=settings["filters"], head="global_average"
+        ),
+    }
+    numbers = {}
+    for name, build in nets.items():
+        keras.utils.set_random_seed(seed)
+        model = train(build(), train_images, digits.train_labels[chosen], settings)
+        for place, move in places.items():
+            moved = photos.place_on_canvas(test_images, size_px, *move)
+            numbers[f"{name}_{place}"] = accuracy(model, moved, test_labels)
+    return numbers
+
+
+EQUIVARIANCE = Experiment(
+    claim="equivariance",
+    sentence="After learning a pattern in the lower right corner of a picture, a convnet can recognise it anywhere.",
+    chapter=2,
+    measure=measure_equivariance,
+    settings={
+        # The ink of a digit is 20 px wide. Lower right: rows and columns 46 to 65 of 88; upper left: 22 to 41. One output
+        # before the average sees 22 px, and all that see ink exist at both places.
+        "canvas_px": 88,
+        "home_px": 12,
+        "far_px": -12,
+        "dense_units": (15,),
+        "filters": (16, 32, 64),
+        "learning_rate": 1e-3,
+        "batch_size": 32,
+    },
+    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 12}},
+    sources={"digits": "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"},
+    effects=(
+        Effect(
+            name="global-average-keeps",
+            meaning="A convnet with global average pooling is as good at the far place as at home",
+            of="global_average_far",
+            minus="global_average_home",
+            direction="equal",
+            margin=0.02,
+        ),
+        Effect(
+            name="dense-forgets",
+            meaning="A Dense net is worse at the far place than at home",
+            of="dense_home",
+            minus="dense_far",
+            direction="greater",
+            margin=0.1,
+        ),
+        Effect(
+            name="flatten-keeps",
+            meaning="A convnet with Flatten is as good at the far place as at home",
+            of="flatten_far",
+            minus="flatten_home",
+            direction="equal",
+            margin=0.02,
+        ),
+        Effect(
+            name="odd-move",
+            meaning="One pixel beside, the strides no longer fit: the convnet with global average pooling is worse there",
+            of="global_average_far",
+            minus="global_average_odd",
+            direction="greater",
+            margin=0.02,
+        ),
+    ),
+)
+
+
+def measure_hierarchy(seed, settings):
+    """Train a convnet on digits and measure what its two stages react to.
+
+    Args:
+        seed: decides the training sample, the initial weights, the order of batches and the shuffling of tiles.
+        settings: those of `HIERARCHY`.
+
+    Returns:
+        {name: number}: the share of the first kernels' energy that the best oriented derivative explains, before and
+        after training; and how far the mean responses of each stage move, relative to their spread over pictures, when
+        tiles of the picture change places.
+    """
+    model, digits, _ = _trained_on_digits(seed, settings)
+    before = models.build_digits_convnet().get_layer("conv_1")
+    test_images = digits.test_images[: settings["test_pictures"]]
+    shuffled = shuffle_tiles(test_images, settings["tile_px"], np.random.default_rng(seed))
+    numbers = {
+        "edges_random": float(edge_share(before.get_weights()[0][:, :, 0]).mean()),
+        "edges_trained": float(edge_share(model.get_layer("conv_1").get_weights()[0][:, :, 0]).mean()),
+    }
+    for stage in ("conv_1", "conv_2"):
+        probe = keras.Model(model.inputs, keras.ops.mean(model.get_layer(stage).output, axis=(1, 2)))
+        plain, moved = (probe.predict(images, batch_size=500, verbose=0) for images in (test_images, shuffled))
+        numbers[f"tiles_{stage}"] = float(np.linalg.norm(moved - plain) / np.linalg.norm(plain - plain.mean(axis=0)))
+    return numbers
+
+
+def edge_share(kernels):
+    """Measure how much of each 3x3 kernel is an edge detector.
+
+    Args:
+        kernels: float array (3, 3, filters).
+
+    Returns:
+        float array (filters,), from 0 to 1: the share of the squared weights that the best oriented derivative, a slope
+        in any direction, explains.
+
+    Example:
+        >>> edge_share(np.array([[-1, 0, 1]] * 3)[:, :, np.newaxis])
+        array([1.])
+    """
+    down, right = np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij")
+    slopes = np.stack([down.ravel(), right.ravel()]) / np.sqrt(6)
+    flat = kernels.reshape(9, -1)
+    return ((slopes @ flat) ** 2).sum(axis=0) / (flat**2).sum(axis=0)
+
+
+def shuffle_tiles(images, tile_px, generator):
+    """Cut pictures into square tiles and put the tiles into another order, the same for all pictures.
+
+    Args:
+        images: array (n, height, width, channels), height and width multiples of the tile.
+        tile_px: side of a tile in pixels.
+        generator: numpy.random.Generator.
+
+    Returns:
+        A new array of the same shape and dtype.
+    """
+    count, height, width, channels = images.shape
+    rows, columns = height // tile_px, width // tile_px
+    tiles = images.reshape(count, rows, tile_px, columns, tile_px, channels).swapaxes(2, 3)
+    tiles = tiles.reshape(count, rows * columns, tile_px, tile_px, channels)
+    tiles = tiles[:, generator.permutation(rows * columns)]
+    return tiles.reshape(count, rows, columns, tile_px, tile_px, channels).swapaxes(2, 3).reshape(images.shape)
+
+
+HIERARCHY = Experiment(
+    claim="hierarchy",
+    sentence="The first layer learns small local patterns such as edges, the second layer larger patterns made of them.",
+    chapter=2,
+    measure=measure_hierarchy,
+    settings={
+        # A window of conv_1 is 3 px wide, one of conv_2 is 8 px: the tile lies between.
+        "tile_px": 7,
+        "learning_rate": 1e-3,
+        "batch_size": 32,
+    },
+    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 20}},
+    sources={"digits": "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"},
+    effects=(
+        Effect(
+            name="edges",
+            meaning="Trained first kernels are edge detectors to a larger share than random ones",
+            of="edges_trained",
+            minus="edges_random",
+            direction="greater",
+            margin=0.05,
+        ),
+        Effect(
+            name="tiles",
+            meaning="Tiles of 7 px that change places disturb the second stage (window 8 px) more than the first (3 px)",
+            of="tiles_conv_2",
+            minus="tiles_conv_1",
+            direction="greater",
+            margin=0.1,
+        ),
+    ),
+)
+
+
+def measure_presence(seed, settings):
+    """Ask where the response maps of a trained convnet peak, and whether that place matters.
+
+    Planting: the pattern that a first kernel asks for is put at a random place of a noisy picture. Covering: for each
+    test digit that the net reads rightly, the window under the largest response of the second stage is covered with
+    background. Two controls: a window at a random other place, and the window at least half a window away that hides
+    most nearly as much ink.
+
+    Args:
+        seed: decides the training sample, the initial weights, the order of batches, the noise and the places.
+        settings: those of `PRESENCE`.
+
+    Returns:
+        {name: number}: the share of planted patterns found within one pixel, the share that a guess would find, and the
+        mean fall of the right class's probability after each kind of covering.
+    """
+    model, digits, _ = _trained_on_digits(seed, settings)
+    generator = np.random.default_rng(seed)
+    kernels = model.get_layer("conv_1").get_weights()[0][:, :, 0]
+    return _planted(kernels, generator, settings) | _covered(model, digits, generator, settings)
+
+
+def _planted(kernels, generator, settings):
+    """Plant each kernel's own pattern in noise and look where its response map peaks."""
+    size_px, hits, trials = settings["planted_px"], 0, 0
+    for kernel in kernels.transpose(2, 0, 1):
+        pattern = (kernel - kernel.mean()) / kernel.std()
+        for _ in range(settings["plants"]):
+            picture = generator.normal(0, settings["noise"], (size_px, size_px, 1))
+            row, column = generator.integers(0, size_px - 2, 2)
+            picture[row : row + 3, column : column + 3, 0] += pattern
+            response = convolve2d(picture, kernel[:, :, np.newaxis, np.newaxis])[:, :, 0]
+            peak = np.array(np.unravel_index(response.argmax(), response.shape))
+            hits += np.abs(peak - (row, column)).max() <= 1
+            trials += 1
+    return {"found": hits / trials, "found_by_guess": 9 / (size_px - 2) ** 2}
+
+
+def _covered(model, digits, generator, settings):
+    """Cover the window under the largest response of conv_2, or another one, and ask the net again."""
+    probe = keras.Model(model.inputs, [model.get_layer("conv_2").output, model.output])
+    images, labels = digits.test_images[: settings["test_pictures"]], digits.test_labels[: settings["test_pictures"]]
+    maps, before = probe.predict(images, batch_size=500, verbose=0)
+    read_rightly = np.flatnonzero(before.argmax(axis=1) == labels)
+    field = receptive_field([(3, 1), (2, 2), (3, 1)])
+    places = np.argwhere(np.ones(maps.shape[1:3]))
+    covered = {"peak": [], "anywhere": [], "same_ink": []}
+    for index in read_rightly:
+        strongest = maps[index].max(axis=2)
+        peak = np.array(np.unravel_index(strongest.argmax(), strongest.shape))
+        others = places[np.abs(places - peak).max(axis=1) * field.jump >= field.size // 2]
+        ink = [int(_window(images[index], field, *place).sum()) for place in (peak, *others)]
+        same_ink = others[np.abs(np.array(ink[1:]) - ink[0]).argmin()]
+        anywhere = others[generator.integers(len(others))]
+        for name, place in (("peak", peak), ("anywhere", anywhere), ("same_ink", same_ink)):
+            picture = images[index].copy()
+            _window(picture, field, *place)[:] = 0
+            covered[name].append(picture)
+    right_class = labels[read_rightly]
+    falls = {}
+    for name, pictures in covered.items():
+        after = model.predict(np.array(pictures), batch_size=500, verbose=0)
+        fall = before[read_rightly, right_class] - after[np.arange(len(pictures)), right_class]
+        falls[f"fall_{name}"] = float(fall.mean())
+    return falls
+
+
+def _window(image, field, row, column):
+    """The part of a picture that one output sees."""
+    top, left = field.start + row * field.jump, field.start + column * field.jump
+    return image[top : top + field.size, left : left + field.size]
+
+
+def _trained_on_digits(seed, settings):
+    """A convnet trained on a sample of digits, the digits, and the indices of the sample."""
+    digits = photos.load_digits(settings["digits"])
+    chosen = np.random.default_rng(seed).choice(len(digits.train_images), settings["train_pictures"], replace=False)
+    keras.utils.set_random_seed(seed)
+    model = train(models.build_digits_convnet(), digits.train_images[chosen], digits.train_labels[chosen], settings)
+    return model, digits, chosen
+
+
+PRESENCE = Experiment(
+    claim="presence",
+    sentence="A response map quantifies the presence of the filter's pattern at different locations.",
+    chapter=2,
+    measure=measure_presence,
+    settings={
+        # Noise as strong as the pattern: both have a standard deviation of 1 per pixel.
+        "planted_px": 20,
+        "plants": 10,
+        "noise": 1.0,
+        "learning_rate": 1e-3,
+        "batch_size": 32,
+    },
+    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 20}},
+    sources={"digits": "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"},
+    effects=(
+        Effect(
+            name="planted",
+            meaning="The map of a trained first kernel peaks where its pattern was planted in equally strong noise",
+            of="found",
+            minus="found_by_guess",
+            direction="greater",
+            margin=0.25,
+        ),
+        Effect(
+            name="covered",
+            meaning="Covering the place where the second stage's maps peak costs the right class more probability than "
+            "covering a random other place",
+            of="fall_peak",
+            minus="fall_anywhere",
+            direction="greater",
+            margin=0.05,
+        ),
+        Effect(
+            name="covered-same-ink",
+            meaning="It also costs more than covering another place with as much ink",
+            of="fall_peak",
+            minus="fall_same_ink",
+            direction="greater",
+            margin=0.05,
+        ),
+    ),
+)
+
+
+EXPERIMENTS = (DENSE_GLOBAL, EQUIVARIANCE, HIERARCHY, PRESENCE)
