@@ -211,7 +211,7 @@ EQUIVARIANCE = Experiment(
     chapter=2,
     measure=measure_equivariance,
     settings={
-        # The ink of a digit is 20 px wide. Lower right: rows and columns 46 to 65 of 88; upper left: 22 to 41. One output
+        # The ink of a digit is 20 px wide. Lower right: rows and columns 46 to 65 of 88; upper left: 22 to 41. An output
         # before the average sees 22 px, and all that see ink exist at both places.
         "canvas_px": 88,
         "home_px": 12,
@@ -250,7 +250,7 @@ EQUIVARIANCE = Experiment(
         ),
         Effect(
             name="odd-move",
-            meaning="One pixel beside, the strides no longer fit: the convnet with global average pooling is worse there",
+            meaning="One pixel beside, strides do not fit: the convnet with global average pooling is worse there",
             of="global_average_far",
             minus="global_average_odd",
             direction="greater",
@@ -328,7 +328,7 @@ def shuffle_tiles(images, tile_px, generator):
 
 HIERARCHY = Experiment(
     claim="hierarchy",
-    sentence="The first layer learns small local patterns such as edges, the second layer larger patterns made of them.",
+    sentence="The first layer learns small local patterns such as edges, the second larger patterns made of them.",
     chapter=2,
     measure=measure_hierarchy,
     settings={
@@ -350,7 +350,7 @@ HIERARCHY = Experiment(
         ),
         Effect(
             name="tiles",
-            meaning="Tiles of 7 px that change places disturb the second stage (window 8 px) more than the first (3 px)",
+            meaning="Tiles of 7 px that change places disturb the second stage (window 8 px) more than the first",
             of="tiles_conv_2",
             minus="tiles_conv_1",
             direction="greater",
