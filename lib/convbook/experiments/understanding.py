@@ -211,7 +211,7 @@ EQUIVARIANCE = Experiment(
     chapter=2,
     measure=measure_equivariance,
     settings={
-        # The ink of a digit is 20 px wide. Lower right: rows and columns 46 to 65 of 88; upper left: 22 to 41. An output
+        # The ink of a digit is 20 px wide. Lower right: rows, columns 46 to 65 of 88; upper left: 22 to 41. One output
         # before the average sees 22 px, and all that see ink exist at both places.
         "canvas_px": 88,
         "home_px": 12,
