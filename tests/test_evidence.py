@@ -9,10 +9,11 @@ import subprocess
 
 import numpy as np
 import pytest
+from scipy import stats
+
 from convbook import evidence
 from convbook.evidence import provenance
 from convbook.evidence.verdicts import is_finite_number
-from scipy import stats
 
 EFFECT = evidence.Effect("loss", "Dense | loses more", "dense", "convnet", "greater", 0.05)
 

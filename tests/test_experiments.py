@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+
 from convbook import evidence, models
 from convbook.experiments import Experiment, _device, load_experiments, run_experiment, training, understanding
 

@@ -4,9 +4,10 @@ import subprocess
 import sys
 
 import pytest
+from test_experiments import Measure, make_experiment
+
 from convbook import __main__ as commands
 from convbook import evidence, experiments
-from test_experiments import Measure, make_experiment
 
 
 @pytest.fixture

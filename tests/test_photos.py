@@ -7,12 +7,13 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
-from convbook import photos
 from keras.src.backend import config
 from keras.src.datasets import mnist as mnist_module
 from keras.src.utils import file_utils
 from PIL import Image
 from sklearn import datasets
+
+from convbook import photos
 
 
 @pytest.fixture(scope="module")
