@@ -8,7 +8,9 @@
 - A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
 """
 
+import base64
 import hashlib
+import io
 import os
 import platform
 import re
@@ -17,6 +19,7 @@ from pathlib import Path
 from docutils import nodes
 from jupyter_cache.cache.main import JupyterCacheBase
 from latex2mathml.converter import convert as latex_to_mathml
+from PIL import Image
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +35,11 @@ THEME_COLOURS = {
     "#d4d8de": "var(--book-line)",
 }
 
+# Charts are drawn small, so that their letters stay readable on a phone; a wide screen shows them larger.
+ENLARGED = 1.2
+
+# What only pages with code need, and what no page needs.
+CODE_FILES = ("copybutton", "clipboard", "mystnb")
 NEEDLESS_FILES = ("thebe", "togglebutton", "sphinx-design", "design-tabs", "require", "html-manager", "embed-amd")
 NEEDLESS_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
 
@@ -95,14 +103,14 @@ def inline_svg(source, alt, prefix):
 
     >>> svg = '<?xml?><svg width="72pt" viewBox="0 0 72 36"><g id="a" style="fill: #000000"/></svg>'
     >>> print(inline_svg(svg, "An <a>", "c0").replace("><", ">\\n<"))
-    <svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 96px" viewBox="0 0 72 36">
+    <svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 115.2px" viewBox="0 0 72 36">
     <g style="fill: currentColor"/>
     </svg>
     """
     svg = source[source.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     view_box = re.search(r'viewBox="([^"]+)"', svg).group(1)
-    width_px = float(view_box.split()[2]) * 96 / 72
+    width_px = float(view_box.split()[2]) * 96 / 72 * ENLARGED
     label = (
         nodes.Text(alt).astext().replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
     )
@@ -115,9 +123,31 @@ def inline_svg(source, alt, prefix):
     body = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
     body = re.sub(r'<g[^>]*>\s*<path d="[^"]*" style="fill: #ffffff"/>\s*</g>', "", body, count=1)
     body = re.sub(r"font: [^;\"]*?([\d.]+px)[^;\"]*", r"font-size: \1", body)
+    body = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", lambda m: smaller_png(m[1]), body)
     for colour, theme_colour in THEME_COLOURS.items():
         body = re.sub(f"(?<=: ){colour}", theme_colour, body, flags=re.I)
     return head + re.sub(r"\s*\n\s*", " ", body).strip()
+
+
+def smaller_png(data):
+    """A picture as a data address, without the channels it does not need: matplotlib writes all as RGBA.
+
+    Args:
+        data: a PNG in base64.
+
+    >>> buffer = io.BytesIO()
+    >>> Image.new("RGBA", (20, 30), (7, 7, 7, 255)).save(buffer, format="png")
+    >>> data = smaller_png(base64.b64encode(buffer.getvalue()))
+    >>> Image.open(io.BytesIO(base64.b64decode(data.split(",")[1]))).mode
+    'L'
+    """
+    picture = Image.open(io.BytesIO(base64.b64decode(data))).convert("RGBA")
+    red, green, blue, alpha = (channel.tobytes() for channel in picture.split())
+    if alpha == b"\xff" * len(alpha):
+        picture = picture.convert("L" if red == green == blue else "RGB")
+    buffer = io.BytesIO()
+    picture.save(buffer, format="png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 class NamedBlocks(SphinxPostTransform):
@@ -144,9 +174,11 @@ def bold_lead(node):
 def leave_out_needless_files(app, pagename, templatename, context, doctree):
     """Take scripts and style sheets off the page that it does not need."""
 
+    needless_files = NEEDLESS_FILES + (CODE_FILES if pagename in ("search", "genindex") else ())
+
     def needed(file):
         body = getattr(file, "attributes", {}).get("body") or ""
-        return not any(name in str(file.filename) for name in NEEDLESS_FILES) and not any(
+        return not any(name in str(file.filename) for name in needless_files) and not any(
             name in body for name in NEEDLESS_SCRIPT_BODIES
         )
 
@@ -165,11 +197,21 @@ def drop_widget_state(app, doctree):
             node.parent.remove(node)
 
 
+def drop_icon_font(app, exception):
+    """Take the icon font and its two thousand names out of the theme's style sheet: book.css draws the few icons."""
+    if exception is None and app.builder.format == "html":
+        sheet = Path(app.outdir) / "_static" / "styles" / "pydata-sphinx-theme.css"
+        css = re.sub(r"@font-face\{[^{}]*\}", "", sheet.read_text(encoding="utf-8"))
+        css = re.sub(r"(?<=[{}])\.fa[-.][^{}]*\{[^{}]*\}", "", css)
+        sheet.write_text(css, encoding="utf-8")
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
     app.connect("config-inited", use_keyed_cache)
     app.add_post_transform(ChartsInThePage)
     app.add_post_transform(NamedBlocks)
+    app.connect("build-finished", drop_icon_font, priority=900)
     app.connect("html-page-context", leave_out_needless_files, priority=900)
     app.connect("doctree-resolved", lambda app, doctree, docname: drop_widget_state(app, doctree), priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

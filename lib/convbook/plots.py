@@ -59,7 +59,7 @@ class Diagram:
         return self.svg
 
 
-def show_images(images, titles=None, columns=10, size_inches=0.8, vmin=0, vmax=255):
+def show_images(images, titles=None, columns=10, size_inches=0.58, vmin=0, vmax=255):
     """Show pictures side by side.
 
     Args:
@@ -112,7 +112,7 @@ def show_feature_maps(feature_maps, titles):
     """
     shown = min(8, *(maps.shape[-1] for maps in feature_maps))
     figure, axes = plt.subplots(
-        len(feature_maps), shown, figsize=(0.8 * shown, 1.02 * len(feature_maps)), squeeze=False
+        len(feature_maps), shown, figsize=(0.68 * shown, 0.88 * len(feature_maps)), squeeze=False
     )
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     for row, maps, title in zip(axes, feature_maps, titles, strict=True):
@@ -135,7 +135,7 @@ def plot_history(history):
     """
     values = getattr(history, "history", history)
     epochs = np.arange(1, len(values["loss"]) + 1)
-    figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.8))
+    figure, axes = plt.subplots(1, 2, figsize=(5.8, 2.3))
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
         axis.plot(epochs, values[name], label="training")
         if f"val_{name}" in values:
@@ -156,7 +156,7 @@ def plot_seeds(groups, xlabel):
     Returns:
         The figure.
     """
-    figure, axis = plt.subplots(figsize=(6.4, 0.6 + 0.42 * len(groups)))
+    figure, axis = plt.subplots(figsize=(5.0, 0.6 + 0.36 * len(groups)))
     for row, (colour, numbers) in enumerate(zip(_colours(len(groups)), groups.values(), strict=True)):
         axis.plot(numbers, np.full(len(numbers), row), "o", color=colour, alpha=0.75)
         axis.plot([np.mean(numbers)] * 2, [row - 0.3, row + 0.3], "-", color=colour)
