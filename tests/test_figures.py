@@ -500,9 +500,11 @@ def test_response_map_grows_is_completed_and_forgotten(show):
     page.get_by_role("button", name="Step").click()
     wait_for_place(page, 1, 0)
     assert described(page) == "Response map of 2 rows and 3 columns, from 0 to 36, 4 of 6 windows"
-    page.get_by_role("button", name="Show all").click()
-    page.locator(".cb-button:disabled").wait_for()
+    page.get_by_role("button", name="Show all").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Show all", disabled=True).wait_for()
     assert described(page).endswith("complete")
+    assert page.evaluate("document.activeElement.textContent") == "Show all"
     page.get_by_role("button", name="Reset").click()
     wait_for_place(page, 0, 0)
     assert described(page).endswith("1 of 6 windows")
@@ -550,22 +552,23 @@ def test_result_is_spoken_once_the_window_rests(show):
     assert page.locator(".cb-spoken").get_attribute("aria-live") == "polite"
 
 
-def test_traits_outside_the_map_are_drawn_inside_it(show):
-    page = show(Convolution(GREY, row=9, column=14))
-    page.get_by_role("textbox", name="kernel, row 0, column 0").focus()
+def test_traits_outside_the_map_are_drawn_inside_it_and_the_hosts_style_stays(show):
+    page = show(Ruler())
     moved = page.evaluate(
         """async ([source, state]) => {
           const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
           const el = document.createElement("div");
+          el.style.width = "50%";
           document.body.append(el);
           const model = { get: (name) => state[name], set: (name, value) => (state[name] = value), save_changes() {},
             on() {}, off() {} };
           (await import(url)).default.render({ model, el })();
-          return [state.row, state.column, el.querySelector(".cb-output .cb-place").textContent];
+          const place = el.querySelector(".cb-output .cb-place").textContent;
+          return [state.row, state.column, place, el.style.width];
         }""",
         [str(Convolution._esm), {**Convolution(STEP).state(), "row": 99, "column": 2}],
     )
-    assert moved == [1, 2, "response[1, 2]"]
+    assert moved == [1, 2, "response[1, 2]", "50%"]
 
 
 # ---- hosts, themes, print ------------------------------------------------------------------------------------------

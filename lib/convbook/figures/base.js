@@ -77,9 +77,11 @@ export function setStyle(element, style) {
   if (element.getAttribute("style") !== style) element.setAttribute("style", style);
 }
 
-// The same for numbers that the style sheet works with.
+// The same for numbers that the style sheet works with; a notebook has a style of its own on the figure, which stays.
 export function setVariables(element, numbers) {
-  setStyle(element, Object.entries(numbers).map(([name, value]) => `--${name}:${value}`).join(";"));
+  for (const [name, value] of Object.entries(numbers)) {
+    if (element.style.getPropertyValue(`--${name}`) !== String(value)) element.style.setProperty(`--${name}`, value);
+  }
 }
 
 // A panel of a figure: a heading, a note beside it, and what stands below.
@@ -230,8 +232,12 @@ export function luminance(color) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
+// A CSS colour of any notation as [red, green, blue]; the canvas knows them all.
 function parseColor(text) {
-  return (text.match(/[\d.]+/g) ?? [0, 0, 0]).slice(0, 3).map(Number);
+  const context = h("canvas", { width: 1, height: 1 }).getContext("2d");
+  context.fillStyle = text;
+  context.fillRect(0, 0, 1, 1);
+  return [...context.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
 }
 
 // ---- controls -----------------------------------------------------------------------------------------------------
@@ -314,7 +320,8 @@ export function createNumberGrid(label, { onEdit, format = formatCell } = {}) {
   const element = h("div", { class: "cb-grid", role: "table", "aria-label": label });
   let cells = [];
   const createCell = (i, j) => {
-    const field = onEdit && createNumberField(`${label}, row ${i}, column ${j}`, (value) => onEdit(i, j, value), format);
+    const name = `${label}, row ${i}, column ${j}`;
+    const field = onEdit && createNumberField(name, (value) => onEdit(i, j, value), format);
     const cell = h("div", { class: "cb-cell", role: "cell" }, ...(field ? [field.element] : []));
     return { cell, field };
   };
@@ -345,9 +352,9 @@ export function createNumberGrid(label, { onEdit, format = formatCell } = {}) {
 }
 
 // A picture of few pixels, drawn large, with a window on it that can be dragged, tapped and moved by the arrow keys.
-// `windowAt()` tells the window's { row, column, height, width } as it is now, which may be a frame ahead of what is drawn;
-// `moveTo(row, column)` is asked to place its first pixel, and may clamp. `byKeyboard: false` is for a second picture that
-// moves the same window: a reader with a keyboard need not stop twice.
+// `windowAt()` tells the window's { row, column, height, width } as it is now, maybe a frame ahead of what is drawn;
+// `moveTo(row, column)` is asked to place its first pixel, and may clamp. `byKeyboard: false` is for a second picture
+// that moves the same window: a reader with a keyboard need not stop twice.
 export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
   const canvas = h("canvas", {});
   const handle = h("div", { class: "cb-window" });
@@ -366,7 +373,8 @@ export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
   let grip = null; // where in the window the pointer holds it
   element.addEventListener("pointerdown", (event) => {
     const onHandle = event.target === handle;
-    if (event.button !== 0 || (event.pointerType === "touch" && !onHandle)) return; // a swipe beside it scrolls the page
+    if (event.button !== 0) return;
+    if (event.pointerType === "touch" && !onHandle) return; // a swipe beside the window scrolls the page
     if (!onHandle) centreOn(pixelAt(event));
     const [at, place] = [pixelAt(event), windowAt()];
     grip = { row: at.row - place.row, column: at.column - place.column };

@@ -1,4 +1,3 @@
-
 """What every live figure shares: one source, two hosts.
 
 A figure is a class here and a JavaScript module of the same name beside it. Its traits are its whole state. In a

@@ -135,6 +135,7 @@ function createState({ model, set }) {
   const pictureOf = remember(decodePicture);
   const responseOf = remember(convolve);
   const rangeOf = remember(responseRange);
+  const nameOf = remember(nameOfKernel);
   const visitedOf = remember(() => new Set()); // forgotten when the response map gets another size
 
   const read = () => {
@@ -150,11 +151,10 @@ function createState({ model, set }) {
       picture,
       kernels,
       weights,
-      name: nameOfKernel(kernel, kernels) ?? OWN_NUMBERS,
+      name: nameOf(kernel, kernels) ?? OWN_NUMBERS,
       bias,
       row,
       column,
-      channels: oneWindow(picture, weights, row, column),
       response,
       value: response.values[row * response.width + column],
       range: rangeOf(response),
@@ -207,7 +207,7 @@ function createControls(frame, state, player) {
       const own = name === OWN_NUMBERS ? [OWN_NUMBERS] : [];
       kernel.update([...Object.keys(kernels), ...own], name);
       setText(play, player.playing ? "Pause" : "Play");
-      all.disabled = isComplete;
+      all.setAttribute("aria-disabled", isComplete); // not disabled: that would take the keyboard's focus away
     },
   };
 }
@@ -262,10 +262,10 @@ function createArithmetic(frame, state) {
   return {
     element: panel.element,
     update(now) {
-      const parts = build(now.channels.length);
-      const largest = (rowsOf) => Math.max(...now.channels.flatMap((channel) => rowsOf(channel).flat().map(Math.abs))) || 1;
-      const scales = { weight: largest((channel) => channel.weights), product: largest((channel) => channel.products) };
-      now.channels.forEach((channel, n) => parts[n].update(channel, now.picture.white, scales, frame.theme));
+      const channels = oneWindow(now.picture, now.weights, now.row, now.column);
+      const scales = { weight: largest(channels, "weights"), product: largest(channels, "products") };
+      const parts = build(channels.length);
+      channels.forEach((channel, n) => parts[n].update(channel, now.picture.white, scales, frame.theme));
       const count = now.weights.flat(2).length;
       setText(panel.note, count === 1 ? "1 product" : `${count} products, one sum`);
       bias.update(now.bias);
@@ -275,16 +275,22 @@ function createArithmetic(frame, state) {
   };
 }
 
+// The size of the largest number in the tables of this kind, in all channels.
+function largest(channels, kind) {
+  return Math.max(...channels.flatMap((channel) => channel[kind].flat()).map(Math.abs)) || 1;
+}
+
 // One channel's patch × kernel = products.
 function createChannel(name, onEdit) {
   const patch = createNumberGrid(name ? `${name} patch` : "patch");
   const weights = createNumberGrid(name ? `kernel for ${name}` : "kernel", { onEdit, format: formatWeight });
   const products = createNumberGrid(name ? `${name} products` : "products");
   const sum = h("span", { class: "cb-channel-sum" });
-  const part = (caption, grid) => h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, caption), grid.element);
-  const patchPart = part(name || "patch", patch);
+  const part = (caption, { element }) =>
+    h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, caption), element);
+  const parts = [part(name || "patch", patch), sign("×"), part("kernel", weights), sign("="), part("products", products)];
   return {
-    element: h("div", { class: "cb-channel" }, patchPart, sign("×"), part("kernel", weights), sign("="), part("products", products)),
+    element: h("div", { class: "cb-channel" }, ...parts),
     sum,
     sumName: name || "sum",
     update(channel, white, scales, theme) {

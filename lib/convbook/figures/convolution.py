@@ -1,4 +1,3 @@
-
 """The convolution figure: a window on a picture, patch × kernel = products, their sum, and the response map."""
 
 import numpy as np

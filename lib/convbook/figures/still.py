@@ -1,4 +1,3 @@
-
 """Still pictures of live figures, as SVG: for print, and for readers without JavaScript.
 
 Numbers and colours follow the rules of base.js, so that the still picture says what the live figure says.
