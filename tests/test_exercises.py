@@ -71,6 +71,26 @@ WRONG_ANSWERS = {
         (NETWORK.replace("softmax", "relu"), "no probabilities"),
         (NETWORK.replace("layers.Conv2D(8, 3), layers.MaxPooling2D(), layers", "layers"), "two Conv2D"),
     ],
+    "convolution.one_response": [
+        ("answer = -8, 0", "left out the bias"),
+        ("answer = 9, 9", "turned the kernel"),
+        ("answer = 3, 3", "the rows give"),
+        ("answer = -7, -7", "ReLU keeps"),
+        ("answer = -7", "pair"),
+    ],
+    "convolution.move_left": [
+        ("answer = [[0, 0, 0], [1, 0, 0], [0, 0, 0]]", "does not turn the kernel"),
+        ("answer = [[0, 1, 0], [0, 0, 0], [0, 0, 0]]", "rows down"),
+        ("answer = [[0, 0, 0], [0, 0, 2], [0, 0, 0]]", "multiplied by 2"),
+        ("answer = [[0, 0, 0], [-1, 0, 1], [0, 0, 0]]", "single neighbour"),
+        ("answer = [[0, 0, 1]]", "three rows"),
+    ],
+    "convolution.whisker": [
+        ("answer = [[-1, 0, 1]] * 3", "middle column"),
+        ("answer = [[0, 1, 0]] * 3", "sum to zero"),
+        ("answer = [[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]", "exchange rows and columns"),
+        ("answer = [[-1, 1, 0]] * 3", "both"),
+    ],
 }
 
 

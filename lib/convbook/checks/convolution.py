@@ -10,18 +10,21 @@ KERNEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 BIAS = 1
 
 
-def one_response(response, after_relu):
+def one_response(answer):
     """Check the response of one window, and what ReLU leaves of it.
 
     Args:
-        response: a number, the sum of the products and the bias.
-        after_relu: a number.
+        answer: pair of numbers: the sum of the products and the bias, and that after ReLU.
 
     Returns:
         A `Feedback` that recognises a turned kernel, a forgotten bias and a missing ReLU.
     """
-    if is_unanswered([response, after_relu]):
+    if is_unanswered(answer):
         return unanswered()
+    try:
+        response, after_relu = answer
+    except (TypeError, ValueError):
+        return wrong("Give a pair of numbers: the response, and what ReLU leaves of it.")
     products = (PATCH * KERNEL).sum()
     if response == products:
         return wrong("The nine products are right; you left out the bias.")
