@@ -13,7 +13,7 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export PYTHONWARNINGS = ignore::DeprecationWarning
 export TF_CPP_MIN_LOG_LEVEL = 3
 
-.PHONY: help book test serve clean
+.PHONY: help book test bench serve clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -27,6 +27,9 @@ endif
 
 test: book  ## check all of it: the library, every chapter, and the built site in a browser
 	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest --nbmake
+
+bench: $(INSTALLED)  ## measure how fast the live figures redraw in a browser
+	@PATH="$(BIN):$$PATH" python tests/bench_figures.py
 
 serve: book  ## build the site and open it at http://localhost:8000 (PORT=…)
 	@echo "http://localhost:$(PORT)  (Ctrl-C ends it)"; $(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

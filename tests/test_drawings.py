@@ -11,14 +11,15 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
 from convbook import drawings
 from convbook.drawings import curves
 from convbook.drawings.chance import Chance
 from convbook.drawings.pen import Pen
 from convbook.drawings.scenes import staging
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 REFERENCE = {
     ("cat", 1000): (

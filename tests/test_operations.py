@@ -11,6 +11,9 @@ import keras
 import numpy as np
 import pytest
 import scipy.signal
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from convbook.operations import (
     average_pool2d,
     convolve2d,
@@ -22,8 +25,6 @@ from convbook.operations import (
     spread_kernel,
 )
 from convbook.shapes import convolution_shape, pooling_shape
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 # The same examples on every run: a red test then means a change in the code, not luck.
 many = settings(deadline=None, max_examples=150, derandomize=True)

@@ -6,6 +6,9 @@ import sys
 import keras
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
 from convbook.shapes import (
     ReceptiveField,
     as_pair,
@@ -19,8 +22,6 @@ from convbook.shapes import (
     receptive_field,
     window_grid,
 )
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 # The same examples on every run: a red test then means a change in the code, not luck.
 many = settings(deadline=None, max_examples=200, derandomize=True)

@@ -96,7 +96,9 @@ def visit(browser, url, scheme="light", audits=()):
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         facts["print"] = page.evaluate(FACTS, False)
         page.emulate_media(media="screen")
-        page.wait_for_timeout(400)  # the theme makes boxes that scroll reachable by keyboard 0.3 s after a change of size
+        page.wait_for_timeout(
+            400
+        )  # the theme makes boxes that scroll reachable by keyboard 0.3 s after a change of size
         urls = [r.url for r in requests if not r.url.startswith(("data:", "blob:"))]
         answered = [r for r in requests if r.url.startswith("http") and r.response()]
         size_bytes = sum(r.sizes()["responseBodySize"] for r in answered)

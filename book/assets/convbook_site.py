@@ -42,6 +42,7 @@ ENLARGED = 1.2
 CODE_FILES = ("copybutton", "clipboard", "mystnb")
 NEEDLESS_FILES = ("thebe", "togglebutton", "sphinx-design", "design-tabs", "require", "html-manager", "embed-amd")
 NEEDLESS_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
 def cache_key():
@@ -178,6 +179,8 @@ def leave_out_needless_files(app, pagename, templatename, context, doctree):
 
     def needed(file):
         body = getattr(file, "attributes", {}).get("body") or ""
+        if getattr(file, "attributes", {}).get("type") == WIDGET_STATE:
+            return False
         return not any(name in str(file.filename) for name in needless_files) and not any(
             name in body for name in NEEDLESS_SCRIPT_BODIES
         )
@@ -186,14 +189,10 @@ def leave_out_needless_files(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if needed(file)]
 
 
-def drop_widget_state(app, doctree):
-    """Remove the widgets' state and thebe's configuration: figures in a page carry their own state."""
+def drop_thebe(app, doctree, docname):
+    """Remove the two scripts that thebe writes into each page."""
     for node in list(doctree.findall(nodes.raw)):
-        if (
-            "application/vnd.jupyter.widget" in node.astext()
-            or "text/x-thebe-config" in node.astext()
-            or "kernelName" in node.astext()
-        ):
+        if "text/x-thebe-config" in node.astext() or node.astext().strip().startswith("<script>kernelName"):
             node.parent.remove(node)
 
 
@@ -213,5 +212,5 @@ def setup(app):
     app.add_post_transform(NamedBlocks)
     app.connect("build-finished", drop_icon_font, priority=900)
     app.connect("html-page-context", leave_out_needless_files, priority=900)
-    app.connect("doctree-resolved", lambda app, doctree, docname: drop_widget_state(app, doctree), priority=900)
+    app.connect("doctree-resolved", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
