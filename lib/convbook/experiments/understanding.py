@@ -347,6 +347,7 @@ HIERARCHY = Experiment(
             minus="edges_random",
             direction="greater",
             margin=0.05,
+            unit="share of energy",
         ),
         Effect(
             name="tiles",
@@ -355,6 +356,7 @@ HIERARCHY = Experiment(
             minus="tiles_conv_1",
             direction="greater",
             margin=0.1,
+            unit="of the spread over pictures",
         ),
     ),
 )
@@ -465,6 +467,7 @@ PRESENCE = Experiment(
             minus="found_by_guess",
             direction="greater",
             margin=0.25,
+            unit="share found",
         ),
         Effect(
             name="covered",
@@ -474,6 +477,7 @@ PRESENCE = Experiment(
             minus="fall_anywhere",
             direction="greater",
             margin=0.05,
+            unit="probability",
         ),
         Effect(
             name="covered-same-ink",
@@ -482,6 +486,7 @@ PRESENCE = Experiment(
             minus="fall_same_ink",
             direction="greater",
             margin=0.05,
+            unit="probability",
         ),
     ),
 )
