@@ -89,7 +89,7 @@ def show_images(images, titles=None, columns=10, size_inches=0.58, vmin=0, vmax=
     height, width = images.shape[1:3]
     title_inches = 0.22 if titles is not None else 0.04
     size = (columns * size_inches, rows * (size_inches * height / width + title_inches))
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     for axis in axes.flat:
         axis.axis("off")
@@ -112,7 +112,11 @@ def show_feature_maps(feature_maps, titles):
     """
     shown = min(8, *(maps.shape[-1] for maps in feature_maps))
     figure, axes = plt.subplots(
-        len(feature_maps), shown, figsize=(0.68 * shown, 0.88 * len(feature_maps)), squeeze=False
+        len(feature_maps),
+        shown,
+        figsize=(0.68 * shown, 0.88 * len(feature_maps)),
+        squeeze=False,
+        layout="constrained",
     )
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     for row, maps, title in zip(axes, feature_maps, titles, strict=True):

@@ -1,0 +1,104 @@
+"""Charts: that they show the numbers they were given, and refuse what is no picture."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from convbook import plots
+
+
+@pytest.fixture(autouse=True)
+def figures_are_closed():
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+
+
+def shown(axis):
+    return np.asarray(axis.images[0].get_array())
+
+
+def test_pictures_are_shown_in_their_order_with_their_titles():
+    images = np.arange(5 * 2 * 3).reshape(5, 2, 3, 1)
+    figure = plots.show_images(images, titles="abcde", columns=3)
+    axes = [axis for axis in figure.axes if axis.images]
+    assert len(figure.axes) == 6
+    assert len(axes) == 5
+    assert [axis.get_title() for axis in axes] == list("abcde")
+    for axis, image in zip(axes, images, strict=True):
+        assert np.array_equal(shown(axis), image[:, :, 0])
+        assert axis.images[0].get_clim() == (0, 255)
+
+
+def test_colour_pictures_keep_their_colours():
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 7, 3)).astype("uint8")
+    figure = plots.show_images(images)
+    assert np.array_equal(shown(figure.axes[1]), images[1])
+
+
+@pytest.mark.parametrize(
+    ("images", "titles", "words"),
+    [
+        (np.zeros((4, 5)), None, r"shape \(4, 5\)"),
+        (np.zeros((0, 4, 5)), None, "stack"),
+        (np.zeros((2, 4, 5)), ["one"], "1 titles for 2 images"),
+    ],
+)
+def test_what_is_no_stack_of_pictures_is_refused(images, titles, words):
+    with pytest.raises(ValueError, match=words):
+        plots.show_images(images, titles)
+
+
+def test_feature_maps_of_a_layer_share_one_scale():
+    maps = [np.arange(2 * 3 * 9.0).reshape(2, 3, 9), np.arange(1 * 2 * 4.0).reshape(1, 2, 4)]
+    figure = plots.show_feature_maps(maps, ["first", "second"])
+    grid = np.array(figure.axes).reshape(2, 4)  # no row is longer than the layer with the fewest channels
+    assert np.array_equal(shown(grid[0, 3]), maps[0][:, :, 3])
+    assert np.array_equal(shown(grid[1, 2]), maps[1][:, :, 2])
+    assert {axis.images[0].get_clim() for axis in grid[0]} == {(0, 53)}
+    assert grid[1, 0].get_title(loc="left") == "second"
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_history_is_drawn_epoch_by_epoch(validated):
+    history = {"loss": [3.0, 2.0, 1.0], "accuracy": [0.1, 0.5, 0.9]}
+    if validated:
+        history |= {"val_loss": [3.5, 2.5, 2.0], "val_accuracy": [0.1, 0.4, 0.6]}
+    loss, accuracy = plots.plot_history(history).axes
+    assert np.array_equal(loss.lines[0].get_xydata(), [[1, 3.0], [2, 2.0], [3, 1.0]])
+    assert len(accuracy.lines) == 1 + validated
+    assert (loss.get_xlabel(), accuracy.get_ylabel()) == ("epoch", "accuracy")
+    if validated:
+        assert list(accuracy.lines[1].get_ydata()) == [0.1, 0.4, 0.6]
+
+
+def test_every_seed_is_a_dot_and_the_mean_a_bar():
+    axis = plots.plot_seeds({"one": [1.0, 2.0, 6.0], "two": [4.0]}, "accuracy").axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["one", "two"]
+    dots, bar = axis.lines[:2]
+    assert list(dots.get_xdata()) == [1, 2, 6]
+    assert set(dots.get_ydata()) == {0}
+    assert list(bar.get_xdata()) == [3, 3]
+    assert axis.yaxis_inverted()  # the first group stands on top
+
+
+def test_curves_show_the_mean_and_every_seed():
+    axis = plots.plot_seed_curves({"net": [[1.0, 2.0], [3.0, 6.0]]}, [0, 5], "move (pixels)", "accuracy").axes[0]
+    seeds, mean = axis.lines[:2], axis.lines[2]
+    assert [list(line.get_ydata()) for line in seeds] == [[1, 2], [3, 6]]
+    assert list(mean.get_ydata()) == [2, 4]
+    assert list(mean.get_xdata()) == [0, 5]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["net"]
+
+
+def test_a_diagram_displays_itself_and_an_unknown_one_is_refused():
+    assert plots.show_diagram("first_convnet")._repr_svg_().startswith("<svg")
+    with pytest.raises(ValueError, match=r"'timeline'; there are: .*first_convnet"):
+        plots.show_diagram("timeline")
+
+
+def test_the_books_style_writes_letters_as_letters():
+    with plt.style.context("default"):
+        assert plots.use_book_style().name == "book.mplstyle"
+        assert plt.rcParams["svg.fonttype"] == "none"
+        assert plt.rcParams["image.interpolation"] == "none"

@@ -1,0 +1,54 @@
+"""Which run is on, and what the banner says of it."""
+
+import dataclasses
+import sys
+
+import keras
+import pytest
+
+from convbook import runs
+
+
+def test_the_quick_run_is_the_default(monkeypatch):
+    monkeypatch.delenv(runs.VARIABLE, raising=False)
+    assert runs.current() is runs.QUICK
+
+
+@pytest.mark.parametrize(("name", "digits"), [("quick", "scikit-learn"), ("full", "mnist")])
+def test_the_environment_chooses_the_run(monkeypatch, name, digits):
+    monkeypatch.setenv(runs.VARIABLE, name)
+    assert (runs.current().name, runs.current().digits) == (name, digits)
+
+
+@pytest.mark.parametrize("name", ["Full", "fast", ""])
+def test_an_unknown_run_is_refused_with_those_there_are(monkeypatch, name):
+    monkeypatch.setenv(runs.VARIABLE, name)
+    with pytest.raises(ValueError, match=rf"CONVBOOK_RUN is '{name}'.*quick or full"):
+        runs.current()
+
+
+@pytest.mark.parametrize(
+    ("in_colab", "gpu", "name"),
+    [(True, True, "full"), (True, False, "quick"), (False, True, "quick"), (False, False, "quick")],
+)
+def test_only_colab_with_a_gpu_is_full_by_itself(monkeypatch, in_colab, gpu, name):
+    monkeypatch.delenv(runs.VARIABLE, raising=False)
+    monkeypatch.setattr(runs, "_sees_gpu", lambda: gpu)
+    if in_colab:
+        monkeypatch.setitem(sys.modules, "google.colab", object())
+    assert runs.current().name == name
+
+
+def test_a_run_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        runs.QUICK.digits_epochs = 1
+
+
+@pytest.mark.parametrize(("run", "other"), [(runs.QUICK, "full"), (runs.FULL, "quick")])
+def test_the_banner_names_run_device_data_and_the_way_to_switch(run, other):
+    first, second, third = runs.banner(run).splitlines()
+    assert first.startswith(f"{run.name} run")
+    assert keras.__version__ in first
+    assert "cpu" in first.lower()
+    assert second == f"handwritten digits: {run.digits}"
+    assert f"CONVBOOK_RUN={other}" in third
