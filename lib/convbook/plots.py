@@ -123,7 +123,7 @@ def show_feature_maps(feature_maps, titles):
         for channel, axis in enumerate(row):
             axis.imshow(maps[..., channel], vmin=maps.min(), vmax=maps.max())
             axis.axis("off")
-        row[0].set_title(title, pad=3)
+        row[0].set_title(title, loc="left", pad=3)
     return figure
 
 
