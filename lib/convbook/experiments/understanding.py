@@ -10,6 +10,8 @@ from convbook.experiments.training import accuracy, train
 from convbook.operations import convolve2d
 from convbook.shapes import receptive_field
 
+SMALL_DIGITS = "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"
+
 
 def measure_dense_global(seed, settings):
     """Train Dense nets and convnets on digits as they are, with permuted pixels, and centred on a larger canvas.
@@ -222,7 +224,7 @@ EQUIVARIANCE = Experiment(
         "batch_size": 32,
     },
     data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 12}},
-    sources={"digits": "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"},
+    sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
             name="global-average-keeps",
@@ -338,7 +340,7 @@ HIERARCHY = Experiment(
         "batch_size": 32,
     },
     data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 20}},
-    sources={"digits": "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"},
+    sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
             name="edges",
@@ -458,7 +460,7 @@ PRESENCE = Experiment(
         "batch_size": 32,
     },
     data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 20}},
-    sources={"digits": "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"},
+    sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
             name="planted",
