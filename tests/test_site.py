@@ -276,6 +276,16 @@ def test_search_finds_a_word_of_the_book(protocol, browser, site_urls):
         assert page.locator("#search-results li a").count() == 0
 
 
+@pytest.mark.parametrize("protocol", ["http", "file"])
+def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
+    with open_page(browser, f"{site_urls[protocol]}02_convolution.html") as page:
+        page.wait_for_selector(".convbook-is-live", timeout=10_000)
+        assert page.locator(".convbook-is-live").count() == page.locator(".convbook-page").count() == 1
+        assert "image[8:11, 11:14]" in page.locator(".convbook-live").inner_text()
+        page.locator(".convbook-live [tabindex='0']").first.press("ArrowDown")
+        page.locator(".convbook-live", has_text="image[9:12, 11:14]").wait_for(timeout=5_000)
+
+
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter_has_its_ways_on(path, seen, site):
     """Neighbours, Colab, the notebook itself, and a button to copy each code cell."""
