@@ -27,8 +27,10 @@ def make(tmp_path):
         (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text(encoding="utf-8"))
         for name in ("requirements.txt", "pyproject.toml"):
             (tmp_path / name).touch()
-        settings = [f"{name}={value}" for name, value in {"PYTHON": python, **variables}.items()]
-        environment = {**os.environ, "PATH": "/usr/bin:/bin"}
+        settings = [f"{name}={value}" for name, value in {"PYTHON": python, "VENV": ".venv", **variables}.items()]
+        # Without what a `make test` around this test hands on.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        environment["PATH"] = "/usr/bin:/bin"
         done = subprocess.run(
             ["make", "book", *settings], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
