@@ -91,6 +91,11 @@ def test_curves_show_the_mean_and_every_seed():
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["net"]
 
 
+def test_no_group_of_curves_is_left_out():
+    axis = plots.plot_seed_curves({f"net {n}": [[n, n]] for n in range(7)}, [0, 1], "x", "y").axes[0]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [f"net {n}" for n in range(7)]
+
+
 def test_a_diagram_displays_itself_and_an_unknown_one_is_refused():
     assert plots.show_diagram("first_convnet")._repr_svg_().startswith("<svg")
     with pytest.raises(ValueError, match=r"'timeline'; there are: .*first_convnet"):

@@ -3,6 +3,7 @@
 Each function returns the figure that it drew; a notebook shows it at the end of the cell.
 """
 
+import itertools
 from importlib import resources
 
 import matplotlib.pyplot as plt
@@ -182,7 +183,7 @@ def plot_seed_curves(groups, x, xlabel, ylabel):
         The figure.
     """
     figure, axis = plt.subplots()
-    styles = ("o-", "s--", "^-.", "D:")
+    styles = itertools.cycle(("o-", "s--", "^-.", "D:"))
     for colour, style, (name, curves) in zip(_colours(len(groups)), styles, groups.items(), strict=False):
         curves = np.asarray(curves)
         axis.plot(x, curves.T, "-", color=colour, linewidth=0.6, alpha=0.4)
