@@ -17,7 +17,7 @@ from visits import COLOUR_AUDIT, CONTENT_AUDIT, PHONE, SCHEMES, open_page, visit
 
 MOST_BYTES, MOST_REQUESTS = 1_000_000, 20
 LEAST_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
-PAGES = [*toc_pages(), "search", "genindex"]
+PAGES = [*toc_pages(), "search"]
 
 # What a page holds does not depend on the scheme; its colours do.
 AUDITS = {"light": [CONTENT_AUDIT, COLOUR_AUDIT], "dark": [COLOUR_AUDIT]}

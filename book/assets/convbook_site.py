@@ -175,7 +175,7 @@ def bold_lead(node):
 def leave_out_needless_files(app, pagename, templatename, context, doctree):
     """Take scripts and style sheets off the page that it does not need."""
 
-    needless_files = NEEDLESS_FILES + (CODE_FILES if pagename in ("search", "genindex") else ())
+    needless_files = NEEDLESS_FILES + (CODE_FILES if pagename == "search" else ())
 
     def needed(file):
         body = getattr(file, "attributes", {}).get("body") or ""
