@@ -322,6 +322,12 @@ def test_a_change_of_prose_or_of_other_code_leaves_the_hash(package, name, old, 
     assert package(name, old, new) == package()
 
 
+def test_a_function_that_moves_to_another_module_leaves_the_hash(package, tmp_path):
+    before = package()
+    (tmp_path / "gathered/elsewhere.py").write_text(FILES["gathered/inner.py"], encoding="utf-8")
+    assert package("gathered/__init__.py", "gathered.inner", "gathered.elsewhere") == before
+
+
 def test_each_kind_of_data_has_a_hash_of_its_own(package):
     assert package(kind="mnist") != package(kind="digits")
     new = ('{"pictures": 20}', '{"pictures": 21}')
@@ -346,7 +352,7 @@ def test_the_hashed_text_does_not_depend_on_the_version_of_python():
 def test_the_experiment_of_chapter_1_is_followed_into_the_library():
     files = evidence.followed_files("convbook.experiments.understanding:DENSE_GLOBAL", "digits")
     names = {os.path.basename(file) for file in files}
-    assert {"understanding.py", "training.py", "photos.py", "models.py", "shapes.py"} <= names
+    assert {"understanding.py", "training.py", "digits.py", "models.py", "shapes.py"} <= names
     assert "plots.py" not in names
 
 

@@ -20,6 +20,7 @@ LAYERS = {
     "backbones": 2,
     "transfer": 2,
     "checks": 2,
+    "pretraining": 3,
     "plots": 3,
     "figures": 3,
     "experiments": 4,

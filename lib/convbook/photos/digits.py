@@ -1,4 +1,4 @@
-"""Real pictures: handwritten digits from two sources, and one photograph of a cat."""
+"""Handwritten digits from two sources, and what chapters do to them: move them, and scramble their pixels."""
 
 import operator
 from dataclasses import dataclass
@@ -62,24 +62,6 @@ def load_digits(source="scikit-learn"):
     if source == "mnist":
         return _mnist_digits()
     raise ValueError(f"{source!r} is no source of digits; use {' or '.join(repr(name) for name in SOURCES)}.")
-
-
-def load_sample_picture():
-    """Load one real photograph: Chelsea the cat, in colour.
-
-    Returns:
-        uint8 array of shape (300, 451, 3), which may be changed.
-
-    Example:
-        >>> load_sample_picture().shape
-        (300, 451, 3)
-
-    Source:
-        Photograph by Stéfan van der Walt, public domain (CC0), bundled with scikit-image.
-    """
-    from skimage import data
-
-    return np.array(data.chelsea())
 
 
 def place_on_canvas(images, size_px=44, down_px=0, right_px=0):
