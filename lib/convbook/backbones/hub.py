@@ -1,0 +1,77 @@
+"""Presets on the hub: their names, and a download that ends in a folder or in one sentence."""
+
+import contextlib
+import textwrap
+import threading
+from pathlib import Path
+
+import kagglehub
+import keras_hub
+import requests
+
+SCHEME = "kaggle://"
+
+# Seconds to wait for a connection, and for the next bytes of an answer.
+TIMEOUT_SECONDS = (10, 30)
+
+_one_at_a_time = threading.RLock()
+
+
+def handle_of(name):
+    """What Kaggle calls a preset of the hub, or None if the name is none of its names."""
+    if name.startswith(SCHEME):
+        handle = name.removeprefix(SCHEME)
+    else:
+        handle = keras_hub.layers.ImageConverter.presets.get(name, {}).get("kaggle_handle", "").removeprefix(SCHEME)
+    return handle if len([part for part in handle.split("/") if part]) in (4, 5) else None
+
+
+def names():
+    """The hub's image classifiers that the installed keras-hub knows, sorted."""
+    return sorted(keras_hub.models.ImageClassifier.presets)
+
+
+def download(handle, name):
+    """The folder in kagglehub's cache that holds a preset, downloaded unless it is there."""
+    # kagglehub raises requests' errors, its own and plain Exceptions: what went wrong is read from the answer.
+    try:
+        with _timeouts():
+            return Path(kagglehub.model_download(handle))
+    except Exception as error:
+        reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …").rstrip(".")
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status == requests.codes.not_found:
+            raise ValueError(
+                f"The hub has no preset {name!r} (Kaggle says 404 for {handle}): check the name on "
+                f"https://www.kaggle.com/models, or use 'drawn_world', which needs no network."
+            ) from error
+        if status in (requests.codes.unauthorized, requests.codes.forbidden):
+            remedy = (
+                f"accept the model's terms at https://www.kaggle.com/models/{handle}, check KAGGLE_API_TOKEN (or unset "
+                f"it: most presets need no account)"
+            )
+        elif status is None and isinstance(error, requests.RequestException):
+            remedy = "connect to the network and try again"
+        else:
+            remedy = "try again later, with enough space on the disk"
+        raise OSError(
+            f"The preset {name!r} could not be downloaded from the hub ({reason}): {remedy}, or use a local folder or "
+            f"'drawn_world', which need no network."
+        ) from error
+
+
+@contextlib.contextmanager
+def _timeouts():
+    """Give every request a timeout while this lasts: kagglehub sets none, and a dead network would hang for ever."""
+    with _one_at_a_time:
+        send = requests.Session.send
+
+        def send_with_timeout(session, request, **settings):
+            settings["timeout"] = settings.get("timeout") or TIMEOUT_SECONDS
+            return send(session, request, **settings)
+
+        requests.Session.send = send_with_timeout
+        try:
+            yield
+        finally:
+            requests.Session.send = send
