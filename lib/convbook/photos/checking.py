@@ -1,0 +1,100 @@
+"""Is this file a photo? Every one is decoded to the last pixel, and what is unusual becomes an upright RGB JPEG."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps
+
+# Only these: Pillow also reads formats that start other programs (EPS).
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP")
+MOST_PIXELS = 50_000_000
+MOST_BYTES = 100_000_000
+JPEG_QUALITY = 95
+ORIENTATION = 0x0112
+TURNED = range(2, 9)
+PROBLEMS = ("broken", "duplicate", "too large")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A file that may be a photo, in a folder or in an archive.
+
+    Attributes:
+        name: file name.
+        size_bytes: its length.
+        read: function that returns its bytes.
+    """
+
+    name: str
+    size_bytes: int
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a file.
+
+    Attributes:
+        data: bytes of an upright RGB JPEG; None if the file is of no use.
+        digest: SHA-256 of the file as it was; None if it was not read.
+        problem: "broken" or "too large"; None for a good photo.
+    """
+
+    data: bytes | None = None
+    digest: bytes | None = None
+    problem: str | None = None
+
+
+def check(photo):
+    """Decode a file, and convert it where it is not an upright RGB JPEG already.
+
+    Args:
+        photo: a `Photo`.
+
+    Returns:
+        A `Verdict`.
+    """
+    if photo.size_bytes > MOST_BYTES:
+        return Verdict(problem="too large")
+    # There is no list of what Pillow and zipfile may raise for bytes that somebody broke.
+    try:
+        data = photo.read()
+        return Verdict(_upright_jpeg(data), hashlib.sha256(data).digest())
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return Verdict(problem="too large")
+    except Exception:
+        return Verdict(problem="broken")
+
+
+def _upright_jpeg(data):
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        # The header tells the size: a bomb is never decoded.
+        if image.width * image.height > MOST_PIXELS:
+            raise Image.DecompressionBombError
+        image.load()
+        turned = _orientation(image) in TURNED
+        if image.format == "JPEG" and image.mode == "RGB" and not turned:
+            return data
+        converted = io.BytesIO()
+        _in_rgb(ImageOps.exif_transpose(image) if turned else image).save(converted, "JPEG", quality=JPEG_QUALITY)
+        return converted.getvalue()
+
+
+def _orientation(image):
+    # Cameras wrote wrong EXIF data into good photos; they count as upright, as browsers show them.
+    try:
+        return image.getexif().get(ORIENTATION)
+    except Exception:
+        return None
+
+
+def _in_rgb(image):
+    """The picture in RGB, on white where it is transparent."""
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow would clip at 255
+        return image.convert("I").point(lambda value: value / 256).convert("L").convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return Image.merge("RGB", image.convert("RGB").split())

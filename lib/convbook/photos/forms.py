@@ -1,0 +1,171 @@
+"""The forms in which photos of cats and dogs come: as Kaggle gives them, in class folders, or already split."""
+
+import contextlib
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from convbook.photos.archives import open_archive, photos_in, unpack_member
+from convbook.photos.checking import Photo
+from convbook.photos.errors import PhotosError
+from convbook.photos.records import KINDS, PARTS
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"}
+LABELLED = re.compile(r"(cat|dog)\.\d+\.\w+", flags=re.I)
+KIND_FOLDERS = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
+PART_FOLDERS = {**{part: part for part in PARTS}, "val": "validation", "valid": "validation"}
+ARCHIVES = ("train.zip", "dogs-vs-cats.zip", "kagglecatsanddogs_5340.zip")
+DEEPEST = 4
+MOST_FILES = 200_000
+FORMS = (
+    "it should hold train.zip or train/cat.0.jpg … train/dog.12499.jpg (as Kaggle gives them), or the folders cat and "
+    "dog (class folders), or the folders train, validation and test with cat and dog in each (already split)"
+)
+
+
+@contextlib.contextmanager
+def opened(path, scratch):
+    """Open photos in whatever form they come.
+
+    Args:
+        path: Path of a folder or of a zip archive.
+        scratch: Path of a folder to unpack an archive in an archive to.
+
+    Yields:
+        Photos by part and class: {"train": {"cat": [Photo, …], "dog": […]}, "validation": …, "test": …}, or {None: {…}}
+        where they are not split yet. They can be read until the end of the block.
+
+    Raises:
+        ValueError: if the photos are in no known form, or a class or a part is missing; the message shows the forms.
+        PhotosError: if the path cannot be read, or an archive was cut off.
+    """
+    with contextlib.ExitStack() as stack:
+        yield arrange(_labelled_files(path, scratch, stack), path)
+
+
+def fingerprint(path):
+    """Hash names, sizes and times of the files at a path, to notice when they change.
+
+    Args:
+        path: Path of a folder or of a zip archive.
+
+    Returns:
+        Hexadecimal digits.
+    """
+    files = [path] if path.is_file() else [Path(entry) for _, entry in _walk(path, {*SUFFIXES, ".zip"})]
+    lines = [f"{path.absolute()}"]
+    for file in sorted(files):
+        facts = file.stat()
+        lines.append(f"{file}\t{facts.st_size}\t{facts.st_mtime_ns}")
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def arrange(files, origin):
+    """Tell from their paths which part and class files belong to.
+
+    Args:
+        files: {relative path with slashes: anything}.
+        origin: what the files are in, for messages.
+
+    Returns:
+        {part: {"cat": […], "dog": […]}}, with the part None where nothing is split yet.
+
+    Raises:
+        ValueError: as `opened`.
+
+    Example:
+        >>> arrange({"PetImages/Cat/0.jpg": 1, "PetImages/Dog/0.jpg": 2, "readme.txt": 3}, "the archive")
+        {None: {'cat': [1], 'dog': [2]}}
+    """
+    found = {}
+    for path, file in files.items():
+        if place := _place(path):
+            root, part, kind = place
+            found.setdefault(root, {}).setdefault(part, {name: [] for name in KINDS})[kind].append(file)
+    if not found:
+        raise ValueError(f"There are no photos of cats and dogs in {origin}; {FORMS}.")
+    if len(found) > 1:
+        raise ValueError(
+            f"There are several collections in {origin}, at {', '.join(sorted(root or '.' for root in found))}: "
+            f"name the folder of one of them."
+        )
+    parts = _join_parts(next(iter(found.values())), origin)
+    for part, kinds in parts.items():
+        for kind, other in (KINDS, KINDS[::-1]):
+            if not kinds[kind]:
+                raise ValueError(
+                    f"There are photos of a {other} and none of a {kind} in {part or 'the photos'} of {origin}, its "
+                    f"folder {kind} is missing or empty: put the photos there; {FORMS}."
+                )
+    return parts
+
+
+def _join_parts(parts, origin):
+    if set(parts) <= {None, "train"}:  # a folder train alone is Kaggle's, and still to be split
+        return {None: {kind: [file for kinds in parts.values() for file in kinds[kind]] for kind in KINDS}}
+    if missing := [part for part in PARTS if part not in parts]:
+        raise ValueError(f"There is no folder {' and no folder '.join(missing)} with photos in {origin}; {FORMS}.")
+    return {part: parts[part] for part in PARTS}
+
+
+def _place(path):
+    """Collection, part and class of "PetImages/train/Cat/3.jpg"; None for what is no labelled picture."""
+    *folders, name = path.split("/")
+    hidden = any(word.startswith((".", "__MACOSX")) for word in (*folders, name))
+    if hidden or os.path.splitext(name)[1].lower() not in SUFFIXES:
+        return None
+    kind = KIND_FOLDERS.get(folders[-1].lower()) if folders else None
+    if kind:
+        folders.pop()
+    elif label := LABELLED.fullmatch(name):
+        kind = label[1].lower()
+    else:
+        return None
+    part = PART_FOLDERS.get(folders[-1].lower()) if folders else None
+    if part:
+        folders.pop()
+    return "/".join(folders), part, kind
+
+
+def _labelled_files(path, scratch, stack):
+    """The files of a folder, or of an archive in it if it has no photos itself, or of an archive in that."""
+    if path.is_dir():
+        files = _files_in(path)
+        inner = next((path / name for name in ARCHIVES if (path / name).is_file()), None)
+        if inner is None or any(map(_place, files)):
+            return files
+        return _labelled_files(inner, scratch, stack)
+    archive = stack.enter_context(open_archive(path))
+    files = photos_in(archive)
+    inner = next((name for name in archive.namelist() if name.rpartition("/")[2] == "train.zip"), None)
+    if inner is None or any(map(_place, files)) or path.parent == scratch:
+        return files
+    return _labelled_files(unpack_member(archive, inner, scratch), scratch, stack)
+
+
+def _files_in(folder):
+    photos = {}
+    for relative, path in _walk(folder, SUFFIXES):
+        photos[relative] = Photo(os.path.basename(path), os.path.getsize(path), Path(path).read_bytes)
+    return photos
+
+
+def _walk(folder, suffixes):
+    """Yield relative and full path of the files with these suffixes, not deeper than photos can be."""
+
+    def refuse(error):
+        raise PhotosError(f"{error.filename} cannot be read ({error.strerror}): choose a folder that can.") from error
+
+    count = 0
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        inside = os.path.relpath(place, folder)
+        levels = [] if inside == "." else inside.split(os.sep)
+        folders[:] = [] if len(levels) >= DEEPEST else [name for name in folders if not name.startswith(".")]
+        count += len(names)
+        if count > MOST_FILES:
+            raise ValueError(f"{folder} holds more than {MOST_FILES} files: name the folder of the photos alone.")
+        for name in names:
+            path = os.path.join(place, name)
+            if os.path.splitext(name)[1].lower() in suffixes and os.path.isfile(path):
+                yield "/".join([*levels, name]), path

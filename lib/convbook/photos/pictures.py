@@ -1,0 +1,202 @@
+"""Cats and dogs on disk: one call, photos where they can be had or drawings anywhere, one form of result."""
+
+import hashlib
+import numbers
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from convbook.photos import cache
+from convbook.photos.checking import PROBLEMS
+from convbook.photos.downloads import download
+from convbook.photos.drawn import SEEDS_OF_A_PART, draw_files, first_seeds, hash_of_the_pen
+from convbook.photos.errors import PhotosError, in_words
+from convbook.photos.forms import fingerprint, opened
+from convbook.photos.kaggle import download_from_kaggle
+from convbook.photos.records import FORMAT, PARTS, read_pictures, write_record
+from convbook.photos.splits import copy_split
+
+VARIABLE = "CONVBOOK_PHOTOS"
+SOURCES = ("drawn", "photos")
+KAGGLES_PHOTOS_PER_CLASS = 12_500
+ARCHIVE = "kagglecatsanddogs_5340.zip"
+ARCHIVE_URL = f"https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/{ARCHIVE}"
+
+
+def tell(sentence):
+    """Print a sentence on standard error without tearing a progress bar."""
+    tqdm.write(sentence, file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was asked for."""
+
+    sizes: dict
+    seed: int
+    progress: bool
+    report: Callable
+
+    def name(self, *words):
+        return "-".join([*(str(size) for size in self.sizes.values()), f"seed{self.seed}", *words])
+
+
+def prepare(
+    source, train=1000, validation=500, test=1000, folder=None, progress=True, *, size_px=64, seed=0, report=tell
+):
+    """Put cats and dogs on disk: train, validation and test, with a folder cat and a folder dog in each.
+
+    "drawn" draws them on the spot, in seconds: PNG files, each part from its own range of seeds.
+
+    "photos" takes Kaggle's photos from the first of these that has them: the folder you name; what was prepared before;
+    Kaggle itself, with a token; the same photos in Microsoft's public archive, 787 MB, without an account. Every photo
+    is decoded once; broken ones, copies of others and pictures above 50 million pixels are left out and counted. What
+    is not an upright RGB JPEG already becomes one. Which photo goes where depends on the seed and the photos' names
+    alone. When one source fails, a sentence says so before the next is tried.
+
+    The result lies in `cache_folder()`, is whole or not there, and is used again by the next call.
+
+    Args:
+        source: "drawn" or "photos".
+        train, validation, test: number of pictures per class, from 1.
+        folder: for "photos": a folder of photos or a zip archive, as Kaggle gives them, in class folders, or already
+            split; without it, what the environment variable `CONVBOOK_PHOTOS` names.
+        progress: whether to show progress bars on standard error.
+        size_px: height and width of drawn pictures. Photos keep their sizes.
+        seed: seed of the split, or number of the set of drawings; sets of different numbers share no picture.
+        report: function that is told a sentence when something happens that you should know.
+
+    Returns:
+        `Pictures`.
+
+    Raises:
+        ValueError: if a number is out of range, or a named folder is in no known form or has too few photos; the
+            message shows what is needed.
+        PhotosError: if photos can be had nowhere or the cache folder cannot be written; the message says what to do.
+
+    Example:
+        >>> pictures = prepare("drawn", train=3, validation=1, test=2, progress=False)
+        >>> pictures.counts["train"], sorted(path.name for path in pictures.folder.iterdir())
+        ({'cat': 3, 'dog': 3}, ['pictures.json', 'test', 'train', 'validation'])
+
+    Source:
+        J. Elson, J. Douceur, J. Howell and J. Saul, Asirra: A CAPTCHA that exploits interest-aligned manual image
+        categorization, CCS 2007; the photos are a part of theirs.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"{source!r} is no source of pictures; use {' or '.join(map(repr, SOURCES))}.")
+    if source == "drawn" and folder is not None:
+        raise ValueError(f"folder is {str(folder)!r}, and drawn pictures come from none; use the source 'photos'.")
+    request = _Request(_sizes(train, validation, test), _whole("seed", seed, 0), progress, report)
+    with cache.explained(cache.cache_folder()):
+        return _drawn(request, size_px) if source == "drawn" else _photos(request, folder)
+
+
+def _drawn(request, size_px):
+    if max(request.sizes.values()) > SEEDS_OF_A_PART:
+        raise ValueError(f"sizes are {request.sizes}; draw at most {SEEDS_OF_A_PART} pictures per class and part.")
+
+    def fill(folder):
+        draw_files(folder, request.sizes, size_px, request.seed, request.progress)
+        starts = ", ".join(f"{part} {first}" for part, first in first_seeds(request.seed).items())
+        words = f"drawn cats and dogs, {size_px}x{size_px} pixels, seeds from: {starts}"
+        write_record(folder, words, request.seed, dict.fromkeys(PROBLEMS, 0))
+
+    target = cache.cache_folder() / "drawn" / request.name(f"{size_px}px", hash_of_the_pen())
+    return read_pictures(target) or _once(target, fill, request.report)
+
+
+def _photos(request, folder):
+    named = folder or os.environ.get(VARIABLE)
+    if named:
+        path = Path(named).expanduser()
+        return _prepared_from(path, f"photos from the folder {path.resolve().name}", request)
+    return _prepared_before(request) or _downloaded(request)
+
+
+def _prepared_from(path, words, request):
+    """The split of the photos at a path: made before from these very files, or made now."""
+    if not os.path.exists(path):
+        raise PhotosError(f"There is no folder {path}: name one that exists, in {VARIABLE} or as folder=….")
+    target = _area() / request.name(hashlib.sha256(f"{FORMAT} {words} {fingerprint(path)}".encode()).hexdigest()[:8])
+
+    def fill(folder):
+        with opened(path, folder.parent) as parts:
+            dropped = copy_split(parts, folder, request.sizes, request.seed, request.progress)
+        write_record(folder, words, request.seed, dropped)
+
+    return read_pictures(target) or _once(target, fill, request.report)
+
+
+def _prepared_before(request):
+    """The photos that were prepared last for the same request, from whatever source."""
+    folders = sorted(_area().glob(request.name("????????")), key=lambda path: path.stat().st_mtime, reverse=True)
+    return next(filter(None, map(read_pictures, folders)), None)
+
+
+def _downloaded(request):
+    """Photos from the network, fetched by one process while others wait."""
+    wanted = sum(request.sizes.values())
+    if wanted > KAGGLES_PHOTOS_PER_CLASS:
+        raise ValueError(
+            f"{wanted} photos per class were asked for and Kaggle has {KAGGLES_PHOTOS_PER_CLASS}: ask for fewer, or "
+            f"name a folder with more in {VARIABLE}."
+        )
+    downloads = cache.cache_folder() / "downloads"
+    with cache.locked(downloads, request.report):
+        return _prepared_before(request) or _from_the_network(request, downloads)
+
+
+def _from_the_network(request, downloads):
+    rungs = {
+        "Kaggle": (download_from_kaggle, "Kaggle's dogs-vs-cats"),
+        "Microsoft's archive": (lambda: _microsofts_archive(request, downloads), f"Microsoft's archive {ARCHIVE}"),
+    }
+    failures = []
+    for name, (obtain, words) in rungs.items():
+        if failures:
+            request.report(f"{failures[-1]}. Now trying {name} of the same photos (787 MB, no account needed).")
+        try:
+            return _prepared_from(obtain(), words, request)
+        except (PhotosError, ValueError) as error:
+            failures.append(f"{name}: {in_words(error).rstrip('.')}")
+    raise PhotosError(
+        f"No photos could be had. {'. '.join(failures)}. Connect to the network, or name a folder with the photos in "
+        f"{VARIABLE}, or use the quick run (CONVBOOK_RUN=quick), which draws its pictures."
+    )
+
+
+def _microsofts_archive(request, downloads):
+    def check(path):
+        with opened(path, downloads):
+            pass
+
+    download(ARCHIVE_URL, downloads / ARCHIVE, check, request.report, request.progress)
+    return downloads / ARCHIVE
+
+
+def _once(target, fill, report):
+    """Build a folder, or take what another process built in the meantime."""
+    with cache.locked(target.parent, report):
+        if not (pictures := read_pictures(target)):
+            cache.build(target, fill, read_pictures, report)
+            pictures = read_pictures(target)
+    return pictures
+
+
+def _area():
+    return cache.cache_folder() / "photos"
+
+
+def _sizes(*sizes):
+    return {part: _whole(part, size, 1) for part, size in zip(PARTS, sizes, strict=True)}
+
+
+def _whole(name, value, least):
+    if not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"{name} is {value!r}; give a whole number from {least}.")
+    return int(value)
