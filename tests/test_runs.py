@@ -46,9 +46,14 @@ def test_a_run_cannot_be_changed():
 
 @pytest.mark.parametrize(("run", "other"), [(runs.QUICK, "full"), (runs.FULL, "quick")])
 def test_the_banner_names_run_device_data_and_the_way_to_switch(run, other):
-    first, second, third = runs.banner(run).splitlines()
+    first, second, third, fourth = runs.banner(run).splitlines()
     assert first.startswith(f"{run.name} run")
     assert keras.__version__ in first
     assert "cpu" in first.lower()
-    assert second == f"handwritten digits: {run.digits}"
-    assert f"CONVBOOK_RUN={other}" in third
+    assert second == (
+        "handwritten digits: scikit-learn · cats and dogs: drawn, 64×64 pixels, 200/250/500 per class"
+        if run is runs.QUICK
+        else "handwritten digits: mnist · cats and dogs: photos, 180×180 pixels, 1000/500/1000 per class"
+    )
+    assert third == f"pretrained base: {run.backbone}"
+    assert f"CONVBOOK_RUN={other}" in fourth

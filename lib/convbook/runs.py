@@ -15,15 +15,45 @@ class Run:
         name: "quick" or "full".
         digits: where chapter 1's handwritten digits come from, a source that `photos.load_digits` knows.
         digits_epochs: passes over the training digits.
+        pictures: where cats and dogs come from, a source that `photos.prepare` knows.
+        image_size_px: height and width to which their pictures are scaled.
+        train_pictures, validation_pictures, test_pictures: number of pictures per class in each part of the split.
+        backbone: the pretrained base, a preset that `backbones.load` knows.
     """
 
     name: str
     digits: str
     digits_epochs: int
+    pictures: str
+    image_size_px: int
+    train_pictures: int
+    validation_pictures: int
+    test_pictures: int
+    backbone: str
 
 
-QUICK = Run(name="quick", digits="scikit-learn", digits_epochs=15)
-FULL = Run(name="full", digits="mnist", digits_epochs=5)
+QUICK = Run(
+    name="quick",
+    digits="scikit-learn",
+    digits_epochs=15,
+    pictures="drawn",
+    image_size_px=64,
+    train_pictures=200,
+    validation_pictures=250,
+    test_pictures=500,
+    backbone="drawn_world",
+)
+FULL = Run(
+    name="full",
+    digits="mnist",
+    digits_epochs=5,
+    pictures="photos",
+    image_size_px=180,
+    train_pictures=1000,
+    validation_pictures=500,
+    test_pictures=1000,
+    backbone="xception_41_imagenet",
+)
 RUNS = {run.name: run for run in (QUICK, FULL)}
 
 
@@ -51,7 +81,7 @@ def current():
 
 
 def banner(run):
-    """Say in three lines which run this is, on what device, from what data, and how to switch.
+    """Say in four lines which run this is, on what device, from what data, and how to switch.
 
     Args:
         run: a `Run`.
@@ -63,9 +93,12 @@ def banner(run):
 
     other = FULL if run == QUICK else QUICK
     devices = ", ".join(keras.distribution.list_devices())
+    size_px = f"{run.image_size_px}×{run.image_size_px} pixels"
+    per_class = f"{run.train_pictures}/{run.validation_pictures}/{run.test_pictures} per class"
     return (
         f"{run.name} run · Keras {keras.__version__} with {keras.backend.backend()} on {devices}\n"
-        f"handwritten digits: {run.digits}\n"
+        f"handwritten digits: {run.digits} · cats and dogs: {run.pictures}, {size_px}, {per_class}\n"
+        f"pretrained base: {run.backbone}\n"
         f"to switch, set the environment variable {VARIABLE}={other.name} and restart the kernel"
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from convbook.drawings.coats import STYLES, fur_colour
 from convbook.drawings.colours import mix, near, shade
 
-TYPICAL_SHARE = 0.8
+TYPICAL_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Species:
 
     Attributes:
         make: a function (looks, chance) that sets ears, eyes, muzzle and other features.
-        colours: its typical colours; one animal in five has any fur, so that colour alone does not tell the class.
+        colours: its typical colours; three animals in four have any fur instead, so that the classes must be told by
+            their shapes, as cats and dogs must.
         styles: its typical markings, with weights.
         marking: typical colour of the markings, or None.
         scale: size of the head, less than 1 where ears, horns or wings need room.
@@ -220,6 +221,29 @@ def make_hamster(looks, chance):
     looks.eye_size *= 1.15
 
 
+def make_seal(looks, chance):
+    """No ears, large eyes and whiskers on a muzzle that stands out."""
+    looks.ears, looks.muzzle, looks.nose, looks.tail = "none", "dog", "oval", "none"
+    looks.muzzle_size = 0.85
+    looks.eyes = chance.pick({"round": 2, "dot": 1})
+    looks.eye_size = chance.uniform(0.2, 0.27)
+    looks.whiskers = chance.pick({2: 1, 3: 2})
+    looks.tongue = chance.happens(0.15)
+    looks.jaw = 0.7
+
+
+def make_otter(looks, chance):
+    """Tiny ears low at the sides of a broad head with a pale lower face."""
+    looks.ears, looks.ear_size, looks.ear_spread = "round", 0.5, 0.95
+    looks.muzzle, looks.nose, looks.tail = "dog", "triangle", "thick"
+    looks.face_patch = (0.7, 0.25, 0.0)
+    looks.eyes = chance.pick({"dot": 2, "closed": 1})
+    looks.whiskers = chance.pick({2: 1, 3: 2})
+    looks.teeth = chance.happens(0.2)
+    looks.width *= 1.08
+    looks.blaze = False
+
+
 def make_goat(looks, chance):
     """Horns that bend back and a beard."""
     looks.ears, looks.muzzle, looks.tail = "drooping", "dog", "puff"
@@ -305,6 +329,8 @@ SPECIES = {
     "hedgehog": Species(make_hedgehog, ((226, 190, 150), (206, 170, 130)), {"plain": 1}, scale=0.85),
     "raccoon": Species(make_raccoon, GREYS, PLAIN),
     "hamster": Species(make_hamster, ((226, 160, 84), (240, 206, 150), (212, 140, 76)), {"plain": 2, "mask": 1}),
+    "seal": Species(make_seal, (*GREYS, (96, 92, 100), (226, 222, 216)), {"plain": 2, "spots": 1}),
+    "otter": Species(make_otter, BROWNS, PLAIN),
     "goat": Species(
         make_goat, ((236, 228, 216), (176, 150, 128), (112, 84, 68)), {"plain": 2, "patches": 1}, scale=0.85
     ),

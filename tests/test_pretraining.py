@@ -1,0 +1,150 @@
+"""Pretraining of the book's own bases: resumable, complete or not there, and written in KerasHub's format."""
+
+import dataclasses
+import json
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+
+from convbook import drawings, pretraining
+from convbook.pretraining import Recipe, pretrain
+
+TINY = Recipe(
+    name="tiny",
+    kinds=("bear", "car", "cup"),
+    pictures_per_kind=4,
+    validation_per_kind=2,
+    epochs=3,
+    batch_size=5,
+    filters=((4, 64), (8, 8)),
+    pooling=(False, True),
+)
+
+
+def silent(sentence):
+    """Reports nothing."""
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "tiny"
+    return folder, pretrain(TINY, folder, silent)
+
+
+def weights(folder):
+    return keras_hub.models.ImageClassifier.from_preset(str(folder)).get_weights()
+
+
+def test_no_base_has_seen_a_cat_or_a_dog():
+    for recipe in pretraining.RECIPES.values():
+        assert len(recipe.kinds) == len(set(recipe.kinds)) >= 15
+        assert not set(recipe.kinds) & set(drawings.PETS)
+    assert len(pretraining.DRAWN_WORLD.kinds) >= 30
+    assert not set(pretraining.DRAWN_THINGS.kinds) & set(drawings.ANIMALS)
+
+
+def test_training_and_validation_share_no_picture(monkeypatch, tmp_path):
+    asked = []
+
+    original = drawings.draw_set
+    monkeypatch.setattr(
+        drawings, "draw_set", lambda *arguments: asked.append(arguments) or original(*arguments, progress=False)
+    )
+    pretrain(dataclasses.replace(TINY, epochs=1), tmp_path / "tiny", silent)
+    (_, train_count, train_first, _), (_, validation_count, validation_first, _) = asked
+    train = set(range(train_first, train_first + train_count))
+    validation = set(range(validation_first, validation_first + validation_count))
+    assert len(train) == 4
+    assert len(validation) == 2
+    assert not train & validation
+
+
+def test_the_record_says_how_the_base_was_made(preset):
+    folder, record = preset
+    assert json.loads((folder / "record.json").read_text(encoding="utf-8")) == record
+    assert record["classes"] == ["bear", "car", "cup"]
+    assert record["recipe"]["pictures_per_kind"] == 4
+    assert len(record["epochs"]) == 3
+    assert set(record["epochs"][0]) == {"accuracy", "loss", "validation_accuracy", "validation_loss", "seconds"}
+    assert record["seconds"] > 0
+    assert {"keras", "keras-hub", "device", "backend"} <= set(record["environment"])
+
+
+def test_the_preset_is_half_as_large_and_loads_as_float32(preset):
+    folder, record = preset
+    backbone = keras_hub.models.Backbone.from_preset(str(folder))
+    assert {weight.dtype for weight in backbone.weights} == {"float32"}
+    assert backbone.count_params() == record["parameters"]
+    assert any(isinstance(layer, keras.layers.BatchNormalization) for layer in backbone.layers)
+    full = folder.parent / "full.weights.h5"
+    backbone.save_weights(full)
+    saved_bytes = full.stat().st_size - (folder / "model.weights.h5").stat().st_size
+    assert saved_bytes == pytest.approx(2 * record["parameters"], rel=0.2)
+
+
+def test_the_old_classifier_is_kept_and_takes_pixels(preset):
+    folder, _ = preset
+    classifier = keras_hub.models.ImageClassifier.from_preset(str(folder))
+    images, _ = drawings.draw_set(("bear", "cup"), 1, size_px=32, progress=False)
+    probabilities = classifier.predict(images, verbose=0)
+    assert probabilities.shape == (2, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    converter = keras_hub.layers.ImageConverter.from_preset(str(folder))
+    np.testing.assert_allclose(
+        np.asarray(converter(np.array([[[[0.0, 127.5, 255.0]]]]))).ravel(), [-1, 0, 1], atol=1e-6
+    )
+
+
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(preset, tmp_path, monkeypatch):
+    train_epoch = pretraining._train_epoch
+
+    def stop_in_the_second(*arguments):
+        if arguments[-1] == 1:
+            raise KeyboardInterrupt
+        return train_epoch(*arguments)
+
+    monkeypatch.setattr(pretraining, "_train_epoch", stop_in_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(TINY, tmp_path / "tiny", silent)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.partial"]
+
+    monkeypatch.setattr(pretraining, "_train_epoch", train_epoch)
+    said = []
+    record = pretrain(TINY, tmp_path / "tiny", said.append)
+    assert "Going on after epoch 1 of 3." in said
+    assert len(record["epochs"]) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    for resumed, uninterrupted in zip(weights(tmp_path / "tiny"), weights(preset[0]), strict=True):
+        np.testing.assert_allclose(resumed, uninterrupted, atol=2e-3)  # float16 keeps three digits
+
+
+def test_a_preset_that_is_there_stays_until_the_new_one_is_complete(tmp_path, monkeypatch):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "config.json").write_text("the old one", encoding="utf-8")
+
+    def full_disk(*arguments):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(pretraining.evidence, "write_atomically", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        pretrain(dataclasses.replace(TINY, epochs=1), folder, silent)
+    assert (folder / "config.json").read_text(encoding="utf-8") == "the old one"
+
+    monkeypatch.undo()
+    pretrain(dataclasses.replace(TINY, epochs=1), folder, silent)
+    assert len(weights(folder)) > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+
+
+def test_the_state_of_another_recipe_is_refused_with_the_folder_to_delete(tmp_path, monkeypatch):
+    pretraining._write_state(tmp_path / "tiny.partial", _Saves(), {"recipe": {"name": "other"}, "epochs": []})
+    with pytest.raises(ValueError, match=r"tiny\.partial holds a training by another recipe; delete that folder"):
+        pretrain(TINY, tmp_path / "tiny", silent)
+
+
+class _Saves:
+    def save_weights(self, path):
+        path.touch()
