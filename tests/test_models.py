@@ -117,3 +117,189 @@ def test_impossible_convnets_are_refused(arguments, message):
 def test_impossible_dense_nets_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         models.build_digits_dense(**arguments)
+
+
+def picture_batch(count, height, width, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (count, height, width, 3)).astype(np.float32)
+
+
+def test_the_convnet_for_64_px_has_hand_computed_shapes_and_parameters():
+    model = models.build_convnet(64, dropout=0.25)
+    assert layer_shapes(model) == {
+        "image": (64, 64, 3),
+        "rescaling": (64, 64, 3),
+        "conv_1": (62, 62, 32),
+        "pool_1": (31, 31, 32),
+        "conv_2": (29, 29, 64),
+        "pool_2": (14, 14, 64),
+        "conv_3": (12, 12, 128),
+        "pool_3": (6, 6, 128),
+        "conv_4": (4, 4, 128),
+        "global_average": (128,),
+        "dropout": (128,),
+        "classifier": (1,),
+    }
+    # A convolution has 9 weights for each pair of channels and a bias for each filter.
+    convolutions = (27 * 32 + 32) + (288 * 64 + 64) + (576 * 128 + 128) + (1152 * 128 + 128)
+    assert model.count_params() == convolutions + (128 + 1) == 240961
+
+
+def test_the_convnet_for_180_px_has_hand_computed_parameters():
+    model = models.build_convnet(180, filters=models.FILTERS_180_PX)
+    convolutions = (27 * 32 + 32) + (288 * 64 + 64) + (576 * 128 + 128) + (1152 * 256 + 256) + (2304 * 512 + 512)
+    assert model.count_params() == convolutions + (512 + 1) == 1569089
+    assert model.get_layer("conv_5").output.shape == (None, 7, 7, 512)
+    assert "dropout" not in layer_shapes(model)
+
+
+def test_a_convnet_for_non_square_pictures_can_keep_every_number():
+    model = models.build_convnet((21, 12), filters=[5, 6], head="flatten")
+    assert layer_shapes(model) == {
+        "image": (21, 12, 3),
+        "rescaling": (21, 12, 3),
+        "conv_1": (19, 10, 5),
+        "pool_1": (9, 5, 5),
+        "conv_2": (7, 3, 6),
+        "flatten": (126,),
+        "classifier": (1,),
+    }
+    assert model.count_params() == (27 * 5 + 5) + (45 * 6 + 6) + (126 + 1)
+
+
+def test_the_small_convnet_computes_what_numpy_computes():
+    model = models.build_convnet((4, 5), filters=(7,))
+    images = picture_batch(3, 4, 5)
+    kernel, _, weights, bias = model.get_weights()
+    windows = np.lib.stride_tricks.sliding_window_view(images / 255, (3, 3), axis=(1, 2))  # n, rows, columns, c, 3, 3
+    maps = np.maximum(np.einsum("nrschw,hwcf->nrsf", windows, kernel), 0)
+    expected = 1 / (1 + np.exp(-(maps.mean(axis=(1, 2)) @ weights + bias)))
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: models.build_convnet((14, 9), (3, 4)), lambda: models.build_head((14, 9, 3))]
+)
+def test_answers_are_probabilities_of_label_1(build):
+    model = build()
+    answers = model.predict(picture_batch(5, 14, 9), verbose=0)
+    assert answers.shape == (5, 1)
+    assert ((answers >= 0) & (answers <= 1)).all()
+    assert model.layers[-1].activation is keras.activations.sigmoid
+    assert type(model).__name__ == "Functional"
+    assert not model.compiled
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_augmentation_in_the_model_comes_first_and_sleeps_at_inference(as_list):
+    layers = [keras.layers.RandomFlip("horizontal", seed=0), keras.layers.RandomTranslation(0.2, 0.2, seed=1)]
+    augmentation = layers if as_list else keras.Sequential(layers)
+    keras.utils.set_random_seed(1000)
+    plain = models.build_convnet((12, 10), filters=(8,))
+    keras.utils.set_random_seed(1000)
+    model = models.build_convnet((12, 10), filters=(8,), augmentation=augmentation)
+    first = [layer.name for layer in (layers if as_list else [augmentation])]
+    names = [layer.name for layer in model.layers]
+    assert names == ["image", *first, "rescaling", "conv_1", "global_average", "classifier"]
+    assert model.count_params() == plain.count_params()
+
+    images = picture_batch(16, 12, 10)
+    expected = plain.predict(images, verbose=0)
+    np.testing.assert_allclose(model(images, training=False), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(images, verbose=0), expected, rtol=1e-5)
+    assert np.abs(model(images, training=True) - expected).max() > 1e-4  # a kernel sees the mirror image otherwise
+
+
+def test_dropout_of_the_convnet_works_in_training_only():
+    model = models.build_convnet((12, 10), filters=(8,), dropout=0.5)
+    images = picture_batch(4, 12, 10)
+    assert model.get_layer("dropout").rate == 0.5
+    np.testing.assert_array_equal(model(images, training=False), model(images, training=False))
+    assert (np.asarray(model(images, training=True)) != np.asarray(model(images, training=True))).any()
+
+
+def test_the_convolutions_begin_as_asked():
+    begun = {name: models.build_convnet(8, (4,), kernel_initializer=name) for name in ("zeros", "he_normal")}
+    assert not begun["zeros"].get_layer("conv_1").kernel.numpy().any()
+    assert begun["he_normal"].get_layer("conv_1").kernel.numpy().any()
+    assert begun["zeros"].get_layer("classifier").kernel.numpy().any()
+    default = models.build_convnet(8, (4,)).get_layer("conv_1").kernel_initializer
+    assert isinstance(default, keras.initializers.GlorotUniform)
+
+
+def test_a_convnet_learns_to_tell_bright_from_dark_pictures():
+    keras.utils.set_random_seed(1000)
+    images = picture_batch(64, 14, 9) / 2
+    images[::2] += 127
+    model = models.build_convnet((14, 9), filters=(8, 8))
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="binary_crossentropy", metrics=["accuracy"])
+    labels = np.tile([[1.0], [0.0]], (32, 1))
+    model.fit(images, labels, epochs=20, verbose=0)
+    assert model.evaluate(images, labels, verbose=0)[1] > 0.95
+
+
+def test_too_small_pictures_for_a_convnet_are_refused_with_the_smallest_size_and_fewer_filters():
+    # 5 convolutions: 77 → 75 → 37 → 35 → 17 → 15 → 7 → 5 → 2, one pixel short of a window.
+    with pytest.raises(ValueError, match=r"90x77.*5 convolutions.*3x2 are left.*conv_5.*78x78.*\(32, 64, 128, 256\)\."):
+        models.build_convnet((90, 77), filters=models.FILTERS_180_PX)
+    assert models.build_convnet(78, filters=models.FILTERS_180_PX).get_layer("conv_5").output.shape == (None, 1, 1, 512)
+    # 3x28 has no row left to pool after the first convolution, 2x28 not even a window for it.
+    with pytest.raises(ValueError, match=r"3x28.*1x26 are left.*conv_2.*at least 8x8.*filters=\(4,\)"):
+        models.build_convnet((3, 28), filters=(4, 4))
+    with pytest.raises(ValueError, match=r"2x28.*at least 3x3 pixels\.$"):
+        models.build_convnet((2, 28), filters=(4,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"image_size_px": 0}, r"image_size_px"),
+        ({"image_size_px": (64, 64, 3)}, r"image_size_px.*pair"),
+        ({"filters": ()}, r"filters.*none.*try"),
+        ({"filters": (32, 1.5)}, r"filters.*positive"),
+        ({"dropout": 1.0}, r"dropout.*not including, 1.*1\.0"),
+        ({"dropout": "0.5"}, r"dropout.*'0\.5'"),
+        ({"head": "average"}, r"'average'.*'flatten' or 'global_average'"),
+        ({"augmentation": np.fliplr}, r"augmentation.*keras layer.*fliplr.*map"),
+        ({"augmentation": ["flip"]}, r"augmentation.*'flip'"),
+    ],
+)
+def test_impossible_convnets_for_pets_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build_convnet(**{"image_size_px": 64, **arguments})
+
+
+def test_the_head_has_hand_computed_shapes_and_parameters():
+    model = models.build_head((5, 3, 7))
+    assert layer_shapes(model) == {
+        "features": (5, 3, 7),
+        "global_average": (7,),
+        "dense_1": (64,),
+        "dropout": (64,),
+        "classifier": (1,),
+    }
+    assert model.count_params() == (7 * 64 + 64) + (64 + 1)
+    assert model.get_layer("dropout").rate == 0.25
+    assert model.name == "head"
+
+
+def test_a_linear_head_is_logistic_regression_on_the_mean_features():
+    model = models.build_head((5, 3, 7), units=None, name="linear")
+    features = np.random.default_rng(0).normal(size=(4, 5, 3, 7)).astype(np.float32)
+    weights, bias = model.get_weights()
+    expected = 1 / (1 + np.exp(-(features.mean(axis=(1, 2)) @ weights + bias)))
+    np.testing.assert_allclose(model.predict(features, verbose=0), expected, rtol=1e-5)
+    assert list(layer_shapes(model)) == ["features", "global_average", "classifier"]
+    assert (model.count_params(), model.name) == (7 + 1, "linear")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"feature_shape": (1536,)}, r"height, width, channels"),
+        ({"units": 0}, r"units.*positive"),
+        ({"dropout": -0.1}, r"dropout.*-0\.1"),
+    ],
+)
+def test_impossible_heads_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        models.build_head(**{"feature_shape": (5, 3, 7), **arguments})

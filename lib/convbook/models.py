@@ -7,6 +7,10 @@ from convbook import shapes
 KERNEL_SIZE = 3
 POOL_SIZE = 2
 
+# Filters of the convnet for cats and dogs: more of them as the response maps shrink.
+FILTERS_64_PX = (32, 64, 128, 128)
+FILTERS_180_PX = (32, 64, 128, 256, 512)
+
 
 def build_digits_convnet(input_shape=(28, 28, 1), num_classes=10, filters=(32, 64), head="flatten"):
     """Build a small convnet: stages of a 3x3 convolution and 2x2 max pooling, then a classifier.
@@ -84,6 +88,96 @@ def build_digits_dense(input_shape=(28, 28, 1), num_classes=10, units=(44,)):
     return keras.Model(image, _classifier(num_classes)(x), name="dense")
 
 
+def build_convnet(
+    image_size_px,
+    filters=FILTERS_64_PX,
+    dropout=0.0,
+    augmentation=None,
+    head="global_average",
+    kernel_initializer="glorot_uniform",
+):
+    """Build the convnet that tells cats from dogs: 3x3 convolutions, 2x2 max pooling between them, one sigmoid unit.
+
+    `FILTERS_64_PX` has 240,961 parameters, `FILTERS_180_PX` 1,569,089. Layers are named rescaling, conv_1, pool_1,
+    conv_2, pool_2, …, conv_n, then global_average or flatten, dropout if there is any, then classifier.
+
+    Args:
+        image_size_px: height and width of the pictures in pixels: one int, or a (height, width) pair. The pictures have
+            three channels with values from 0 to 255.
+        filters: number of filters of each convolution, one for each entry; there is no pooling after the last.
+        dropout: share of the numbers before the classifier that are set to 0 in training, at least 0 and below 1.
+        augmentation: None, or a keras layer, or a list of them, such as random flips: they come first, and change the
+            pictures in training only.
+        head: "global_average" gives the classifier the mean of each response map, "flatten" every number of them.
+        kernel_initializer: how the kernels of the convolutions begin: a name or an object that keras.layers.Conv2D
+            takes.
+
+    Returns:
+        A functional keras.Model, not compiled, from pictures (n, height, width, 3) to the probability of label 1
+        (n, 1).
+
+    Raises:
+        ValueError: if the pictures are too small for so many convolutions (take larger pictures or fewer filters), or
+            if a number, a layer or the name of the head is not possible.
+
+    Example:
+        >>> model = build_convnet(64, dropout=0.25)
+        >>> model.count_params(), model.get_layer("conv_4").output.shape
+        (240961, (None, 4, 4, 128))
+
+    Source:
+        F. Chollet and M. Watson, Deep Learning with Python, 3rd edition, chapter 8, for the five convolutions at
+        180x180 pixels.
+    """
+    input_shape = (*shapes.as_pair("image_size_px", image_size_px), 3)
+    filters = _counts("filters", filters)
+    _refuse_too_small_between_poolings(input_shape, filters)
+    layers = [*_augmentation_layers(augmentation), keras.layers.Rescaling(1 / 255, name="rescaling")]
+    for stage, count in enumerate(filters, start=1):
+        if stage > 1:
+            layers.append(keras.layers.MaxPooling2D(POOL_SIZE, name=f"pool_{stage - 1}"))
+        layers.append(
+            keras.layers.Conv2D(
+                count, KERNEL_SIZE, activation="relu", kernel_initializer=kernel_initializer, name=f"conv_{stage}"
+            )
+        )
+    layers += [_head_layer(head), *_dropout_layers(dropout), _sigmoid_classifier()]
+    return _chain(keras.Input(input_shape, name="image"), layers, name="convnet")
+
+
+def build_head(feature_shape, units=64, dropout=0.25, name="head"):
+    """Build the small classifier that goes on top of a frozen base: pooling, a Dense layer, dropout, one sigmoid unit.
+
+    Layers are named global_average, dense_1, dropout if there is any, then classifier.
+
+    Args:
+        feature_shape: (height, width, channels) of what the base gives for one picture.
+        units: units of the Dense layer with ReLU; None for a linear head, which has neither this layer nor dropout.
+        dropout: share of the Dense layer's outputs that are set to 0 in training, at least 0 and below 1.
+        name: name of the model.
+
+    Returns:
+        A functional keras.Model, not compiled, from features (n, height, width, channels) to the probability of label
+        1 (n, 1).
+
+    Raises:
+        ValueError: if a shape or number is not possible; the message says which would be.
+
+    Example:
+        >>> build_head((4, 4, 192)).count_params()
+        12417
+        >>> build_head((4, 4, 192), units=None).count_params()
+        193
+    """
+    shapes.window_grid(feature_shape, window_size=1)  # refuses what is no stack of response maps
+    hidden = []
+    if units is not None:
+        (units,) = _counts("units", [units])
+        hidden = [keras.layers.Dense(units, activation="relu", name="dense_1"), *_dropout_layers(dropout)]
+    layers = [_head_layer("global_average"), *hidden, _sigmoid_classifier()]
+    return _chain(keras.Input(feature_shape, name="features"), layers, name=name)
+
+
 def _classifier(num_classes):
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(f"num_classes must be an int of at least 2, got {num_classes!r}.")
@@ -111,4 +205,64 @@ def _refuse_too_small(input_shape, filters):
                 f"Pictures of {height}x{width} pixels are too small for {len(filters)} stages: of them {shape[0]}x"
                 f"{shape[1]} are left for stage {stage}. Take pictures of at least {smallest_px}x{smallest_px} pixels, "
                 f"or {stage - 1 or 'no'} stage{'s' * (stage != 2)}: filters={filters[: stage - 1]}."
+            ) from error
+
+
+def _chain(x, layers, name):
+    """A functional model that calls the layers one after the other."""
+    inputs = x
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def _head_layer(head):
+    heads = {"flatten": keras.layers.Flatten, "global_average": keras.layers.GlobalAveragePooling2D}
+    if head not in heads:
+        raise ValueError(f"head={head!r} is not possible; use {' or '.join(repr(name) for name in heads)}.")
+    return heads[head](name=head)
+
+
+def _sigmoid_classifier():
+    return keras.layers.Dense(1, activation="sigmoid", name="classifier")
+
+
+def _dropout_layers(dropout):
+    """One layer, or none for a dropout of 0."""
+    if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
+        raise ValueError(f"dropout must be a number from 0 up to, but not including, 1, got {dropout!r}; try 0.25.")
+    return [keras.layers.Dropout(dropout, name="dropout")] if dropout else []
+
+
+def _augmentation_layers(augmentation):
+    layers = list(augmentation) if isinstance(augmentation, (tuple, list)) else [augmentation]
+    layers = [] if augmentation is None else layers
+    for layer in layers:
+        if not isinstance(layer, keras.Layer):
+            raise ValueError(
+                f"augmentation must be a keras layer or a list of them, got {layer!r}; give for instance "
+                f"keras.layers.RandomFlip('horizontal'), and map any other function over the dataset."
+            )
+    return layers
+
+
+def _refuse_too_small_between_poolings(input_shape, filters):
+    """Walk through convolutions with pooling between them, and say where the picture runs out."""
+    if not filters:
+        raise ValueError(f"filters must hold one number for each convolution, got none; try {FILTERS_64_PX}.")
+    shape = input_shape
+    for stage, count in enumerate(filters, start=1):
+        try:
+            shape = shapes.pooling_shape(shape, POOL_SIZE) if stage > 1 else shape
+            shape = shapes.convolution_shape(shape, count, KERNEL_SIZE)
+        except ValueError as error:
+            smallest_px = KERNEL_SIZE
+            for _ in filters[1:]:
+                smallest_px = smallest_px * POOL_SIZE + KERNEL_SIZE - 1
+            height, width, _ = input_shape
+            remedy = f", or fewer convolutions: filters={filters[: stage - 1]}" if stage > 1 else ""
+            raise ValueError(
+                f"Pictures of {height}x{width} pixels are too small for {len(filters)} convolutions: of them "
+                f"{shape[0]}x{shape[1]} are left on the way to conv_{stage}. Take pictures of at least "
+                f"{smallest_px}x{smallest_px} pixels{remedy}."
             ) from error
