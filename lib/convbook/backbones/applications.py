@@ -77,7 +77,9 @@ def from_application(name, weights_file, alpha=1.0, pixel_range=(-1, 1), image_s
         alpha: width of the network, as `keras.applications` defines it.
         pixel_range: (lowest, highest) value that the network was trained with; values from 0 to 255 are mapped to it.
             MobileNetV2: (-1, 1); networks with their own rescaling, such as EfficientNet: (0, 255).
-        image_size_px: height and width that the converter resizes pictures to, or None for no resizing.
+        image_size_px: height and width that the converter resizes pictures to, or None for no resizing. The network is
+            built for pictures of any size. For multiples of 32 it computes what `keras.applications` computes when
+            built for that size; for others MobileNetV2 and its kin pad a few layers by one row and column less.
 
     Returns:
         (backbone, converter): an `ApplicationsBackbone` with float32 weights, from converted pictures to feature maps
@@ -96,9 +98,15 @@ def from_application(name, weights_file, alpha=1.0, pixel_range=(-1, 1), image_s
     """
     lowest, highest = _limits(pixel_range)
     size_px = sizes.whole(image_size_px)
+    _width(name, _find_application(name), alpha)  # refuses what is no network before it asks for the file
+    path = Path(weights_file)
+    with _reading(path):
+        saved_from, stored = _stored_shapes(path)
     backbone = ApplicationsBackbone(name, alpha=alpha, dtype="float32")
     sizes.refuse_impossible(backbone, size_px)
-    _load_weights(backbone, Path(weights_file))
+    _refuse_other_layers(backbone, path, saved_from, stored)
+    with _reading(path):
+        backbone.load_weights(str(path))
     converter = ApplicationsImageConverter(
         image_size=size_px and (size_px, size_px),
         scale=(highest - lowest) / (BRIGHTEST - DARKEST),
@@ -153,8 +161,9 @@ def _limits(pixel_range):
     return lowest, highest
 
 
-def _load_weights(backbone, path):
-    """Load a weights file whose layers are the backbone's by name, number and shape of arrays."""
+@contextlib.contextmanager
+def _reading(path):
+    """Refuse a path that is no weights file, and turn what HDF5 raises for a broken one into one sentence."""
     if not path.name.endswith(".weights.h5"):
         raise ValueError(
             f"{path.name} is no weights file of Keras 3 by its name: give one that ends in .weights.h5, which "
@@ -163,18 +172,20 @@ def _load_weights(backbone, path):
     if not path.is_file():
         raise FileNotFoundError(f"There is no weights file {path}; give the path of one that save_weights wrote.")
     try:
-        saved_from, stored = _stored_shapes(path)
-        differences = _differences(stored, _expected_shapes(backbone))
-        if not differences:
-            backbone.load_weights(str(path))
+        yield
     except OSError as error:
         raise OSError(
             f"The weights file {path} cannot be read ({error}): it may be cut off; copy it here again."
         ) from error
+
+
+def _refuse_other_layers(backbone, path, saved_from, stored):
+    """Refuse a file whose layers are not the backbone's by name and by shape of arrays: Keras would overlook some."""
+    differences = _differences(stored, _expected_shapes(backbone))
     if differences:
         raise ValueError(
             f"{path.name}{saved_from and f', saved from {saved_from!r},'} does not fit {backbone.application} with "
-            f"alpha={backbone.alpha} and without its top ({differences[0]}; {len(differences)} of its layers differ): "
+            f"alpha={backbone.alpha} and without its top ({differences[0]}; layers that differ: {len(differences)}): "
             f"give the network and alpha that the file was saved from, and a file without top."
         )
 

@@ -1,0 +1,757 @@
+"""Tests of the backbones: what is loaded equals what was saved, as float32; and what is refused says what to do."""
+
+import contextlib
+import http.server
+import json
+import os
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+
+import keras
+import keras_hub
+import numpy as np
+import pytest
+import requests
+from PIL import Image
+
+from convbook import backbones
+from convbook.backbones import hub, presets, sizes
+
+SHARED = os.environ.get("CONVBOOK_SHARED")
+WEIGHTS = Path(SHARED or "") / "weights"
+HANDLE = "someone/tiny/keras/tiny_drawn/1"
+
+# The settings that keras-hub 0.26.0 with Keras 3.13.2 (Colab's) writes, and so knows, for what a packaged preset holds.
+KNOWN_TO_COLAB = {
+    "keras_hub>XceptionBackbone": "name trainable dtype stackwise_conv_filters stackwise_pooling image_shape",
+    "keras_hub>XceptionImageConverter": "name trainable dtype image_size scale offset interpolation antialias "
+    "crop_to_aspect_ratio pad_to_aspect_ratio bounding_box_format",
+    "keras_hub>XceptionImageClassifierPreprocessor": "name trainable dtype image_converter config_file",
+    "keras_hub>XceptionImageClassifier": "name backbone preprocessor num_classes pooling activation dropout",
+    None: "name",  # DTypePolicy
+}
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    """A tiny classifier of pictures of 16x16 with weights that float16 can hold."""
+    backbone = keras_hub.models.XceptionBackbone([[4, 6], [8, 8], [12]], [False, True, False])
+    converter = keras_hub.layers.XceptionImageConverter(image_size=(16, 16), scale=1 / 127.5, offset=-1.0)
+    preprocessor = keras_hub.models.XceptionImageClassifierPreprocessor(converter)
+    model = keras_hub.models.XceptionImageClassifier(backbone, 5, preprocessor, activation="softmax")
+    rng = np.random.default_rng(1000)
+    for weight in model.weights:
+        low, high = (0.5, 1.5) if "normalization" in weight.path or "_bn" in weight.path else (-0.5, 0.5)
+        weight.assign(rng.uniform(low, high, weight.shape).astype("float16"))
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(classifier, tmp_path_factory):
+    """Folders with the tiny preset, its weights stored as float32 and as float16."""
+    folder = tmp_path_factory.mktemp("presets")
+    classifier.save_to_preset(folder / "float32")
+    keras_hub.models.ImageClassifier.from_preset(str(folder / "float32"), dtype="float16").save_to_preset(
+        folder / "float16"
+    )
+    return folder
+
+
+@pytest.fixture
+def preset(saved, tmp_path):
+    """A folder with the tiny preset, stored as float16, to be damaged."""
+    return Path(shutil.copytree(saved / "float16", tmp_path / "tiny"))
+
+
+@pytest.fixture
+def packaged(saved, tmp_path, monkeypatch):
+    """Two presets that the package seems to bring along."""
+    for name in ("drawn_world", "drawn_things"):
+        shutil.copytree(saved / "float16", tmp_path / "presets" / name)
+    monkeypatch.setattr(presets, "PACKAGED_FOLDER", tmp_path / "presets")
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """A machine without a network: no name has an address."""
+
+    def refuse(*arguments, **settings):
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    """An empty cache for downloads, and nobody's Kaggle account."""
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY", "TBE_RUNTIME_ADDR", "KAGGLE_KERNEL_RUN_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def kaggle(empty_cache, monkeypatch):
+    """A function that starts a stand-in for Kaggle's server, which kagglehub then asks, and lists what it was asked."""
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")  # plain http, so that a proxy can answer
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    servers = []
+
+    def start(answer):
+        asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                asked.append(request)
+                status, kind, body = answer(self.path.rpartition("/")[2], request)
+                with contextlib.suppress(OSError):  # who asked may have gone away
+                    self.send_response(status)
+                    self.send_header("Content-Type", kind)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+
+            def log_message(self, *arguments):
+                """Say nothing: a request is no news."""
+
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        for name in ("http_proxy", "HTTP_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{servers[-1].server_port}")
+        return asked
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def pictures(*shape):
+    return np.random.default_rng(1001).integers(0, 256, shape, dtype=np.uint8)
+
+
+def features(backbone, converter, images):
+    return keras.ops.convert_to_numpy(backbone(converter(images)))
+
+
+def answers(classifier, images):
+    return keras.ops.convert_to_numpy(classifier(classifier.preprocessor(images)))
+
+
+def dtypes(model):
+    return {str(weight.dtype) for weight in model.weights}
+
+
+def edit(path, change):
+    """Change the JSON in a file in place."""
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def settings_unknown_to_colab(folder):
+    """Settings in a preset's files that Colab's versions do not know, as "class: setting"."""
+    found = []
+
+    def walk(config):
+        if isinstance(config, list):
+            for item in config:
+                walk(item)
+        elif isinstance(config, dict):
+            if "registered_name" in config:
+                name = config["registered_name"]
+                known = KNOWN_TO_COLAB.get(name, "").split()
+                found.extend(f"{name}: {key}" for key in config["config"] if key not in known)
+            for value in config.values():
+                walk(value)
+
+    for path in sorted(folder.glob("*.json")):
+        walk(json.loads(path.read_text()))
+    return found
+
+
+# Loading.
+
+
+@pytest.mark.parametrize("stored", ["float16", "float32"])
+def test_a_folder_gives_the_features_that_were_saved_as_float32(classifier, saved, stored):
+    images = pictures(2, 18, 23, 3)
+    backbone, converter = backbones.load(saved / stored)
+    assert dtypes(backbone) == {"float32"}
+    assert str(backbone.dtype_policy.name) == converter.dtype_policy.name == "float32"
+    expected = features(classifier.backbone, classifier.preprocessor.image_converter, images)
+    assert expected.std() > 0.01
+    np.testing.assert_allclose(features(backbone, converter, images), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_float16_storage_is_half_the_size_and_rounds_each_weight_to_float16(saved, preset):
+    sizes_bytes = [(saved / stored / "model.weights.h5").stat().st_size for stored in ("float16", "float32")]
+    assert sizes_bytes[0] < sizes_bytes[1]
+    network = keras_hub.models.Backbone.from_preset(str(saved / "float32"))
+    weights = [np.random.default_rng(0).uniform(0.5, 1, w.shape).astype("float32") for w in network.weights]
+    network.set_weights(weights)
+    network.save_to_preset(preset)  # float32 values over the float16 ones
+    keras_hub.models.Backbone.from_preset(str(preset), dtype="float16").save_to_preset(preset)
+    for loaded, weight in zip(backbones.load(preset)[0].get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(loaded, weight.astype("float16").astype("float32"))
+
+
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16", "mixed_bfloat16"])
+def test_a_global_dtype_policy_does_not_reach_what_is_loaded(classifier, saved, policy):
+    images = pictures(2, 16, 16, 3)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        backbone, converter = backbones.load(saved / "float16")
+        whole = backbones.load_classifier(saved / "float16")
+        found = features(backbone, converter, images)
+        probabilities = answers(whole, images.astype("float32"))
+        assert keras.config.dtype_policy().name == policy
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert dtypes(backbone) == dtypes(whole) == {"float32"}
+    assert found.dtype == probabilities.dtype == "float32"
+    expected = features(classifier.backbone, classifier.preprocessor.image_converter, images)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(probabilities, answers(classifier, images), atol=1e-5)
+
+
+def test_a_converter_that_was_saved_as_float16_converts_as_float32(preset):
+    edit(preset / "image_converter.json", lambda c: c["config"]["dtype"]["config"].update(name="float16"))
+    _, converter = backbones.load(preset)
+    np.testing.assert_allclose(converter(np.full((1, 16, 16, 3), 77, np.uint8)), 77 / 127.5 - 1, rtol=1e-6)
+
+
+def test_the_converter_resizes_scales_and_shifts(saved):
+    _, converter = backbones.load(saved / "float16", image_size_px=20)
+    assert converter.image_size == (20, 20)
+    black_and_white = np.repeat(np.array([0, 255], np.uint8)[:, None, None, None], 3, axis=3) * np.ones(
+        (1, 31, 44, 1), np.uint8
+    )
+    converted = keras.ops.convert_to_numpy(converter(black_and_white))
+    assert converted.shape == (2, 20, 20, 3)
+    np.testing.assert_allclose(converted[0], -1)
+    np.testing.assert_allclose(converted[1], 1, rtol=1e-6)
+
+
+def test_a_folder_keeps_the_size_that_it_was_saved_with(saved):
+    assert backbones.load(saved / "float16")[1].image_size == (16, 16)
+    assert backbones.load(str(saved / "float16"), image_size_px=np.int64(24))[1].image_size == (24, 24)
+
+
+@pytest.mark.usefixtures("packaged", "no_network")
+def test_packaged_presets_are_read_without_a_network_and_do_not_resize():
+    assert backbones.packaged_names() == ["drawn_things", "drawn_world"]
+    backbone, converter = backbones.load("drawn_world")
+    assert converter.image_size is None
+    # 16x21: (16-3)//2+1=7, (21-3)//2+1=10 after the first convolution, 5x8 after the second, 3x4 after "same" pooling.
+    assert features(backbone, converter, pictures(2, 16, 21, 3)).shape == (2, 3, 4, 12)
+    assert backbones.load("drawn_world", image_size_px=24)[1].image_size == (24, 24)
+    assert backbones.load_classifier("drawn_things").preprocessor.image_converter.image_size is None
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_folder_comes_before_the_hub(preset, monkeypatch):
+    monkeypatch.chdir(preset.parent)
+    preset.rename("xception_41_imagenet")
+    assert backbones.load("xception_41_imagenet")[0].count_params() < 2000
+
+
+def test_the_packaged_presets_can_be_used():
+    names = backbones.packaged_names()
+    if not names:
+        pytest.skip("there is no packaged preset: python -m convbook pretrain makes one")
+    for name in names:
+        assert settings_unknown_to_colab(presets.PACKAGED_FOLDER / name) == []
+        backbone, converter = backbones.load(name)
+        maps = features(backbone, converter, pictures(4, 64, 64, 3))
+        assert maps.ndim == 4
+        assert np.isfinite(maps).all()
+        assert maps.std(axis=0).max() > 0.01
+        assert any(isinstance(layer, keras.layers.BatchNormalization) for layer in backbone.layers)
+        found = answers(backbones.load_classifier(name), pictures(4, 64, 64, 3))
+        assert found.shape[0] == 4
+        assert np.isfinite(found).all()
+
+
+def test_settings_that_colab_does_not_know_are_found(preset):
+    assert settings_unknown_to_colab(preset) == []
+    edit(preset / "task.json", lambda c: c["config"]["backbone"]["config"].update(new=1))
+    assert settings_unknown_to_colab(preset) == ["keras_hub>XceptionBackbone: new"]
+
+
+# The classifier of the pretraining.
+
+
+def test_the_old_classifier_answers_as_it_did(classifier, saved):
+    images = pictures(3, 20, 17, 3)
+    loaded = backbones.load_classifier(saved / "float16")
+    assert loaded.activation == "softmax"
+    assert dtypes(loaded) == {"float32"}
+    found = loaded.predict(images, verbose=0)
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(found, answers(classifier, images), atol=1e-4)
+    # The same by hand: mean of each feature map, then the dense layer.
+    backbone, converter = backbones.load(saved / "float16")
+    kernel, bias = loaded.output_dense.get_weights()
+    scores = np.exp(features(backbone, converter, images).mean(axis=(1, 2)) @ kernel + bias)
+    np.testing.assert_allclose(found, scores / scores.sum(axis=1, keepdims=True), atol=1e-4)
+
+
+def test_a_classifier_converts_pictures_to_the_size_asked_for(saved):
+    loaded = backbones.load_classifier(saved / "float16", image_size_px=32)
+    assert loaded.preprocessor.image_converter.image_size == (32, 32)
+    assert answers(loaded, pictures(1, 50, 40, 3)).shape == (1, 5)
+
+
+def test_classifier_weights_of_either_library_version_load(classifier, preset):
+    # Keras 3.13 with keras-hub 0.26 writes the backbone's weights into this file too, newer versions do not.
+    head_only = backbones.load_classifier(preset).get_weights()
+    keras.saving.save_weights(classifier, str(preset / "task.weights.h5"))
+    everything = backbones.load_classifier(preset).get_weights()
+    for one, other in zip(head_only, everything, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("missing", ["task.json", "task.weights.h5"])
+def test_a_preset_without_its_classifier_is_refused_but_gives_its_backbone(preset, missing):
+    (preset / missing).unlink()
+    with pytest.raises(ValueError, match=rf"saved without a classifier.*no {missing}.*use load"):
+        backbones.load_classifier(preset)
+    backbones.load(preset)
+
+
+# Presets that cannot be used.
+
+
+@pytest.mark.usefixtures("packaged")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "drawn_wold",
+            r"no preset 'drawn_wold' \(did you mean 'drawn_world'\?\).*'drawn_things', 'drawn_world'.*kaggle:",
+        ),
+        ("xception_41_imagnet", r"did you mean 'xception_41_imagenet'"),
+        ("bert_base_en", r"with pictures for input"),
+        ("no/such/folder", r"path of a folder that KerasHub's save_to_preset wrote"),
+        ("kaggle://keras/xception", r"'kaggle://owner/model/keras/variation'"),
+        ("hf://someone/model", r"no preset 'hf://someone/model'"),
+        ("", r"no preset ''"),
+        (7, r"no preset '7'"),
+        (None, r"no preset 'None'"),
+    ],
+)
+def test_unknown_presets_are_refused_with_what_there_is(name, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        backbones.load(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_without_packaged_presets_the_message_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "PACKAGED_FOLDER", tmp_path)
+    with pytest.raises(ValueError, match="none is installed"):
+        backbones.load("drawn_world")
+
+
+def newer_class(config):
+    config.update(registered_name="keras_hub>GiraffeBackbone", class_name="GiraffeBackbone")
+
+
+DAMAGES = {
+    "no config": ("config.json", None, FileNotFoundError, r"no config.json in it; give the folder that"),
+    "half a config": ("config.json", 60, OSError, r"config.json of the preset .* cannot be read \(JSONDecodeError"),
+    "a config of others": ("config.json", lambda c: c.pop("registered_name"), ValueError, r"not in KerasHub's format"),
+    "a newer class": (
+        "config.json",
+        newer_class,
+        ValueError,
+        r"saved with keras-hub 9\.9 and Keras 9\.8, asks for the class 'keras_hub>GiraffeBackbone', which "
+        r"keras-hub \d.* does not know: install the version",
+    ),
+    "no backbone": (
+        "config.json",
+        lambda c: c.update(registered_name="Functional", class_name="Functional"),
+        ValueError,
+        r"holds a Functional, not a KerasHub backbone",
+    ),
+    "a newer setting": (
+        "config.json",
+        lambda c: c["config"].update(wings=2),
+        ValueError,
+        r"saved with keras-hub 9\.9 .*XceptionBackbone of keras-hub .*does not know \(wings\)",
+    ),
+    "a setting less": (
+        "config.json",
+        lambda c: c["config"].pop("stackwise_pooling"),
+        ValueError,
+        r"config.json of the preset .* does not fit keras-hub",
+    ),
+    "no converter": ("image_converter.json", None, FileNotFoundError, r"no image_converter.json in it"),
+    "a newer converter": (
+        "image_converter.json",
+        lambda c: c.update(registered_name="keras_hub>GiraffeConverter"),
+        ValueError,
+        r"image_converter.json .* class 'keras_hub>GiraffeConverter'",
+    ),
+    "a newer converter setting": (
+        "image_converter.json",
+        lambda c: c["config"].update(wings=2),
+        ValueError,
+        r"XceptionImageConverter .*does not know \(wings\)",
+    ),
+    "no weights": ("model.weights.h5", None, FileNotFoundError, r"has no weights \(there is no model.weights.h5"),
+    "weights cut off": (
+        "model.weights.h5",
+        -100,
+        OSError,
+        r"model.weights.h5 .* cannot be read \(.*truncated.*cut off",
+    ),
+    "weights of no byte": ("model.weights.h5", 0, OSError, r"model.weights.h5 .* cannot be read"),
+    "wider": (
+        "config.json",
+        lambda c: c["config"].update(stackwise_conv_filters=[[4, 6], [8, 8], [13]]),
+        ValueError,
+        r"do not fit its settings \(.*\(1, 1, 8, 13\).*\(1, 1, 8, 12\)",
+    ),
+    "deeper": (
+        "config.json",
+        lambda c: c["config"].update(stackwise_conv_filters=[[4, 6], [8, 8], [12, 12]]),
+        ValueError,
+        r"do not fit its settings \(.*block3_sepconv2",
+    ),
+    "shallower": (
+        "config.json",
+        lambda c: c["config"].update(stackwise_conv_filters=[[4, 6], [8]], stackwise_pooling=[False, False]),
+        ValueError,
+        r"hold \d+ arrays, but its config.json describes a network of \d+",
+    ),
+}
+
+
+def damage(path, how):
+    """Delete a file, cut it off after (or, negative, before) so many bytes, or change its JSON."""
+    if how is None:
+        path.unlink()
+    elif isinstance(how, int):
+        path.write_bytes(path.read_bytes()[:how])
+    else:
+        edit(path, how)
+
+
+@pytest.mark.parametrize("case", DAMAGES)
+def test_a_preset_that_cannot_be_used_is_refused_in_one_sentence(preset, case):
+    file, how, kind, message = DAMAGES[case]
+    edit(preset / "metadata.json", lambda c: c.update(keras_hub_version="9.9", keras_version="9.8"))
+    damage(preset / file, how)
+    with pytest.raises(kind, match=message) as caught:
+        backbones.load(preset)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize(
+    ("file", "how", "kind", "message"),
+    [
+        ("task.weights.h5", -100, OSError, r"task.weights.h5 .* cannot be read \(.*truncated"),
+        ("task.json", lambda c: c["config"].update(num_classes=6), ValueError, r"task.weights.h5 .* do not fit"),
+        ("task.json", newer_class, ValueError, r"class 'keras_hub>GiraffeBackbone'"),
+        ("task.json", lambda c: c["config"].update(pooling="sum"), ValueError, r"task.json .* does not fit keras-hub"),
+    ],
+)
+def test_a_classifier_that_cannot_be_used_is_refused_in_one_sentence(preset, file, how, kind, message):
+    damage(preset / file, how)
+    with pytest.raises(kind, match=message) as caught:
+        backbones.load_classifier(preset)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("packaged")
+def test_a_broken_packaged_preset_says_to_install_again():
+    damage(presets.PACKAGED_FOLDER / "drawn_world" / "model.weights.h5", -100)
+    with pytest.raises(OSError, match="install convbook again") as caught:
+        backbones.load("drawn_world")
+    assert isinstance(caught.value.__cause__, OSError)
+
+
+# Sizes.
+
+
+def test_the_smallest_size_that_works_is_named(saved):
+    # A 3x3 convolution with stride 2 and one with stride 1, both without padding: 7 -> 3 -> 1; of 6 -> 2 none is left.
+    with pytest.raises(ValueError, match=r"image_size_px=6 is too small .*at least 7"):
+        backbones.load(saved / "float16", image_size_px=6)
+    backbone, converter = backbones.load(saved / "float16", image_size_px=7)
+    assert features(backbone, converter, pictures(1, 9, 9, 3)).shape == (1, 1, 1, 12)
+
+
+@pytest.mark.parametrize("size", [0, -64, 64.0, "64", True, (64, 64), 10**9])
+def test_impossible_sizes_are_refused_before_anything_is_loaded(size):
+    with pytest.raises(ValueError, match=r"image_size_px=.* is not possible: .*one int from 1 to"):
+        backbones.load("a preset that is not there", image_size_px=size)
+
+
+def test_a_backbone_for_one_size_takes_no_other():
+    fixed = keras_hub.models.XceptionBackbone([[4], [8]], [False, False], image_shape=(16, 24, 3))
+    with pytest.raises(ValueError, match=r"takes pictures of 16x24 only"):
+        sizes.refuse_impossible(fixed, 24)
+    square = keras_hub.models.XceptionBackbone([[4], [8]], [False, False], image_shape=(16, 16, 3))
+    sizes.refuse_impossible(square, 16)
+
+
+# The hub.
+
+
+def serve_preset(folder):
+    """What Kaggle answers for a model that consists of the files in a folder."""
+
+    def answer(call, request):
+        if call == "ListModelInstanceVersionFiles":
+            names = {"files": [{"name": path.name} for path in sorted(folder.iterdir())], "nextPageToken": ""}
+            return 200, "application/json", json.dumps(names).encode()
+        return 200, "application/octet-stream", (folder / request["path"]).read_bytes()
+
+    return answer
+
+
+def test_a_preset_is_downloaded_once_and_then_read_without_a_network(classifier, saved, kaggle, empty_cache):
+    asked = kaggle(serve_preset(saved / "float16"))
+    images = pictures(2, 16, 16, 3)
+    first = features(*backbones.load(f"kaggle://{HANDLE}"), images)
+    expected = features(classifier.backbone, classifier.preprocessor.image_converter, images)
+    np.testing.assert_allclose(first, expected, rtol=1e-5, atol=1e-5)
+    assert {request["path"] for request in asked if "path" in request} >= {"config.json", "model.weights.h5"}
+    requests_so_far = len(asked)
+    np.testing.assert_array_equal(features(*backbones.load(f"kaggle://{HANDLE}"), images), first)
+    backbones.load_classifier(f"kaggle://{HANDLE}")
+    assert len(asked) == requests_so_far
+
+
+def test_a_known_name_asks_the_hub_for_its_handle(saved, monkeypatch):
+    asked = []
+    monkeypatch.setattr(hub.kagglehub, "model_download", lambda handle: asked.append(handle) or saved / "float16")
+    backbone, converter = backbones.load("xception_41_imagenet", image_size_px=32)
+    assert asked == [keras_hub.models.Backbone.presets["xception_41_imagenet"]["kaggle_handle"].split("://")[1]]
+    assert converter.image_size == (32, 32)
+    assert dtypes(backbone) == {"float32"}
+
+
+def test_a_broken_download_says_what_to_delete(saved, kaggle, empty_cache):
+    kaggle(serve_preset(saved / "float16"))
+    backbones.load(f"kaggle://{HANDLE}")
+    (weights,) = empty_cache.rglob("model.weights.h5")
+    damage(weights, -100)
+    with pytest.raises(OSError, match=rf"delete {weights.parent} and load the preset again"):
+        backbones.load(f"kaggle://{HANDLE}")
+    shutil.rmtree(weights.parent)
+    backbones.load(f"kaggle://{HANDLE}")
+
+
+@pytest.mark.usefixtures("empty_cache", "no_network")
+def test_without_a_network_the_message_names_what_needs_none():
+    with pytest.raises(
+        OSError, match=r"'xception_41_imagenet' could not be downloaded.*connect.*'drawn_world'"
+    ) as caught:
+        backbones.load("xception_41_imagenet")
+    assert isinstance(caught.value.__cause__, requests.ConnectionError)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_network_that_swallows_everything_ends_in_a_timeout(monkeypatch):
+    monkeypatch.setattr(hub, "TIMEOUT_SECONDS", (0.3, 0.3))
+    send = requests.Session.send
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with pytest.raises(OSError, match="connect to the network and try again"):
+            backbones.load("xception_41_imagenet")
+    assert time.monotonic() - started < 5
+    assert requests.Session.send is send
+
+
+def test_a_server_that_stops_in_the_middle_ends_in_a_timeout(kaggle, monkeypatch):
+    monkeypatch.setattr(hub, "TIMEOUT_SECONDS", (0.3, 0.3))
+    kaggle(lambda call, request: time.sleep(2) or (200, "application/json", b"{}"))
+    started = time.monotonic()
+    with pytest.raises(OSError, match="connect to the network and try again"):
+        backbones.load(f"kaggle://{HANDLE}")
+    assert time.monotonic() - started < 1.9
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message"),
+    [
+        (404, ValueError, r"The hub has no preset 'kaggle://someone/.*404.*check the name"),
+        (403, OSError, r"accept the model's terms at https://www.kaggle.com/models/someone/tiny.*KAGGLE_API_TOKEN"),
+        (401, OSError, r"check KAGGLE_API_TOKEN"),
+        (500, OSError, r"try again later"),
+    ],
+)
+def test_what_the_hub_refuses_is_said_in_one_sentence(kaggle, status, kind, message):
+    kaggle(lambda call, request: (status, "application/json", b"{}"))
+    with pytest.raises(kind, match=message) as caught:
+        backbones.load(f"kaggle://{HANDLE}")
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value.__cause__, requests.HTTPError)
+
+
+def test_a_page_instead_of_an_answer_is_refused(kaggle):
+    kaggle(lambda call, request: (200, "text/html", b"<html>Please log in to this wireless network</html>"))
+    with pytest.raises(OSError, match=r"could not be downloaded"):
+        backbones.load(f"kaggle://{HANDLE}")
+
+
+# Networks of keras.applications.
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory):
+    """A narrow MobileNetV2 with random weights and BatchNorm statistics, and the file that it was saved to."""
+    network = keras.applications.MobileNetV2(include_top=False, weights=None, alpha=0.1, input_shape=(32, 64, 3))
+    rng = np.random.default_rng(1002)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    path = tmp_path_factory.mktemp("applications") / "narrow.weights.h5"
+    network.save_weights(path)
+    return network, path
+
+
+def test_an_application_stands_in_as_a_backbone(application, tmp_path):
+    network, path = application
+    images = pictures(2, 32, 64, 3)
+    backbone, converter = backbones.from_application("MobileNetV2", path, alpha=0.1, image_size_px=None)
+    assert isinstance(backbone, keras_hub.models.Backbone)
+    expected = keras.ops.convert_to_numpy(network(images / np.float32(127.5) - 1))
+    assert expected.shape == (2, 1, 2, 1280)
+    assert expected.std() > 0.01
+    found = features(backbone, converter, images)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+
+    backbone.save_to_preset(tmp_path / "preset")
+    converter.save_to_preset(tmp_path / "preset")
+    loaded, loaded_converter = backbones.load(tmp_path / "preset")
+    assert type(loaded) is backbones.ApplicationsBackbone
+    assert (loaded.application, loaded.alpha, loaded.image_shape) == ("MobileNetV2", 0.1, (None, None, 3))
+    np.testing.assert_array_equal(features(loaded, loaded_converter, images), found)
+    with pytest.raises(ValueError, match="saved without a classifier"):
+        backbones.load_classifier(tmp_path / "preset")
+
+
+def test_the_layers_of_an_application_lie_side_by_side(application):
+    network, path = application
+    backbone, converter = backbones.from_application(
+        "MobileNetV2", path, alpha=0.1, pixel_range=(0, 1), image_size_px=40
+    )
+    assert [layer.name for layer in backbone.layers][1:] == [layer.name for layer in network.layers][1:]
+    walked = [layer for layer in backbone._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    assert len(walked) == 52
+    trainable_before = len(backbone.trainable_weights)
+    for layer in walked:
+        layer.trainable = False
+    assert len(backbone.trainable_weights) == trainable_before - 2 * 52
+
+    converted = keras.ops.convert_to_numpy(converter(np.full((1, 60, 50, 3), 51, np.uint8)))
+    assert converted.shape == (1, 40, 40, 3)
+    np.testing.assert_allclose(converted, 0.2, rtol=1e-6)
+
+
+def test_an_application_is_float32_under_any_global_policy(application):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        backbone, converter = backbones.from_application("MobileNetV2", application[1], 0.1, image_size_px=None)
+        assert keras.config.dtype_policy().name == "mixed_float16"
+        found = features(backbone, converter, pictures(1, 32, 64, 3))
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert found.dtype == "float32"
+    assert {layer.dtype_policy.name for layer in backbone.layers} == {"float32"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"name": "MobilNetV2"}, r"'MobilNetV2' \(did you mean 'MobileNetV2'\?\); use one of .*Xception"),
+        ({"name": "resnet"}, r"no network 'resnet'"),
+        ({"name": None}, r"no network None"),
+        ({"name": "Xception", "alpha": 0.5}, r"alpha=0.5 .*Xception comes in one width; use alpha=1.0"),
+        ({"alpha": 0}, r"alpha=0 .*positive"),
+        ({"alpha": float("nan")}, r"alpha=nan .*positive"),
+        ({"alpha": "0.35"}, r"alpha='0.35' .*positive"),
+        ({"pixel_range": (1, -1)}, r"pixel_range=\(1, -1\) .*lowest first"),
+        ({"pixel_range": 255}, r"pixel_range=255 .*such as \(-1, 1\)"),
+        ({"pixel_range": (0, float("inf"))}, r"pixel_range=\(0, inf\)"),
+        ({"image_size_px": 0}, r"image_size_px=0"),
+        (
+            {"alpha": 0.2},
+            r"narrow.weights.h5, saved from 'mobilenetv2_0.10_32', does not fit MobileNetV2 with alpha=0.2",
+        ),
+    ],
+)
+def test_impossible_applications_are_refused(application, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        backbones.from_application(**{"name": "MobileNetV2", "weights_file": application[1], "alpha": 0.1} | arguments)
+
+
+def test_weights_files_that_cannot_be_used_are_refused(application, tmp_path):
+    network, path = application
+    cut = tmp_path / "cut.weights.h5"
+    cut.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(OSError, match=r"cut.weights.h5 cannot be read \(.*truncated.*copy it here again"):
+        backbones.from_application("MobileNetV2", cut, 0.1)
+    with pytest.raises(FileNotFoundError, match=r"no weights file .*none.weights.h5"):
+        backbones.from_application("MobileNetV2", tmp_path / "none.weights.h5", 0.1)
+    with pytest.raises(ValueError, match=r"narrow.h5 .*ends in .weights.h5"):
+        backbones.from_application("MobileNetV2", tmp_path / "narrow.h5", 0.1)
+    topped = keras.Model(network.input, keras.layers.Dense(3, name="top")(network.output))
+    topped.save_weights(tmp_path / "topped.weights.h5")
+    with pytest.raises(ValueError, match=r"it has a layer 'top'; layers that differ: 1.*without top"):
+        backbones.from_application("MobileNetV2", tmp_path / "topped.weights.h5", 0.1)
+
+
+@pytest.mark.skipif(not WEIGHTS.is_dir(), reason="CONVBOOK_SHARED names no folder with weights/")
+@pytest.mark.parametrize(
+    ("file", "alpha"),
+    [
+        ("mobilenet_v2_1.0_224_from_ptq_int8_notop.weights.h5", 1.0),
+        ("mobilenet_v2_0.35_224_notop.weights.h5", 0.35),
+    ],
+)
+def test_imagenet_weights_give_the_features_of_keras_applications(file, alpha):
+    backbone, converter = backbones.from_application("MobileNetV2", WEIGHTS / file, alpha=alpha, image_size_px=96)
+    oracle = keras.applications.MobileNetV2(include_top=False, weights=None, alpha=alpha, input_shape=(96, 96, 3))
+    oracle.load_weights(WEIGHTS / file)
+    images = converter(pictures(2, 100, 120, 3))
+    np.testing.assert_allclose(backbone(images), oracle(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not (WEIGHTS.parent / "photos").is_dir(), reason="CONVBOOK_SHARED names no folder with photos/")
+def test_imagenet_features_tell_cats_from_dogs():
+    backbone, converter = backbones.from_application(
+        "MobileNetV2", WEIGHTS / "mobilenet_v2_0.35_224_notop.weights.h5", alpha=0.35, image_size_px=128
+    )
+    extractor = keras.Sequential([backbone, keras.layers.GlobalAveragePooling2D()])
+    records = {}
+    for part, count in (("train", 100), ("test", 50)):
+        folders = [WEIGHTS.parent / "photos" / part / label for label in ("cat", "dog")]
+        photos = [Image.open(path) for folder in folders for path in sorted(folder.iterdir())[:count]]
+        images = np.concatenate([converter(np.array(photo.convert("RGB"))[None]) for photo in photos])
+        records[part] = extractor.predict(images, verbose=0), np.repeat([-1.0, 1.0], count)
+    (train, train_labels), (test, test_labels) = records["train"], records["test"]
+    mean, deviation = train.mean(axis=0), train.std(axis=0) + 1e-6
+    train, test = (train - mean) / deviation, (test - mean) / deviation
+    weights = train.T @ np.linalg.solve(train @ train.T + 100 * np.eye(len(train)), train_labels)
+    assert ((test @ weights > 0) == (test_labels > 0)).mean() > 0.85
