@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from chapters import LIBRARY
+from PIL import Image
 from test_experiments import Measure, make_experiment
 
 from convbook import __main__ as commands
-from convbook import evidence, experiments
+from convbook import evidence, experiments, pretraining
 
 
 @pytest.fixture
@@ -17,13 +20,86 @@ def measure(monkeypatch):
     return measure
 
 
-def test_help_says_what_the_command_is_for():
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("evidence", ("goes on after the last finished seed", "python -m convbook evidence dense-global --seeds 10")),
+        (
+            "photos",
+            ("no account needed", "Broken photos and copies are left out", "example: python -m convbook photos"),
+        ),
+        ("pretrain", ("goes on after the last finished epoch", "example: python -m convbook pretrain drawn_world")),
+    ],
+)
+def test_help_says_what_a_command_is_for(command, words):
     done = subprocess.run(
-        [sys.executable, "-m", "convbook", "evidence", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "convbook", command, "--help"], capture_output=True, text=True, check=True
     )
-    words = " ".join(done.stdout.split())
-    assert "goes on after the last finished seed" in words
-    assert "example: python -m convbook evidence dense-global --seeds 10" in words
+    text = " ".join(done.stdout.split())
+    assert [word for word in words if word not in text] == []
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("CONVBOOK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CONVBOOK_PHOTOS", raising=False)
+    return tmp_path / "cache"
+
+
+def test_photos_puts_pictures_on_disk_and_says_where(cache, capsys):
+    assert commands.main(["photos", "--drawn", "--train", "3", "--validation", "1", "--test", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    folder = Path(lines[1])
+    assert lines[0].startswith("drawn cats and dogs")
+    assert folder.is_relative_to(cache)
+    assert lines[2:] == [
+        "    train       3 cats, 3 dogs",
+        "    validation  1 cats, 1 dogs",
+        "    test        2 cats, 2 dogs",
+    ]
+    assert len(list(folder.glob("train/cat/*"))) == 3
+
+
+def test_photos_says_what_was_left_out(cache, tmp_path, capsys):
+    for kind, red in (("cat", 40), ("dog", 200)):
+        (tmp_path / "mine" / kind).mkdir(parents=True)
+        for number in range(4):
+            Image.new("RGB", (24, 20), (red, 50 * number, 0)).save(tmp_path / "mine" / kind / f"{number}.jpg")
+    (tmp_path / "mine/dog/1.jpg").write_bytes(b"no picture")
+    words = ["photos", "--folder", str(tmp_path / "mine"), "--train", "1", "--validation", "1", "--test", "1"]
+    assert commands.main(words) == 0
+    assert "    left out    1 broken" in capsys.readouterr().out.splitlines()
+
+
+def test_too_few_photos_are_refused_in_one_line(cache, tmp_path, capsys):
+    (tmp_path / "mine/cat").mkdir(parents=True)
+    assert commands.main(["photos", "--folder", str(tmp_path / "mine")]) == 1
+    assert capsys.readouterr().err.startswith("python -m convbook: ")
+
+
+def test_ctrl_c_while_drawing_leaves_nothing_half_made(cache, monkeypatch, capsys):
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("convbook.photos.pictures.write_record", stop)
+        assert commands.main(["photos", "--drawn", "--train", "2", "--validation", "1", "--test", "1"]) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+    assert [path.name for path in cache.rglob("*.png")] == []
+
+
+def test_pretrain_trains_the_named_base_into_the_named_folder(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(pretraining, "pretrain", lambda recipe, folder: asked.append((recipe.name, str(folder))))
+    assert commands.main(["pretrain", "drawn_things", "--folder", str(tmp_path / "mine")]) == 0
+    assert commands.main(["pretrain", "drawn_world"]) == 0
+    assert asked[0] == ("drawn_things", str(tmp_path / "mine"))
+    assert Path(asked[1][1]) == LIBRARY / "presets" / "drawn_world"
+
+
+def test_pretrain_knows_every_recipe():
+    for name in pretraining.RECIPES:
+        assert commands._parser().parse_args(["pretrain", name]).base == name
 
 
 def test_evidence_measures_and_prints_the_verdicts(measure, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""Commands of the book: `python -m convbook evidence` measures what the lecture claims."""
+"""Commands of the book: get its photos, pretrain its bases, measure what the lecture claims."""
 
 import argparse
 import logging
@@ -20,11 +20,58 @@ def main(arguments=None):
     try:
         return options.run(options)
     except KeyboardInterrupt:
-        print("\nStopped. Seeds that were finished are kept: the same command goes on from there.", file=sys.stderr)
+        print("\nStopped. What was finished is kept: the same command goes on from there.", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
         print(f"python -m convbook: {error}", file=sys.stderr)
         return 1
+
+
+def prepare_photos(options):
+    """Put cats and dogs on disk, photos or drawings.
+
+    Args:
+        options: parsed command line with source, folder, train, validation, test and seed.
+
+    Returns:
+        0.
+
+    Raises:
+        ValueError: if a number is out of range or a named folder is in no known form.
+        PhotosError: if photos can be had nowhere.
+    """
+    from convbook import photos
+
+    sizes = {part: getattr(options, part) for part in ("train", "validation", "test")}
+    pictures = photos.prepare(options.source, **sizes, folder=options.folder, seed=options.seed)
+    print(f"{pictures.source}\n{pictures.folder}")
+    for part, counts in pictures.counts.items():
+        print(f"    {part:10}  {', '.join(f'{count} {label}s' for label, count in counts.items())}")
+    left_out = {reason: count for reason, count in pictures.dropped.items() if count}
+    if left_out:
+        print(f"    left out    {', '.join(f'{count} {reason}' for reason, count in left_out.items())}")
+    return 0
+
+
+def pretrain_base(options):
+    """Train one of the book's bases from scratch, and write it as a preset.
+
+    Args:
+        options: parsed command line with base and folder.
+
+    Returns:
+        0.
+
+    Raises:
+        ValueError: if a training by another recipe is half done there.
+    """
+    _quiet_tensorflow()
+    from convbook import pretraining
+    from convbook.backbones.presets import PACKAGED_FOLDER
+
+    folder = options.folder or PACKAGED_FOLDER / options.base
+    pretraining.pretrain(pretraining.RECIPES[options.base], folder)
+    return 0
 
 
 def measure_evidence(options):
@@ -39,8 +86,7 @@ def measure_evidence(options):
     Raises:
         ValueError: if a claim or a kind of data is unknown, or too few seeds succeeded.
     """
-    # TensorFlow's C++ notes would tear the progress bar; the variable counts only before the first import.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    _quiet_tensorflow()
     from convbook import evidence
     from convbook.experiments import load_experiments, run_experiment
 
@@ -77,6 +123,11 @@ def measure_evidence(options):
     return 1 if failed else 0
 
 
+def _quiet_tensorflow():
+    """Keep TensorFlow's C++ notes out of progress bars; the variable counts only before the first import."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
 def _progress(name, seeds):
     from tqdm import tqdm
 
@@ -93,6 +144,50 @@ def _tell(sentence):
 def _parser():
     parser = argparse.ArgumentParser(prog="python -m convbook", description="Commands of the book on convnets.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_photos(commands)
+    _add_pretrain(commands)
+    _add_evidence(commands)
+    return parser
+
+
+def _add_photos(commands):
+    photos = commands.add_parser(
+        "photos",
+        help="put cats and dogs on disk: photos, or drawings",
+        description="Put cats and dogs on disk, split into training, validation and test pictures, for all chapters to "
+        "use. Photos come from the first of these that has them: the folder that you name; what was prepared before; "
+        "Kaggle, if you have a token; Microsoft's archive of the same photos (787 MB, no account needed). Broken "
+        "photos and copies are left out and counted. Stop it with Ctrl-C at any time: nothing half-made stays, and a "
+        "download goes on where it was.",
+        epilog="example: python -m convbook photos --folder ~/Downloads/dogs-vs-cats",
+    )
+    photos.set_defaults(run=prepare_photos)
+    photos.add_argument("--folder", metavar="FOLDER", help="a folder or zip archive of photos that you already have")
+    photos.add_argument(
+        "--drawn", action="store_const", dest="source", const="drawn", default="photos", help="draw them instead"
+    )
+    for part, count in (("train", 1000), ("validation", 500), ("test", 1000)):
+        text = f"number of {part} pictures per class (default: {count})"
+        photos.add_argument(f"--{part}", type=int, default=count, metavar="N", help=text)
+    photos.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0, the book's)")
+
+
+def _add_pretrain(commands):
+    pretrain = commands.add_parser(
+        "pretrain",
+        help="train the book's own pretrained bases from scratch",
+        description="Draw pictures of everything but cats and dogs, train a small Xception to tell them apart, and "
+        "write it as a KerasHub preset with a record of how it was made. drawn_world takes about half an hour on two "
+        "cores. Stop it with Ctrl-C at any time: the same command goes on after the last finished epoch.",
+        epilog="example: python -m convbook pretrain drawn_world --folder my_base",
+    )
+    pretrain.set_defaults(run=pretrain_base)
+    bases = ("drawn_world", "drawn_things")
+    pretrain.add_argument("base", choices=bases, help="drawn_world: animals and things; drawn_things: no animals")
+    pretrain.add_argument("--folder", metavar="FOLDER", help="write the preset there instead of into the package")
+
+
+def _add_evidence(commands):
     evidence = commands.add_parser(
         "evidence",
         help="measure what the lecture claims, with several seeds",
@@ -108,7 +203,6 @@ def _parser():
     evidence.add_argument("--folder", metavar="FOLDER", help="write the results there instead of into the package")
     evidence.add_argument("--fresh", action="store_true", help="measure again what is already measured")
     evidence.add_argument("--list", action="store_true", help="list the claims and their kinds of data, and stop")
-    return parser
 
 
 def _seeds(text):
