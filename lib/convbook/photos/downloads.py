@@ -16,7 +16,7 @@ from convbook.photos.errors import PhotosError, in_words
 TIMEOUTS = (10, 30)  # seconds to connect, and between two pieces of data
 ATTEMPTS = 3
 PAUSE_SECONDS = 2
-PIECE = 1 << 20
+PIECE = 1 << 16  # bytes; of a piece that is cut short nothing is kept
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 BROKEN_OFF = (
     requests.exceptions.ConnectionError,

@@ -114,7 +114,8 @@ def _photos(request, folder):
     named = folder or os.environ.get(VARIABLE)
     if named:
         path = Path(named).expanduser()
-        return _prepared_from(path, f"photos from the folder {path.resolve().name}", request)
+        kind = "archive" if path.is_file() else "folder"
+        return _prepared_from(path, f"photos from the {kind} {path.resolve().name}", request)
     return _prepared_before(request) or _downloaded(request)
 
 

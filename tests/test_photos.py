@@ -1,0 +1,1124 @@
+"""Tests of cats and dogs on disk: drawings and photos, good sources and every bad one, without any other machine."""
+
+import contextlib
+import errno
+import hashlib
+import http.server
+import io
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import zipfile
+import zlib
+from pathlib import Path
+
+import kagglehub
+import numpy as np
+import pytest
+import requests
+from kagglehub.exceptions import UnauthenticatedError
+from kagglesdk import kaggle_env
+from PIL import Image, ImageFile
+
+from convbook import drawings, photos
+from convbook.photos import PhotosError, archives, cache, checking, downloads, drawn, forms, kaggle, pictures, splits
+
+KINDS = ("cat", "dog")
+NUMBERS = range(10)
+SMALL = {"train": 3, "validation": 1, "test": 2, "progress": False}
+# Nothing listens on port 9 (discard) of this machine: a connection is refused at once.
+NOWHERE = "http://127.0.0.1:9"
+
+
+def encoded(image, form="JPEG", **options):
+    stream = io.BytesIO()
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def photo(kind, number, size=(24, 16)):
+    """The bytes of a small JPEG, wider than high, that no other kind and number has."""
+    return encoded(Image.new("RGB", size, (10 * number, 100 if kind == "cat" else 200, 7)), quality=90)
+
+
+def collection(name="train/{kind}.{number}.jpg", numbers=NUMBERS):
+    """A collection of photos: {path: bytes}; {Kind} in the pattern is the kind with a capital."""
+    return {
+        name.format(kind=kind, Kind=kind.title(), number=number): photo(kind, number)
+        for kind in KINDS
+        for number in numbers
+    }
+
+
+def write_files(folder, files):
+    for path, data in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    return folder
+
+
+def zipped(files):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for path, data in files.items():
+            archive.writestr(path, data)
+    return stream.getvalue()
+
+
+def numbers_in(result, part, kind):
+    """The numbers in the names of a part's files."""
+    return sorted(int(path.name.split(".")[1]) for path in (result.folder / part / kind).iterdir())
+
+
+def names_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path, monkeypatch):
+    """No test sees this machine's caches, accounts or network, and retries do not wait."""
+    for name in ("CONVBOOK_PHOTOS", "KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("CONVBOOK_CACHE", "KAGGLEHUB_CACHE", "KAGGLE_CONFIG_DIR", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, NOWHERE)
+    monkeypatch.setattr(pictures, "ARCHIVE_URL", f"{NOWHERE}/kagglecatsanddogs_5340.zip")
+    monkeypatch.setattr(downloads.download, "__defaults__", (False, (2, 0.5), 0.01))
+    monkeypatch.setattr(downloads, "PIECE", 100)
+
+
+@pytest.fixture
+def source(tmp_path):
+    """A folder with photos as Kaggle gives them, ten of each kind."""
+    return write_files(tmp_path / "kaggle", collection())
+
+
+@pytest.fixture
+def told():
+    """A list that can be appended to as `report`."""
+    return []
+
+
+# ---------------------------------------------------------------------------------------------------- drawn pictures
+
+
+def test_drawn_pictures_can_be_drawn_again_from_the_seed_in_their_name():
+    result = photos.prepare("drawn", **SMALL, size_px=20)
+    assert result.counts == {
+        "train": {"cat": 3, "dog": 3},
+        "validation": {"cat": 1, "dog": 1},
+        "test": {"cat": 2, "dog": 2},
+    }
+    assert result.dropped == {"broken": 0, "duplicate": 0, "too large": 0}
+    assert [numbers_in(result, part, "dog") for part in ("train", "validation", "test")] == [
+        [0, 1, 2],
+        [100_000],
+        [200_000, 200_001],
+    ]
+    image = np.asarray(Image.open(result.folder / "test" / "dog" / "dog.200001.png"))
+    np.testing.assert_array_equal(image, drawings.draw("dog", 200_001, size_px=20))
+
+
+def test_keras_reads_what_was_prepared(source):
+    import keras
+
+    for result in (photos.prepare("drawn", **SMALL), photos.prepare("photos", folder=source, **SMALL)):
+        dataset = keras.utils.image_dataset_from_directory(result.folder / "train", image_size=(64, 64), verbose=False)
+        images, labels = next(iter(dataset))
+        assert dataset.class_names == ["cat", "dog"]
+        assert images.shape == (6, 64, 64, 3)
+        assert sorted(labels.numpy()) == [0, 0, 0, 1, 1, 1]
+
+
+def test_drawn_sets_share_no_picture_and_are_drawn_once(monkeypatch):
+    first, second = (photos.prepare("drawn", **SMALL, size_px=16, seed=seed) for seed in (0, 1))
+    assert not {path.name for path in first.folder.rglob("*.png")} & {
+        path.name for path in second.folder.rglob("*.png")
+    }
+    monkeypatch.setattr(drawings, "draw_set", None)
+    assert photos.prepare("drawn", **SMALL, size_px=16) == first
+    monkeypatch.setattr(drawn, "hash_of_the_pen", lambda: "0")
+    monkeypatch.setattr(pictures, "hash_of_the_pen", lambda: "0")
+    with pytest.raises(TypeError):  # other drawings under the same name would be a lie, so they are drawn
+        photos.prepare("drawn", **SMALL, size_px=16)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "paintings"}, "'paintings' is no source of pictures; use 'drawn' or 'photos'"),
+        ({"source": "drawn", "folder": "x"}, "drawn pictures come from none"),
+        ({"source": "drawn", "train": 0}, "train is 0; give a whole number from 1"),
+        ({"source": "photos", "test": 2.5}, r"test is 2\.5; give a whole number"),
+        ({"source": "photos", "seed": -1}, "seed is -1; give a whole number from 0"),
+        ({"source": "drawn", "size_px": 7}, "size_px is 7"),
+        ({"source": "drawn", "train": 100_001}, "at most 100000"),
+    ],
+)
+def test_senseless_requests_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        photos.prepare(**{"progress": False, **arguments})
+
+
+# ------------------------------------------------------------------------------------------------------------- forms
+
+FORMS = {
+    "Kaggle's folder": lambda: collection(),
+    "Kaggle's folder named itself": lambda: collection("{kind}.{number}.jpg"),
+    "train.zip": lambda: {"train.zip": zipped(collection()), "test1.zip": b"no zip", "sampleSubmission.csv": b"id"},
+    "dogs-vs-cats.zip": lambda: {"dogs-vs-cats.zip": zipped({"train.zip": zipped(collection()), "test1.zip": b""})},
+    "cat and dog": lambda: collection("{kind}/{number}.jpg") | {"cat/Thumbs.db": b"x", "dog/._3.jpg": b"x"},
+    "cats and dogs": lambda: collection("{kind}s/{number}.jpg"),
+    "PetImages": lambda: collection("PetImages/{Kind}/{number}.jpg"),
+    "zip of PetImages": lambda: {"kagglecatsanddogs_5340.zip": zipped(collection("PetImages/{Kind}/{number}.jpg"))},
+    "zip from Windows": lambda: {"train.zip": zipped(collection("train\\{kind}.{number}.jpg"))},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_split_on_every_machine(form, tmp_path):
+    result = photos.prepare("photos", folder=write_files(tmp_path / "given", FORMS[form]()), **SMALL)
+    # By hand: the ten SHA-256 sums of "0/cat/0" … "0/cat/9", sorted: `printf 0/cat/0 | sha256sum`, and so on.
+    order = sorted(NUMBERS, key=lambda number: hashlib.sha256(f"0/cat/{number}".encode()).hexdigest())
+    assert order[:6] == CATS_BY_HAND
+    assert numbers_in(result, "train", "cat") == sorted(CATS_BY_HAND[:3])
+    assert numbers_in(result, "validation", "cat") == CATS_BY_HAND[3:4]
+    assert numbers_in(result, "test", "cat") == sorted(CATS_BY_HAND[4:])
+    name = f"cat.{CATS_BY_HAND[0]}.jpg"
+    assert (result.folder / "train" / "cat" / name).read_bytes() == photo("cat", CATS_BY_HAND[0])
+
+
+CATS_BY_HAND = [4, 2, 8, 6, 5, 0]
+
+
+def test_zip_can_be_named_itself_and_the_folder_by_the_environment(tmp_path, monkeypatch):
+    path = tmp_path / "pets.zip"
+    path.write_bytes(zipped(collection("PetImages/{Kind}/{number}.jpg")))
+    monkeypatch.setenv("CONVBOOK_PHOTOS", str(path))
+    assert photos.prepare("photos", **SMALL).source == "photos from the archive pets.zip"
+    other = write_files(tmp_path / "other", collection())
+    assert photos.prepare("photos", folder=other, **SMALL).source == "photos from the folder other"
+
+
+def test_split_folder_keeps_its_split(tmp_path):
+    parts = {"train": range(0, 5), "val": range(10, 13), "test": range(20, 25)}
+    for part, numbers in parts.items():
+        write_files(tmp_path / "split", collection(f"{part}/{{kind}}s/{{kind}}.{{number}}.jpg", numbers))
+    result = photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+    for kind in KINDS:
+        assert set(numbers_in(result, "train", kind)) < set(parts["train"])
+        assert set(numbers_in(result, "validation", kind)) < set(parts["val"])
+        assert set(numbers_in(result, "test", kind)) < set(parts["test"])
+
+
+def test_parts_are_disjoint_and_another_seed_splits_otherwise(source):
+    found = {}
+    for seed in (0, 1):
+        result = photos.prepare("photos", folder=source, **SMALL, seed=seed)
+        found[seed] = [numbers_in(result, part, "dog") for part in ("train", "validation", "test")]
+        assert len(set(itertools.chain(*found[seed]))) == 6
+    assert found[0] != found[1]
+
+
+def test_photos_without_numbers_keep_names_that_every_system_accepts(tmp_path):
+    names = ["Müller's cat?.jpg", "a.jpeg", "A.jpg", "a.png", "con:1.jpg", "7 of 9.jpg"]
+    write_files(tmp_path / "mine", {f"cat/{name}": photo("cat", number) for number, name in enumerate(names)})
+    write_files(tmp_path / "mine", collection("dog/{number}.jpg", range(6)) | {"dog/007.jpg": photo("dog", 9)})
+    result = photos.prepare("photos", folder=tmp_path / "mine", **SMALL)
+    written = [
+        path.name for part in ("train", "validation", "test") for path in (result.folder / part / "cat").iterdir()
+    ]
+    assert len(written) == 6
+    assert all(
+        set(name) <= set("abcdefghijklmnopqrstuvwxyzAMü_.-0123456789") and name.endswith(".jpg") for name in written
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"readme.txt": b"x"},
+            r"no photos of cats and dogs .* should hold train\.zip or .*, or the folders cat and dog",
+        ),
+        (
+            collection("{kind}/{number}.jpg") | {"x/cat/1.jpg": b"x"},
+            r"several collections .* at \., x: name the folder",
+        ),
+        (
+            {"cat/1.jpg": b"x"},
+            "photos of a cat and none of a dog .* folder dog is missing or empty: put the photos there",
+        ),
+        ({"cat/x.txt": b"x", "dog/1.jpg": b"x"}, "none of a cat .* folder cat is missing or empty"),
+        (collection("train/{kind}/{number}.jpg") | collection("test/{kind}/{number}.jpg"), "no folder validation"),
+        (collection(numbers=range(5)), r"too few cat photos: 5 found, 6 needed \(3 train \+ 1 validation \+ 2 test\)"),
+    ],
+)
+def test_unusable_folder_gets_one_sentence_with_the_remedy(files, message, tmp_path):
+    with pytest.raises(ValueError, match=message) as caught:
+        photos.prepare("photos", folder=write_files(tmp_path / "given", files), **SMALL)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "convbook_cache" / "downloads").exists(), (
+        "a folder that was named is not replaced by another"
+    )
+
+
+def test_part_with_too_few_photos_is_named(tmp_path):
+    for part, numbers in {"train": range(5), "validation": range(5, 6), "test": range(6, 7)}.items():
+        write_files(tmp_path / "split", collection(f"{part}/{{kind}}/{{number}}.jpg", numbers))
+    with pytest.raises(ValueError, match="too few cat photos for test: 1 found, 2 needed"):
+        photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+
+
+def test_missing_folder_is_named(tmp_path):
+    with pytest.raises(PhotosError, match=r"no folder .*nowhere: name one that exists, in CONVBOOK_PHOTOS"):
+        photos.prepare("photos", folder=tmp_path / "nowhere", **SMALL)
+
+
+def test_folder_with_everything_in_it_is_refused(source, monkeypatch):
+    monkeypatch.setattr(forms, "MOST_FILES", 10)
+    with pytest.raises(ValueError, match="more than 10 files: name the folder of the photos alone"):
+        photos.prepare("photos", folder=source, **SMALL)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may read everything")
+def test_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(source):
+    (source / "train").chmod(0)
+    with pytest.raises(PhotosError, match="cannot be read"):
+        photos.prepare("photos", folder=source, **SMALL)
+
+
+def test_folder_is_prepared_again_when_its_photos_change(source):
+    first = photos.prepare("photos", folder=source, **SMALL)
+    assert photos.prepare("photos", folder=source, **SMALL) == first
+    number = numbers_in(first, "train", "cat")[0]
+    (source / "train" / f"cat.{number}.jpg").write_bytes(photo("cat", 12))
+    second = photos.prepare("photos", folder=source, **SMALL)
+    assert (second.folder / "train" / "cat" / f"cat.{number}.jpg").read_bytes() == photo("cat", 12)
+    assert (first.folder / "train" / "cat" / f"cat.{number}.jpg").read_bytes() == photo("cat", number)
+
+
+# ---------------------------------------------------------------------------------------------------------- checking
+
+
+def verdict(data):
+    return checking.check(checking.Photo("cat.1.jpg", len(data), lambda: data))
+
+
+def decoded(data):
+    image = Image.open(io.BytesIO(data))
+    assert (image.format, image.mode) == ("JPEG", "RGB")
+    assert image.getexif().get(checking.ORIENTATION, 1) == 1
+    return np.asarray(image).astype(int)
+
+
+def halves(left, right, mode="RGB"):
+    """A picture of 32x16 pixels with two colours."""
+    image = Image.new(mode, (32, 16), left)
+    image.paste(right, (16, 0, 32, 16))
+    return image
+
+
+def test_good_photo_is_kept_byte_for_byte():
+    data = photo("cat", 3)
+    assert verdict(data) == checking.Verdict(data, hashlib.sha256(data).digest())
+    progressive = encoded(halves("red", "blue"), progressive=True)
+    assert verdict(progressive).data == progressive
+
+
+@pytest.mark.parametrize(
+    ("data", "left", "right"),
+    [
+        (encoded(halves((0, 255, 255, 0), (0, 0, 0, 255), "CMYK"), quality=100), (255, 0, 0), (0, 0, 0)),
+        (encoded(halves(40, 200, "L"), quality=100), (40, 40, 40), (200, 200, 200)),
+        (encoded(halves(0, 1, "1"), "PNG"), (0, 0, 0), (255, 255, 255)),
+        (encoded(halves("red", "blue").convert("P"), "PNG"), (255, 0, 0), (0, 0, 255)),
+        (encoded(halves("red", "blue").convert("P"), "PNG", transparency=b"\0" * 256), (255,) * 3, (255,) * 3),
+        (encoded(halves((255, 0, 0, 255), (0, 0, 0, 0), "RGBA"), "PNG"), (255, 0, 0), (255, 255, 255)),
+        (encoded(halves((9, 255), (9, 0), "LA"), "PNG"), (9, 9, 9), (255, 255, 255)),
+        (
+            encoded(Image.fromarray(np.repeat([[10_240, 51_200]], 16, 1).repeat(16, 0).astype(np.uint16)), "PNG"),
+            (40,) * 3,
+            (200,) * 3,
+        ),
+        (encoded(halves("red", "blue"), "PNG"), (255, 0, 0), (0, 0, 255)),
+        (encoded(halves("red", "blue"), "GIF"), (255, 0, 0), (0, 0, 255)),
+        (encoded(halves("red", "blue"), "BMP"), (255, 0, 0), (0, 0, 255)),
+    ],
+    ids=["CMYK", "grey", "1 bit", "palette", "transparent palette", "RGBA", "LA", "16 bits", "PNG", "GIF", "BMP"],
+)
+def test_unusual_picture_becomes_an_rgb_jpeg(data, left, right):
+    pixels = decoded(verdict(data).data)
+    assert pixels.shape == (16, 32, 3)
+    np.testing.assert_allclose(pixels[:, 4:12].reshape(-1, 3), np.tile(left, (128, 1)), atol=4)
+    np.testing.assert_allclose(pixels[:, 20:28].reshape(-1, 3), np.tile(right, (128, 1)), atol=4)
+
+
+# Where the red left half of a picture of 32x16 pixels is seen, by EXIF orientation: EXIF 2.3, tag 0x0112.
+@pytest.mark.parametrize(
+    ("orientation", "shape", "red"),
+    [
+        (1, (16, 32), "left"),
+        (2, (16, 32), "right"),
+        (3, (16, 32), "right"),
+        (4, (16, 32), "left"),
+        (5, (32, 16), "top"),
+        (6, (32, 16), "top"),
+        (7, (32, 16), "bottom"),
+        (8, (32, 16), "bottom"),
+        (9, (16, 32), "left"),
+    ],
+)
+def test_rotated_photo_is_turned_upright(orientation, shape, red):
+    exif = Image.Exif()
+    exif[checking.ORIENTATION] = orientation
+    image = Image.open(io.BytesIO(verdict(encoded(halves("red", "blue"), quality=95, exif=exif)).data))
+    pixels = np.asarray(image).astype(int)
+    rows, columns = shape
+    place = {"left": (8, 4), "right": (8, columns - 4), "top": (4, 8), "bottom": (rows - 4, 8)}[red]
+    assert pixels.shape == (*shape, 3)
+    np.testing.assert_allclose(pixels[place], (254, 0, 0), atol=4)
+    opposite = (rows - 1 - place[0], columns - 1 - place[1])
+    np.testing.assert_allclose(pixels[opposite], (0, 0, 254), atol=4)
+
+
+def test_photo_with_nonsense_for_exif_is_kept():
+    data = encoded(halves("red", "blue"), exif=b"Exif\0\0nonsense")
+    assert verdict(data).data == data
+
+
+def large_png(width, height):
+    """A PNG of a few bytes that says that it is large."""
+    data = bytearray(encoded(Image.new("L", (8, 8)), "PNG"))
+    data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
+def large_jpeg(width, height):
+    data = bytearray(photo("cat", 1))
+    frame = data.index(b"\xff\xc0") + 5
+    data[frame : frame + 4] = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize("data", [large_png(20_000, 20_000), large_jpeg(20_000, 20_000), large_png(50_001, 1_000)])
+def test_bomb_is_dropped_without_being_decoded(data, monkeypatch):
+    def decode(self):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
+    assert verdict(data) == checking.Verdict(problem="too large")
+
+
+def test_file_of_many_bytes_is_dropped_without_being_read():
+    unread = checking.Photo("cat.1.jpg", checking.MOST_BYTES + 1, None)
+    assert checking.check(unread) == checking.Verdict(problem="too large")
+
+
+def noisy(**options):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    return encoded(Image.fromarray(pixels), **options)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<html>not a photo</html>",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
+        noisy()[: len(noisy()) // 2],
+        noisy(progressive=True)[: len(noisy(progressive=True)) // 2],
+        noisy(form="PNG")[: len(noisy(form="PNG")) // 2],
+        photo("cat", 1)[:20],
+    ],
+    ids=["empty", "web page", "EPS", "half JPEG", "half progressive JPEG", "half PNG", "JPEG's head"],
+)
+def test_broken_file_is_recognised(data):
+    assert verdict(data) == checking.Verdict(problem="broken")
+
+
+def test_broken_photos_are_dropped_and_the_next_ones_take_their_places(source):
+    whole = photos.prepare("photos", folder=source, **SMALL)
+    order = splits.seeded_order([checking.Photo(f"cat.{n}.jpg", 1, None) for n in NUMBERS], "cat", seed=0)
+    first, second, third = (int(each.name.split(".")[1]) for each in order[:3])
+    (source / "train" / f"cat.{first}.jpg").write_bytes(b"")
+    (source / "train" / f"cat.{second}.jpg").write_bytes(large_png(20_000, 20_000))
+    result = photos.prepare("photos", folder=source, **SMALL)
+    assert result.dropped == {"broken": 1, "duplicate": 0, "too large": 1}
+    assert result.counts == whole.counts
+    expected = [int(each.name.split(".")[1]) for each in order[2:5]]
+    assert third in expected
+    assert numbers_in(result, "train", "cat") == sorted(expected)
+    assert numbers_in(result, "train", "dog") == numbers_in(whole, "train", "dog")
+
+
+def test_dropped_photos_are_part_of_the_message_if_too_few_are_left(source):
+    for number in range(5):
+        (source / "train" / f"dog.{number}.jpg").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"too few dog photos: 10 found \(5 broken dropped\), 6 needed"):
+        photos.prepare("photos", folder=source, **SMALL)
+
+
+def test_copies_of_a_photo_never_stand_on_two_sides(tmp_path):
+    files = collection("{kind}/{number}.jpg", range(6))
+    files |= {f"cat/{number}.jpg": photo("cat", number % 6) for number in range(6, 12)}  # each cat twice
+    files |= {"dog/6.jpg": photo("cat", 0)}  # and one labelled a dog as well
+    result = photos.prepare("photos", folder=write_files(tmp_path / "given", files), **SMALL)
+    written = [path.read_bytes() for path in result.folder.rglob("*.jpg")]
+    assert len(set(written)) == len(written) == 12
+    assert result.dropped["duplicate"] >= 1
+
+
+def test_copy_of_a_training_photo_is_dropped_from_a_split_test_set(tmp_path):
+    for part, numbers in {"train": range(3), "validation": range(3, 4), "test": range(4, 7)}.items():
+        write_files(tmp_path / "split", collection(f"{part}/{{kind}}/{{number}}.jpg", numbers))
+    write_files(tmp_path / "split", {"test/cat/5.jpg": photo("cat", 0)})
+    result = photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+    assert numbers_in(result, "test", "cat") == [4, 6]
+    assert result.dropped["duplicate"] in (0, 1)  # 0 where number 5 comes last in the order and is not looked at
+    write_files(tmp_path / "split", {"test/cat/6.jpg": photo("cat", 1)})
+    with pytest.raises(ValueError, match=r"for test: 3 found \(2 duplicate dropped\), 2 needed"):
+        photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+
+
+# ---------------------------------------------------------------------------------------------------------- archives
+
+
+def link(name):
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o120777 << 16
+    return entry
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.jpg",
+        "train/../../outside.jpg",
+        "/tmp/outside.jpg",
+        "C:/outside.jpg",
+        "C:outside.jpg",
+        "..\\x.jpg",
+        link("train/l"),
+    ],
+    ids=["up", "up inside", "absolute", "drive", "drive without slash", "backslash", "link"],
+)
+def test_archive_that_leaves_its_folder_is_refused_with_the_name(name, tmp_path):
+    path = write_files(tmp_path / "given", {"train.zip": zipped(collection() | {name: b"/etc/passwd"})})
+    before = names_in(tmp_path)
+    shown = getattr(name, "filename", name)
+    with pytest.raises(ValueError, match="no archive to trust") as caught:
+        photos.prepare("photos", folder=path, **SMALL)
+    assert repr(shown) in str(caught.value)
+    assert [each for each in names_in(tmp_path) if not each.endswith("/lock")] == before
+
+
+def test_archive_in_the_archive_is_looked_at_too(tmp_path):
+    inner = zipped(collection() | {"../outside.jpg": b"x"})
+    with pytest.raises(ValueError, match=r"'\.\./outside\.jpg'"):
+        photos.prepare(
+            "photos", folder=write_files(tmp_path / "g", {"dogs-vs-cats.zip": zipped({"train.zip": inner})}), **SMALL
+        )
+
+
+def test_archive_in_archives_without_end_is_no_form(tmp_path):
+    data = zipped({"train.zip": zipped({"train.zip": zipped({"train.zip": b"x"})})})
+    with pytest.raises(ValueError, match="no photos of cats and dogs"):
+        photos.prepare("photos", folder=write_files(tmp_path / "given", {"train.zip": data}), **SMALL)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (zipped(collection())[:-500], r"train\.zip is a zip archive that was cut off: delete it, and call again"),
+        (
+            b"<!DOCTYPE html><html>Sign in</html>",
+            r"train\.zip is a web page and not a zip archive .*: delete it, and call",
+        ),
+        (b"", r"train\.zip is no zip archive: delete it"),
+    ],
+)
+def test_archive_that_is_not_whole_gets_one_sentence(data, message, tmp_path):
+    with pytest.raises(PhotosError, match=message):
+        photos.prepare("photos", folder=write_files(tmp_path / "given", {"train.zip": data}), **SMALL)
+
+
+def test_photo_that_is_damaged_in_the_archive_is_dropped(tmp_path):
+    data = bytearray(zipped(collection(numbers=range(6)) | {"train/cat.6.jpg": photo("cat", 7)}))
+    data[data.index(photo("cat", 4)) + 30] ^= 1
+    result = photos.prepare("photos", folder=write_files(tmp_path / "given", {"train.zip": bytes(data)}), **SMALL)
+    assert result.dropped["broken"] == 1
+    assert 4 not in numbers_in(result, "train", "cat"), "it is the first in the order"
+
+
+def test_archive_damaged_around_its_inner_archive_gets_one_sentence(tmp_path):
+    data = bytearray(zipped({"train.zip": zipped(collection())}))
+    data[len(data) // 2] ^= 1
+    path = tmp_path / "dogs-vs-cats.zip"
+    path.write_bytes(data)
+    with (
+        archives.open_archive(path) as archive,
+        pytest.raises(PhotosError, match=r"damaged at train\.zip: delete it, and call again"),
+    ):
+        archives.unpack_member(archive, "train.zip", tmp_path)
+
+
+# --------------------------------------------------------------------------------------------------------- downloads
+
+
+class Shelf(http.server.BaseHTTPRequestHandler):
+    """Serves `server.data`; each request takes one of `server.manners` ({} when there are none left)."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        server, manner = self.server, self.server.manners.pop(0) if self.server.manners else {}
+        wanted = self.headers.get("Range")
+        server.ranges.append(wanted)
+        if manner.get("silent"):
+            return server.over.wait(20)
+        if "status" in manner:
+            return self.answer(manner["status"], b"", {})
+        data, headers = manner.get("data", server.data), {"Content-Type": manner.get("type", "application/zip")}
+        if server.etag:
+            headers["ETag"] = server.etag
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        fits = not self.headers.get("If-Range") or self.headers["If-Range"] == server.etag
+        if not wanted or not server.resumes or not fits:
+            return self.answer(200, data, headers, manner)
+        if start >= len(data):
+            return self.answer(416, b"", headers)
+        headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        return self.answer(206, data[start:], headers, manner)
+
+    do_POST = do_GET  # Kaggle's interface asks with POST
+
+    def answer(self, status, data, headers, manner=None):
+        manner = manner or {}
+        self.send_response(status)
+        if not manner.get("no length"):
+            self.send_header("Content-Length", str(len(data)))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(data[: manner.get("stop after")])
+        if manner.get("stall"):
+            self.wfile.flush()
+            self.server.over.wait(20)
+        self.close_connection = True
+
+    def log_message(self, *arguments):
+        """Say nothing: a request is no news."""
+
+
+@pytest.fixture
+def shelf(monkeypatch):
+    """A server on this machine that stands for Microsoft's."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shelf)
+    server.daemon_threads = True
+    server.data = zipped(collection("PetImages/{Kind}/{number}.jpg"))
+    server.manners, server.ranges, server.etag, server.resumes = [], [], '"one"', True
+    server.over = threading.Event()
+    server.url = f"http://127.0.0.1:{server.server_port}/pets.zip"
+    monkeypatch.setattr(pictures, "ARCHIVE_URL", server.url)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield server
+    server.over.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def fetch(shelf, tmp_path, told):
+    """A function that downloads what the server has and returns its bytes."""
+
+    def fetch():
+        downloads.download(
+            shelf.url, tmp_path / "pets.zip", lambda path: archives.open_archive(path).close(), told.append
+        )
+        return (tmp_path / "pets.zip").read_bytes()
+
+    return fetch
+
+
+def test_download_arrives_once_and_leaves_nothing_else(shelf, fetch, tmp_path, told):
+    assert fetch() == fetch() == shelf.data
+    assert shelf.ranges == [None]
+    assert told == []
+    assert [path.name for path in tmp_path.iterdir()] == ["pets.zip"]
+
+
+def test_download_that_breaks_off_goes_on_where_it_stopped(shelf, fetch, told):
+    shelf.manners = [{"stop after": 1000}, {"stop after": 500}, {"status": 503}]
+    assert fetch() == shelf.data
+    assert shelf.ranges == [None, "bytes=1000-", "bytes=1500-", "bytes=1500-"]
+    assert len(told) == 3
+    assert "broke off; going on" in told[0]
+
+
+def test_download_that_was_given_up_goes_on_in_the_next_call(shelf, fetch):
+    shelf.manners = [{"stop after": 1000}, *[{"status": 503}] * 3]
+    with pytest.raises(PhotosError, match=r"connect to the network and call again; the 0 MB that came are kept"):
+        fetch()
+    assert fetch() == shelf.data
+    assert shelf.ranges[-1] == "bytes=1000-"
+
+
+def test_stalled_download_ends_with_the_timeout_and_goes_on_in_the_next_call(shelf, fetch):
+    shelf.manners = [{"stop after": 1000, "stall": True}, *[{"silent": True}] * 3]
+    start = time.monotonic()
+    with pytest.raises(PhotosError, match=r"127\.0\.0\.1 does not answer within 0\.5 seconds: check the network"):
+        fetch()
+    assert 2 <= time.monotonic() - start < 8
+    assert fetch() == shelf.data
+
+
+@pytest.mark.parametrize("change", ["another ETag", "another length", "no ranges", "shorter"])
+def test_download_starts_again_when_it_cannot_go_on(change, shelf, fetch):
+    shelf.etag = shelf.etag if change == "another ETag" else None
+    shelf.manners = [{"stop after": 1000}, *[{"status": 503}] * 3]
+    with pytest.raises(PhotosError):
+        fetch()
+    if change == "another ETag":
+        shelf.etag, shelf.data = '"two"', zipped(collection("Other/{Kind}/{number}.jpg"))
+    elif change == "no ranges":
+        shelf.resumes = False
+    else:
+        shelf.data = zipped(collection("x/{kind}.{number}.jpg", range(11 if change == "another length" else 1)))
+    assert fetch() == shelf.data
+
+
+def test_server_that_never_lets_a_download_go_on_is_given_up(shelf, fetch):
+    shelf.resumes, shelf.manners = False, [{"stop after": 1000}] * 20
+    with pytest.raises(PhotosError, match="breaks off"):
+        fetch()
+    assert len(shelf.ranges) == 4
+
+
+def test_download_that_was_killed_when_it_was_complete_is_not_fetched_again(shelf, fetch, tmp_path):
+    (tmp_path / "pets.zip.partial").write_bytes(shelf.data)
+    (tmp_path / "pets.zip.partial.json").write_text(f'{{"length": {len(shelf.data)}, "etag": ""}}')
+    assert fetch() == shelf.data
+    assert shelf.ranges == []
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}"])
+def test_partial_file_without_a_note_is_not_trusted(note, shelf, fetch, tmp_path):
+    (tmp_path / "pets.zip.partial").write_bytes(b"x" * 1000)
+    (tmp_path / "pets.zip.partial.json").write_text(note)
+    assert fetch() == shelf.data
+    assert shelf.ranges == [None]
+
+
+def test_download_of_unknown_length_arrives(shelf, fetch):
+    shelf.manners = [{"no length": True}]
+    assert fetch() == shelf.data
+
+
+@pytest.mark.parametrize(
+    ("manner", "message"),
+    [
+        (
+            {"data": b"<html>Sign in</html>", "type": "text/html"},
+            "gives a web page instead of the file: the link has expired",
+        ),
+        ({"data": b"\n <!doctype html>"}, "gives a web page instead of the file: the link has expired"),
+        ({"data": b"garbage"}, "something else, which was deleted: call again"),
+        ({"status": 404}, "answers 404 Not Found: the link may have expired"),
+        ({"status": 206}, "answers 206"),
+    ],
+)
+def test_answer_that_is_not_the_file_gets_one_sentence_and_leaves_nothing(manner, message, shelf, fetch, tmp_path):
+    shelf.manners = [manner]
+    with pytest.raises(PhotosError, match=message):
+        fetch()
+    assert list(tmp_path.glob("pets*")) == []
+    assert fetch() == shelf.data
+
+
+def test_missing_network_gets_one_sentence(tmp_path, told):
+    with pytest.raises(PhotosError, match=r"127\.0\.0\.1 cannot be reached or breaks off: connect to the network"):
+        downloads.download(f"{NOWHERE}/x.zip", tmp_path / "x.zip", None, told.append)
+    assert len(told) == downloads.ATTEMPTS - 1
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            requests.exceptions.ConnectTimeout("no route"),
+            r"pets\.org does not answer within 2 seconds: check the network",
+        ),
+        (requests.exceptions.ProxyError("refused"), "cannot be reached through the proxy: check HTTPS_PROXY"),
+    ],
+)
+def test_network_that_swallows_everything_gets_one_sentence(error, message, tmp_path, monkeypatch, told):
+    def get(url, timeout, **options):
+        assert timeout == (2, 0.5), "without a timeout this would wait for ever"
+        raise error
+
+    monkeypatch.setattr(requests, "get", get)
+    with pytest.raises(PhotosError, match=message):
+        downloads.download("https://pets.org/x.zip", tmp_path / "x.zip", None, told.append)
+
+
+def test_nonsense_for_an_address_gets_one_sentence(tmp_path, told):
+    with pytest.raises(PhotosError, match="cannot be had"):
+        downloads.download("htp://x/x.zip", tmp_path / "x.zip", None, told.append)
+
+
+def test_download_that_does_not_fit_on_the_disk_is_not_begun(shelf, monkeypatch, told):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(100, 90, 10))
+    with pytest.raises(PhotosError, match=r"disk with .* is full: free some space on it or set CONVBOOK_CACHE"):
+        photos.prepare("photos", **SMALL, report=told.append)
+    monkeypatch.undo()
+
+
+# ------------------------------------------------------------------------------------------------------------ ladder
+
+
+def test_without_a_token_microsofts_archive_is_taken_and_that_is_said(shelf, told):
+    result = photos.prepare("photos", **SMALL, report=told.append)
+    assert result.source == "Microsoft's archive kagglecatsanddogs_5340.zip"
+    assert len(told) == 1
+    assert told[0].startswith("Kaggle: no token of Kaggle's was found: make one at https://www.kaggle.com/settings")
+    assert told[0].endswith("Now trying Microsoft's archive of the same photos (787 MB, no account needed).")
+    # Prepared before: neither Kaggle nor Microsoft is asked again. Another number of photos needs only the archive.
+    assert photos.prepare("photos", **SMALL, report=told.append) == result
+    photos.prepare("photos", train=2, validation=1, test=1, progress=False, report=told.append)
+    assert len(shelf.ranges) == 1
+
+
+def test_kaggles_photos_come_first_and_are_split_the_same_way(shelf, source, monkeypatch, told):
+    from_microsoft = photos.prepare("photos", **SMALL, report=told.append)
+    places = [(part, kind) for part in ("train", "validation", "test") for kind in KINDS]
+    microsofts = [numbers_in(from_microsoft, *place) for place in places]
+    shutil.rmtree(from_microsoft.folder)
+    monkeypatch.setattr(kagglehub, "competition_download", lambda handle: {"dogs-vs-cats": str(source)}[handle])
+    from_kaggle = photos.prepare("photos", **SMALL, report=told.append)
+    assert from_kaggle.source == "Kaggle's dogs-vs-cats"
+    assert [numbers_in(from_kaggle, *place) for place in places] == microsofts
+    assert len(told) == 1
+
+
+def test_named_folder_comes_before_what_was_prepared_before(shelf, source, monkeypatch, told):
+    prepared = photos.prepare("photos", **SMALL, report=told.append)
+    named = photos.prepare("photos", folder=source, **SMALL)
+    assert (prepared.source, named.source) == (
+        "Microsoft's archive kagglecatsanddogs_5340.zip",
+        "photos from the folder kaggle",
+    )
+    os.utime(prepared.folder, (1, 1))
+    assert photos.prepare("photos", **SMALL) == named, "without a name, the newest"
+
+
+@pytest.mark.parametrize(
+    ("manner", "message"),
+    [
+        ({"status": 401}, r"does not know this token \(401\): make a new one at https://www\.kaggle\.com/settings"),
+        (
+            {"status": 403},
+            r"rules .* not accepted yet \(403\): accept them at https://www\.kaggle\.com/c/dogs-vs-cats/rules",
+        ),
+        ({"status": 404}, "download failed .* try again later"),
+        ({"silent": True}, r"cannot be reached \(ReadTimeout\): connect to the network"),
+    ],
+)
+def test_what_kagglehub_really_raises_becomes_a_sentence(manner, message, shelf, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "not-a-token")
+    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, f"http://127.0.0.1:{shelf.server_port}")
+    shelf.manners = [manner]
+    plain = requests.adapters.HTTPAdapter.send
+    with pytest.raises(PhotosError, match=message):
+        kaggle.download_from_kaggle(timeouts=(2, 0.5))
+    assert requests.adapters.HTTPAdapter.send is plain
+
+
+def test_kaggles_real_download_is_understood(shelf, monkeypatch, told):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "a-token")
+    monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, f"http://127.0.0.1:{shelf.server_port}")
+    shelf.data = zipped({"train.zip": zipped(collection()), "test1.zip": b"", "sampleSubmission.csv": b""})
+    assert photos.prepare("photos", **SMALL, report=told.append).source == "Kaggle's dogs-vs-cats"
+    assert told == []
+
+
+def test_missing_network_is_said_of_kaggle_too(monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "not-a-token")
+    with pytest.raises(PhotosError, match=r"cannot be reached \(ConnectionError\): connect to the network"):
+        kaggle.download_from_kaggle()
+
+
+def test_file_of_credentials_that_is_broken_is_said(monkeypatch, tmp_path):
+    write_files(tmp_path / "kaggle_config_dir", {"kaggle.json": b"{"})
+    with pytest.raises(PhotosError, match="Invalid Kaggle credentials file"):
+        kaggle.download_from_kaggle()
+
+
+@pytest.mark.parametrize("answer", ["an error", "a folder without photos", "a cut off archive"])
+def test_kaggle_failing_in_any_way_leads_on_to_microsoft(answer, shelf, tmp_path, monkeypatch, told):
+    def stand_in(handle):
+        if answer == "an error":
+            raise RuntimeError("out of\norder")
+        files = {"train.zip": zipped(collection())[:-99]} if answer == "a cut off archive" else {"readme": b""}
+        return str(write_files(tmp_path / "from_kaggle", files))
+
+    monkeypatch.setattr(kagglehub, "competition_download", stand_in)
+    assert photos.prepare("photos", **SMALL, report=told.append).source.startswith("Microsoft")
+    assert len(told) == 1
+    assert "\n" not in told[0]
+
+
+def test_when_nothing_is_left_one_error_says_what_each_said(monkeypatch, told):
+    with pytest.raises(PhotosError) as caught:
+        photos.prepare("photos", **SMALL, report=told.append)
+    message = str(caught.value)
+    assert "Kaggle: no token" in message
+    assert "Microsoft's archive: 127.0.0.1 cannot be reached" in message
+    assert message.endswith(
+        "Connect to the network, or name a folder with the photos in CONVBOOK_PHOTOS, or use the quick run "
+        "(CONVBOOK_RUN=quick), which draws its pictures."
+    )
+    assert "\n" not in message
+    assert list(cache.cache_folder().glob("drawn/*")) == [], "photos never become drawings"
+
+
+def test_more_photos_than_kaggle_has_are_refused_before_anything_is_downloaded(shelf):
+    with pytest.raises(ValueError, match="12502 photos per class were asked for and Kaggle has 12500: ask for fewer"):
+        photos.prepare("photos", train=12_500, validation=1, test=1)
+    assert shelf.ranges == []
+
+
+def test_archive_in_the_cache_that_was_cut_off_is_named(shelf, told):
+    folder = cache.cache_folder() / "downloads"
+    write_files(folder, {"kagglecatsanddogs_5340.zip": shelf.data[:-500]})
+    with pytest.raises(PhotosError, match=r"5340\.zip is a zip archive that was cut off: delete it, and call again"):
+        photos.prepare("photos", **SMALL, report=told.append)
+    assert (folder / "kagglecatsanddogs_5340.zip").exists(), "nothing that was there is lost"
+
+
+def test_archive_of_something_else_is_not_kept(shelf, told):
+    shelf.data = zipped({"hello.txt": b"hello"})
+    with pytest.raises(PhotosError, match="something else, which was deleted"):
+        photos.prepare("photos", **SMALL, report=told.append)
+    assert names_in(cache.cache_folder() / "downloads") == ["lock"]
+
+
+def test_notices_go_to_standard_error_alone(shelf, source, capsys, monkeypatch):
+    monkeypatch.setattr(kagglehub, "competition_download", lambda handle: (_ for _ in ()).throw(UnauthenticatedError()))
+    photos.prepare("photos", **SMALL)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    photos.prepare("photos", **SMALL | {"progress": True}, folder=source)
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "Checking: 100%" in output.err
+
+
+# ------------------------------------------------------------------------------------------------- whole or not there
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {"CONVBOOK_CACHE": "/here", "XDG_CACHE_HOME": "/there"}, "/here"),
+        ("linux", {"XDG_CACHE_HOME": "/there"}, "/there/convbook"),
+        ("linux", {"XDG_CACHE_HOME": "relative"}, "/home/reader/.cache/convbook"),
+        ("linux", {}, "/home/reader/.cache/convbook"),
+        ("darwin", {"XDG_CACHE_HOME": "/there"}, "/home/reader/Library/Caches/convbook"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/convbook"),
+        ("win32", {}, "/home/reader/AppData/Local/convbook"),
+    ],
+)
+def test_cache_lies_where_the_platform_wants_it(platform, variables, expected, monkeypatch):
+    for name in ("CONVBOOK_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/reader", **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert photos.cache_folder() == Path(expected)
+
+
+@pytest.mark.parametrize("kind", ["drawn", "photos"])
+def test_cache_that_cannot_be_written_is_named_with_its_variable(kind, source, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"x")
+    monkeypatch.setenv("CONVBOOK_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(PhotosError, match=r"cannot be written \(Not a directory\): set CONVBOOK_CACHE to a folder"):
+        photos.prepare(kind, **SMALL, folder=source if kind == "photos" else None)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may write everywhere")
+def test_cache_without_permission_is_named_with_its_variable(tmp_path):
+    (tmp_path / "convbook_cache").mkdir(mode=0o500)
+    with pytest.raises(PhotosError, match=r"cannot be written \(Permission denied\): set CONVBOOK_CACHE"):
+        photos.prepare("drawn", **SMALL)
+
+
+def unfinished():
+    return list(cache.cache_folder().rglob("unfinished-*"))
+
+
+def failing_write(error, after):
+    """A stand-in for Path.write_bytes that fails after so many photos."""
+    plain, count = Path.write_bytes, itertools.count()
+
+    def write_bytes(path, data):
+        if path.suffix == ".jpg" and next(count) >= after:
+            raise error
+        return plain(path, data)
+
+    return write_bytes
+
+
+def test_full_disk_gets_one_sentence_and_the_next_call_works(source, tmp_path, monkeypatch):
+    before = photos.prepare("photos", folder=source, train=1, validation=1, test=1, progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", failing_write(OSError(errno.ENOSPC, "No space left on device"), after=7))
+        with pytest.raises(PhotosError, match=r"disk with .* is full: free some space on it or set CONVBOOK_CACHE"):
+            photos.prepare("photos", folder=source, **SMALL)
+    assert unfinished() == []
+    assert pictures.read_pictures(before.folder) == before
+    assert photos.prepare("photos", folder=source, **SMALL).counts["test"] == {"cat": 2, "dog": 2}
+
+
+def test_ctrl_c_leaves_nothing_half_made(source, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", failing_write(KeyboardInterrupt(), after=7))
+        with pytest.raises(KeyboardInterrupt):
+            photos.prepare("photos", folder=source, **SMALL)
+    assert names_in(cache.cache_folder()) == ["photos/lock"]
+
+
+# A process that prepares photos, slowly: it prints a line with each photo that it checks.
+SLOW = """
+    import sys, time
+    from convbook import photos
+    from convbook.photos import splits
+    check = splits.check
+    def slowly(photo):
+        print("checking", flush=True)
+        time.sleep({seconds})
+        return check(photo)
+    splits.check = slowly
+    print(photos.prepare("photos", folder=sys.argv[1], train=3, validation=1, test=2, progress=False).folder)
+"""
+
+
+def start(source, seconds):
+    script = textwrap.dedent(SLOW.format(seconds=seconds))
+    return subprocess.Popen(
+        [sys.executable, "-c", script, source], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_two_processes_at_once_both_succeed_with_one_result(source):
+    team = [start(source, seconds=0.1) for _ in range(2)]
+    outputs = [process.communicate(timeout=60) for process in team]
+    assert [process.returncode for process in team] == [0, 0], outputs
+    lines = [output.splitlines() for output, _ in outputs]
+    assert lines[0][-1] == lines[1][-1]
+    assert sorted("checking" in each for each in lines) == [False, True], "one of them has no work left to do"
+    assert names_in(cache.cache_folder() / "photos")[0].startswith("3-1-2-seed0-")
+    assert unfinished() == []
+
+
+def test_next_call_clears_up_after_a_process_that_was_killed(source):
+    process = start(source, seconds=0.2)
+    assert process.stdout.readline() == "checking\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert len(unfinished()) == 1
+    assert photos.prepare("photos", folder=source, **SMALL).counts["train"] == {"cat": 3, "dog": 3}
+    assert unfinished() == []
+
+
+def test_waiting_for_another_process_is_said(tmp_path, told):
+    with cache.locked(tmp_path / "area", told.append):
+        thread = threading.Thread(
+            target=lambda: contextlib.ExitStack().enter_context(cache.locked(tmp_path / "area", told.append))
+        )
+        thread.start()
+        time.sleep(0.25)
+        assert told == [f"Another process is at work in {tmp_path / 'area'}; waiting for it."]
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_without_locks_work_is_done_and_the_work_of_others_is_left_alone(source, monkeypatch):
+    def no_locks(file):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(cache, "_try_lock", no_locks)
+    area = cache.cache_folder() / "photos"
+    young, old = area / "unfinished-young", area / "unfinished-old"
+    for folder in (young, old):
+        folder.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    assert photos.prepare("photos", folder=source, **SMALL).counts["test"] == {"cat": 2, "dog": 2}
+    assert unfinished() == [young]
+
+
+def test_first_of_two_processes_without_locks_wins(tmp_path, told):
+    target = tmp_path / "result"
+
+    def fill(folder):
+        write_files(folder, {"mine": b"x"})
+        write_files(target, {"theirs": b"x"})  # the other process is done at this moment
+
+    cache.build(target, fill, lambda folder: (folder / "theirs").exists(), told.append)
+    assert names_in(tmp_path) == ["result/theirs"]
+    assert told == []
+
+
+@pytest.mark.parametrize("change", ["delete", "add", "cut off", "record"])
+def test_prepared_folder_that_was_changed_is_kept_and_made_anew(change, source, told):
+    result = photos.prepare("photos", folder=source, **SMALL)
+    some = next((result.folder / "train" / "cat").iterdir())
+    if change == "delete":
+        some.unlink()
+    elif change == "add":
+        write_files(result.folder, {"train/cat/mine.jpg": photo("cat", 12)})
+    elif change == "cut off":
+        some.write_bytes(b"")
+    else:
+        (result.folder / "pictures.json").write_text("{}")
+    changed = names_in(result.folder)
+    assert photos.prepare("photos", folder=source, **SMALL, report=told.append) == result
+    assert len(told) == 1
+    assert names_in(result.folder.with_name(f"{result.folder.name}.changed-1")) == changed
+
+
+def test_record_says_where_the_pictures_come_from(source):
+    result = photos.prepare("photos", folder=source, **SMALL, seed=3)
+    record = json.loads((result.folder / "pictures.json").read_text(encoding="utf-8"))
+    assert record["source"] == result.source == "photos from the folder kaggle"
+    assert record["counts"] == result.counts
+    assert record["dropped"] == result.dropped
+    assert (record["seed"], record["format"]) == (3, 1)
+    assert str(source) not in str(record), "a record may be published: it names no path"
+
+
+# -------------------------------------------------------------------------------------------------------- real photos
+
+
+def test_real_photos_are_prepared_whole():
+    if "CONVBOOK_SHARED" not in os.environ:
+        pytest.skip("CONVBOOK_SHARED names no folder with real photos")
+    given = Path(os.environ["CONVBOOK_SHARED"]) / "photos"
+    result = photos.prepare("photos", 300, 100, 300, folder=given, progress=False)
+    assert result.dropped == {"broken": 0, "duplicate": 0, "too large": 0}
+    for part, size in {"train": 300, "validation": 100, "test": 300}.items():
+        for kind in KINDS:
+            written = list((result.folder / part / kind).iterdir())
+            assert len(written) == size
+            assert all(path.read_bytes() == (given / part / kind / path.name).read_bytes() for path in written)
