@@ -18,7 +18,8 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 LIBRARY = ROOT / "lib" / "convbook"
-CHAPTERS = sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+CHAPTERS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]  # the others are there to look things up
 
 # What Jupyter, Colab and the website all understand: CommonMark, tables and mathematics between dollar signs.
 MARKDOWN = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)

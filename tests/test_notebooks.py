@@ -17,6 +17,7 @@ from chapters import (
     BOOK,
     CHAPTERS,
     LIBRARY,
+    NOTEBOOKS,
     anchors,
     blocks,
     code,
@@ -242,7 +243,7 @@ def broken_links(found_blocks, targets):
 
 def book_targets():
     """The anchors of each page of the book, by the page's file name."""
-    return {path.name: anchors(page_blocks(path)) for path in [*CHAPTERS, *BOOK.glob("*.md")]}
+    return {path.name: anchors(page_blocks(path)) for path in [*NOTEBOOKS, *BOOK.glob("*.md")]}
 
 
 # ---------------------------------------------------------------- the code
@@ -396,6 +397,8 @@ RULES = [
     figures_have_alt_texts,
     shown_code_equals_the_library,
 ]
+# What makes a chapter a lesson; pages to look things up in are none.
+OF_CHAPTERS_ONLY = {parts_stand_in_order, lessons_ask_before_they_show, goals_are_few_and_testable, one_setup_cell}
 PLOT = "plt.plot([1, 2])"
 ALT = {"mystnb": {"image": {"alt": "A line that climbs from one to two in one step."}}}
 
@@ -520,9 +523,10 @@ SPOILED = [
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_every_chapter_keeps(rule):
-    """The rules over the book's chapters."""
-    found = [f"{path.stem}, {finding}" for path in CHAPTERS for finding in rule(read_chapter(path))]
+def test_every_notebook_keeps(rule):
+    """The rules over the book's chapters, and over its other notebooks those that are not about lessons."""
+    paths = CHAPTERS if rule in OF_CHAPTERS_ONLY else NOTEBOOKS
+    found = [f"{path.stem}, {finding}" for path in paths for finding in rule(read_chapter(path))]
     assert not found, "\n".join(found)
 
 
@@ -585,7 +589,7 @@ def test_setup_cell_is_the_same_in_every_chapter():
     other = sample()
     other.cells[1].source += "  "
     assert differing_setup_cells({"01": sample(), "02": other, "03": sample()}) == ["02"]
-    assert differing_setup_cells({path.stem: read_chapter(path) for path in CHAPTERS}) == []
+    assert differing_setup_cells({path.stem: read_chapter(path) for path in NOTEBOOKS}) == []
 
 
 def missing_from_toc(toc, files):
@@ -595,7 +599,7 @@ def missing_from_toc(toc, files):
 
 def test_table_of_contents_names_every_page_and_no_other():
     assert missing_from_toc(["index", "01_a", "03_c"], ["index", "01_a", "02_b"]) == ["02_b", "03_c"]
-    assert missing_from_toc(toc_pages(), [path.stem for path in [*CHAPTERS, *BOOK.glob("*.md")]]) == []
+    assert missing_from_toc(toc_pages(), [path.stem for path in [*NOTEBOOKS, *BOOK.glob("*.md")]]) == []
 
 
 def test_chapters_stand_in_the_table_of_contents_in_their_order():

@@ -8,7 +8,7 @@ from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
-from chapters import CHAPTERS, LIBRARY, ROOT, code_nodes, read_chapter
+from chapters import LIBRARY, NOTEBOOKS, ROOT, code_nodes, read_chapter
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -115,7 +115,7 @@ def test_undeclared_import_is_found():
     assert undeclared_imports([tree], ["numpy", "pillow>=11"]) == ["yaml"]
 
 
-def test_library_and_chapters_import_only_what_the_package_declares():
+def test_library_and_notebooks_import_only_what_the_package_declares():
     library = [ast.parse(path.read_text(encoding="utf-8")) for path in LIBRARY.rglob("*.py")]
-    chapters = [node for path in CHAPTERS for _, node in code_nodes(read_chapter(path))]
-    assert undeclared_imports([*library, *chapters], PACKAGE_REQUIREMENTS) == []
+    notebooks = [node for path in NOTEBOOKS for _, node in code_nodes(read_chapter(path))]
+    assert undeclared_imports([*library, *notebooks], PACKAGE_REQUIREMENTS) == []

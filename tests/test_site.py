@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from chapters import BOOK, CHAPTERS, ROOT, page_blocks, toc_pages
+from chapters import BOOK, CHAPTERS, NOTEBOOKS, ROOT, page_blocks, toc_pages
 from visits import COLOUR_AUDIT, CONTENT_AUDIT, PHONE, SCHEMES, open_page, visit
 
 MOST_BYTES, MOST_REQUESTS = 1_000_000, 20
@@ -286,8 +286,8 @@ def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
         page.locator(".convbook-live", has_text="image[9:12, 11:14]").wait_for(timeout=5_000)
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_chapter_has_its_ways_on(path, seen, site):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_has_its_ways_on(path, seen, site):
     """Neighbours, Colab, the notebook itself, and a button to copy each code cell."""
     page = BeautifulSoup(seen(path.stem, "http", "light").source, "html.parser")
     order = toc_pages()

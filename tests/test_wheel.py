@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from chapters import CHAPTERS, LIBRARY, ROOT, code, notebook, tracked_files
+from chapters import LIBRARY, NOTEBOOKS, ROOT, code, notebook, tracked_files
 
 SECONDS_FOR_A_CELL = 300
 MADE_BY_PYTHON = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
@@ -133,6 +133,6 @@ def test_chapter_that_needs_more_than_the_wheel_is_found(tmp_path, alone):
     assert "left ['weights.bin'] behind" in report
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_chapter_runs_alone(path, tmp_path, alone):
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_runs_alone(path, tmp_path, alone):
     assert not run_alone(nbformat.read(path, as_version=nbformat.NO_CONVERT), tmp_path, alone)

@@ -18,6 +18,7 @@ import keras_hub
 import numpy as np
 
 from convbook import drawings, evidence
+from convbook.backbones.presets import PACKAGED_FOLDER
 
 RECORD = "record.json"
 STATE = "state.json"
@@ -106,6 +107,27 @@ def pretrain(recipe, folder, report: Callable = print):
     shutil.rmtree(partial)
     report(f"Wrote {folder}: validation accuracy {record['epochs'][-1]['validation_accuracy']:.3f}.")
     return record
+
+
+def read_record(name):
+    """Read how a packaged base was made.
+
+    Args:
+        name: name of a recipe, such as "drawn_world".
+
+    Returns:
+        The record that `pretrain` returned.
+
+    Raises:
+        ValueError: if the book has no such base.
+
+    Example:
+        >>> read_record("drawn_world")["classes"][0]
+        'rabbit'
+    """
+    if name not in RECIPES:
+        raise ValueError(f"There is no base {name!r}; there are: {', '.join(RECIPES)}.")
+    return json.loads((PACKAGED_FOLDER / name / RECORD).read_text(encoding="utf-8"))
 
 
 def build_classifier(recipe, dtype="float32"):
