@@ -206,7 +206,7 @@ def test_float16_storage_is_half_the_size_and_rounds_each_weight_to_float16(save
         np.testing.assert_array_equal(loaded, weight.astype("float16").astype("float32"))
 
 
-@pytest.mark.parametrize("policy", ["float16", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["float16", "mixed_float16"])
 def test_a_global_dtype_policy_does_not_reach_what_is_loaded(classifier, saved, policy):
     images = pictures(2, 16, 16, 3)
     before = keras.config.dtype_policy()
@@ -741,17 +741,16 @@ def test_imagenet_weights_give_the_features_of_keras_applications(file, alpha):
 @pytest.mark.skipif(not (WEIGHTS.parent / "photos").is_dir(), reason="CONVBOOK_SHARED names no folder with photos/")
 def test_imagenet_features_tell_cats_from_dogs():
     backbone, converter = backbones.from_application(
-        "MobileNetV2", WEIGHTS / "mobilenet_v2_0.35_224_notop.weights.h5", alpha=0.35, image_size_px=128
+        "MobileNetV2", WEIGHTS / "mobilenet_v2_0.35_224_notop.weights.h5", alpha=0.35, image_size_px=None
     )
-    extractor = keras.Sequential([backbone, keras.layers.GlobalAveragePooling2D()])
     records = {}
     for part, count in (("train", 100), ("test", 50)):
         folders = [WEIGHTS.parent / "photos" / part / label for label in ("cat", "dog")]
         photos = [Image.open(path) for folder in folders for path in sorted(folder.iterdir())[:count]]
-        images = np.concatenate([converter(np.array(photo.convert("RGB"))[None]) for photo in photos])
-        records[part] = extractor.predict(images, verbose=0), np.repeat([-1.0, 1.0], count)
+        images = np.stack([np.asarray(photo.convert("RGB").resize((128, 128))) for photo in photos])
+        records[part] = features(backbone, converter, images).mean(axis=(1, 2)), np.repeat([-1.0, 1.0], count)
     (train, train_labels), (test, test_labels) = records["train"], records["test"]
     mean, deviation = train.mean(axis=0), train.std(axis=0) + 1e-6
     train, test = (train - mean) / deviation, (test - mean) / deviation
-    weights = train.T @ np.linalg.solve(train @ train.T + 100 * np.eye(len(train)), train_labels)
+    weights = train.T @ np.linalg.solve(train @ train.T + 1000 * np.eye(len(train)), train_labels)
     assert ((test @ weights > 0) == (test_labels > 0)).mean() > 0.85
