@@ -24,7 +24,8 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
 
     Pictures and labels are those of `keras.utils.image_dataset_from_directory(label_mode="binary")`, with pixels
     rounded to whole numbers: a picture is resized to a square by bilinear interpolation between neighbouring pixels,
-    without cropping, whatever its shape. Cached pictures are decoded here, all of them, before the first epoch.
+    without cropping, whatever its shape. All pictures are decoded here, before the first epoch, and a broken file is
+    named at once.
 
     Args:
         folder: path of the folder; its class folders, sorted by name, are labelled 0, 1, … (cat 0, dog 1).
@@ -50,8 +51,7 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
     Raises:
         FileNotFoundError: if there is no such folder; the message says how it should look.
         ValueError: if there are fewer than two class folders, if one of them holds no pictures, if a file is no picture
-            (delete it or replace it), or if a number is not possible. Without a cache a broken file ends the epoch that
-            comes to it, with a tf.errors.InvalidArgumentError that names the file.
+            (delete it or replace it), or if a number is not possible.
 
     Example:
         >>> import tempfile
@@ -65,20 +65,13 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
         >>> images.shape, labels.numpy().tolist(), train_ds.class_names
         (TensorShape([2, 8, 8, 3]), [[0.0], [1.0]], ['cat', 'dog'])
     """
-    import tensorflow as tf
-
     _check_steps(batch_size, seed, augmentation)
     class_names, paths, labels = _list_pictures(folder)
     if cache:
         images, labels = load_arrays(folder, size_px)
         dataset = from_arrays(images, labels, batch_size, shuffle, seed, augmentation)
     else:
-        examples = tf.data.Dataset.from_tensor_slices((paths, _column(labels)))
-        if shuffle:
-            examples = examples.shuffle(len(paths), seed=seed)
-        batches = _decode(examples, len(paths), _whole("size_px", size_px)).batch(batch_size)
-        batches = batches.map(lambda images, labels: (tf.cast(images, tf.float32), labels))
-        dataset = _augment_and_prefetch(batches, augmentation, seed)
+        dataset = _from_files(paths, labels, _whole("size_px", size_px), batch_size, shuffle, seed, augmentation)
     dataset.class_names = class_names
     return dataset
 
@@ -156,19 +149,29 @@ def load_arrays(folder, size_px, progress=False):
         >>> images.shape, images[0, 0, 0], labels
         ((2, 8, 8, 3), array([255, 165,   0], dtype=uint8), array([0, 1]))
     """
-    import tensorflow as tf
-
     size_px = _whole("size_px", size_px)
     _, paths, labels = _list_pictures(folder)
     images = np.empty((len(paths), size_px, size_px, 3), np.uint8)
-    examples = tf.data.Dataset.from_tensor_slices((paths, labels))
-    decoded = iter(_decode(examples, len(paths), size_px).prefetch(tf.data.AUTOTUNE))
-    for place, path in enumerate(tqdm(paths, "Decoding", unit=" pictures", disable=not progress)):
-        try:
-            images[place] = next(decoded)[0]
-        except tf.errors.InvalidArgumentError:
-            raise ValueError(_undecodable(path)) from None
+    for place, image in enumerate(_decode_all(paths, size_px, progress)):
+        images[place] = image
     return images, labels
+
+
+def _from_files(paths, labels, size_px, batch_size, shuffle, seed, augmentation):
+    """The dataset that decodes in every epoch."""
+    import tensorflow as tf
+
+    for _ in _decode_all(paths, size_px):
+        pass  # a broken file is better named now than met without its name in the middle of training
+    examples = tf.data.Dataset.from_tensor_slices((paths, _column(labels)))
+    if shuffle:
+        examples = examples.shuffle(len(paths), seed=seed)
+    batches = examples.map(
+        lambda path, label: (tf.cast(_decode(path, size_px), tf.float32), label),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    ).batch(batch_size)
+    return _augment_and_prefetch(batches, augmentation, seed)
 
 
 def _list_pictures(folder):
@@ -199,31 +202,31 @@ def _pictures_in(class_folder):
     return paths
 
 
-def _decode(examples, count, size_px):
-    """Turn a dataset of (path, label) into one of (uint8 picture, label) in the same order, several at once."""
+def _decode_all(paths, size_px, progress=False):
+    """Yield every picture in order, decoded several at once, or say which file is none."""
     import tensorflow as tf
 
-    def decode(path, label):
-        # Pictures are turned to RGB. Of an animation the first frame counts.
-        image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
-        image = tf.cast(tf.round(tf.image.resize(image, (size_px, size_px))), tf.uint8)
-        return tf.ensure_shape(image, (size_px, size_px, 3)), label
-
-    def refuse(path, label):
-        with tf.control_dependencies([tf.debugging.Assert(False, [_undecodable(path)])]):
-            return tf.zeros((size_px, size_px, 3), tf.uint8), label
-
-    def decode_or_refuse(path, label):
-        # TensorFlow's own error does not say which file it is: where decoding gives nothing, refuse() says it.
-        example = tf.data.Dataset.from_tensors((path, label))
-        return example.map(decode).ignore_errors().concatenate(example.map(refuse)).take(1)
-
-    decoded = examples.interleave(decode_or_refuse, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return decoded.apply(tf.data.experimental.assert_cardinality(count))
+    dataset = tf.data.Dataset.from_tensor_slices(paths)
+    dataset = dataset.map(lambda path: _decode(path, size_px), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    decoded = iter(dataset.prefetch(tf.data.AUTOTUNE))
+    for path in tqdm(paths, "Decoding", unit=" pictures", disable=not progress):
+        # TensorFlow's error does not name the file, but errors come in order, too.
+        try:
+            image = next(decoded)
+        except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError):
+            raise ValueError(
+                f"{path} cannot be read as a picture; delete it, or replace it with a whole JPEG or PNG file."
+            ) from None
+        yield image
 
 
-def _undecodable(path):
-    return path + " cannot be read as a picture; delete it, or replace it with a whole JPEG or PNG file."
+def _decode(path, size_px):
+    """One picture as a uint8 tensor; grey and transparent ones are turned to RGB."""
+    import tensorflow as tf
+
+    image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+    image = tf.round(tf.image.resize(image, (size_px, size_px)))
+    return tf.ensure_shape(tf.cast(image, tf.uint8), (size_px, size_px, 3))
 
 
 def _augment_and_prefetch(batches, augmentation, seed):
