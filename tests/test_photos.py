@@ -690,7 +690,7 @@ def test_download_starts_again_when_it_cannot_go_on(change, shelf, fetch):
     with pytest.raises(PhotosError):
         fetch()
     if change == "another ETag":
-        shelf.etag, shelf.data = '"two"', zipped(collection("Other/{Kind}/{number}.jpg"))
+        shelf.etag, shelf.data = '"two"', zipped(collection("PetPhotos/{Kind}/{number}.jpg"))
     elif change == "no ranges":
         shelf.resumes = False
     else:
@@ -710,6 +710,18 @@ def test_download_that_was_killed_when_it_was_complete_is_not_fetched_again(shel
     (tmp_path / "pets.zip.partial.json").write_text(f'{{"length": {len(shelf.data)}, "etag": ""}}')
     assert fetch() == shelf.data
     assert shelf.ranges == []
+
+
+def test_short_answer_is_noticed_where_the_http_library_lets_it_pass(shelf, fetch, monkeypatch):
+    plain, count = requests.Response.iter_content, itertools.count()
+
+    def iter_content(response, size):
+        pieces = plain(response, size)
+        return itertools.islice(pieces, 3) if next(count) == 0 else pieces
+
+    monkeypatch.setattr(requests.Response, "iter_content", iter_content)
+    assert fetch() == shelf.data
+    assert shelf.ranges == [None, "bytes=300-"]
 
 
 @pytest.mark.parametrize("note", ["", "[]", "{}"])
@@ -820,6 +832,25 @@ def test_named_folder_comes_before_what_was_prepared_before(shelf, source, monke
     )
     os.utime(prepared.folder, (1, 1))
     assert photos.prepare("photos", **SMALL) == named, "without a name, the newest"
+
+
+def test_what_was_prepared_before_needs_no_lock(source, monkeypatch):
+    prepared = photos.prepare("photos", folder=source, **SMALL)
+    monkeypatch.setattr(cache, "locked", None)  # as in a shared cache that may only be read
+    assert photos.prepare("photos", **SMALL) == photos.prepare("photos", folder=source, **SMALL) == prepared
+
+
+def test_process_that_waited_takes_what_the_other_one_prepared(shelf, source, told):
+    found = []
+    with cache.locked(cache.cache_folder() / "downloads", told.append):
+        waiting = threading.Thread(target=lambda: found.append(photos.prepare("photos", **SMALL, report=told.append)))
+        waiting.start()
+        while not told:
+            time.sleep(0.01)
+        prepared = photos.prepare("photos", folder=source, **SMALL)
+    waiting.join(20)
+    assert found == [prepared]
+    assert shelf.ranges == []
 
 
 @pytest.mark.parametrize(

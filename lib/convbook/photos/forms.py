@@ -155,7 +155,7 @@ def _walk(folder, suffixes):
     """Yield relative and full path of the files with these suffixes, not deeper than photos can be."""
 
     def refuse(error):
-        raise PhotosError(f"{error.filename} cannot be read ({error.strerror}): choose a folder that can.") from error
+        raise PhotosError(f"{error.filename} cannot be read ({error.strerror}): choose a readable one.") from error
 
     count = 0
     for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
