@@ -202,12 +202,20 @@ def test_a_glance_at_one_batch_costs_no_picture():
     assert sorted(order(dataset)) == list(range(10))
 
 
-def test_pictures_are_kept_as_uint8_and_later_changes_do_not_reach_them():
+def test_later_changes_of_the_arrays_do_not_reach_the_dataset():
     images, labels = numbered(6)
     dataset = pipelines.from_arrays(images, labels)
     images[:], labels[:] = 99, 1
     assert order(dataset) == [0, 1, 2, 3, 4, 5]
     assert epoch(dataset)[1].ravel().tolist() == [0, 1, 0, 1, 0, 1]
+
+
+def test_pictures_wait_in_memory_as_uint8(original, monkeypatch):
+    kept = []
+    constant = tf.constant
+    monkeypatch.setattr(tf, "constant", lambda value: kept.append((value.dtype.name, value.nbytes)) or constant(value))
+    pipelines.from_folder(original, 10)
+    assert kept == [("uint8", 16 * 10 * 10 * 3), ("float32", 16 * 4)]
 
 
 def test_pictures_of_other_types_and_lists_of_labels_are_taken():
@@ -230,6 +238,14 @@ def test_augmentation_is_drawn_anew_in_each_epoch_and_never_cached(original, cac
 
 
 def test_keras_layers_are_called_for_training():
+    # Outside of training, dropout lets everything pass.
+    dataset = pipelines.from_arrays(np.full((8, 5, 4, 3), 100.0), np.zeros(8), augmentation=keras.layers.Dropout(0.5))
+    values, counts = np.unique(epoch(dataset)[0], return_counts=True)
+    assert values.tolist() == [0, 200]
+    assert counts.min() > 180  # of 480
+
+
+def test_half_of_the_pictures_are_flipped_other_ones_in_each_epoch():
     images, labels = numbered(40, height=2, width=4)
     images[:, :, :2] = 200
     dataset = pipelines.from_arrays(images, labels, augmentation=keras.layers.RandomFlip("horizontal", seed=0))
