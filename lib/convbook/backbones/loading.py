@@ -80,7 +80,6 @@ def load_classifier(preset, image_size_px=None):
         preprocessor = keras_hub.models.ImageClassifierPreprocessor.from_preset(
             str(found.folder), image_converter=converter
         )
-        preprocessor.dtype_policy = DTYPE
         classifier = keras_hub.models.ImageClassifier.from_preset(
             str(found.folder), backbone=backbone, preprocessor=preprocessor, load_weights=False
         )
