@@ -28,8 +28,8 @@ endif
 test: book  ## check all of it: the library, every chapter, and the built site in a browser
 	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest --nbmake
 
-bench: $(INSTALLED)  ## measure how fast the live figures redraw in a browser
-	@PATH="$(BIN):$$PATH" python tests/bench_figures.py
+bench: $(INSTALLED)  ## measure how fast figures redraw, pictures are drawn, prepared and fed to a network
+	@for name in figures drawings photos pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done
 
 serve: book  ## build the site and open it at http://localhost:8000 (PORT=…)
 	@echo "http://localhost:$(PORT)  (Ctrl-C ends it)"; $(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
