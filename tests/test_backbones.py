@@ -569,8 +569,8 @@ def test_without_a_network_the_message_names_what_needs_none():
 
 @pytest.mark.usefixtures("empty_cache")
 def test_a_network_that_swallows_everything_ends_in_a_timeout(monkeypatch):
-    monkeypatch.setattr(hub, "TIMEOUT_SECONDS", (0.3, 0.3))
-    send = requests.Session.send
+    monkeypatch.setattr(hub, "TIMEOUTS", (0.3, 0.3))
+    send = requests.adapters.HTTPAdapter.send
     with socket.create_server(("127.0.0.1", 0)) as silent:
         for name in ("https_proxy", "HTTPS_PROXY"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{silent.getsockname()[1]}")
@@ -578,11 +578,11 @@ def test_a_network_that_swallows_everything_ends_in_a_timeout(monkeypatch):
         with pytest.raises(OSError, match="connect to the network and try again"):
             backbones.load("xception_41_imagenet")
     assert time.monotonic() - started < 5
-    assert requests.Session.send is send
+    assert requests.adapters.HTTPAdapter.send is send
 
 
 def test_a_server_that_stops_in_the_middle_ends_in_a_timeout(kaggle, monkeypatch):
-    monkeypatch.setattr(hub, "TIMEOUT_SECONDS", (0.3, 0.3))
+    monkeypatch.setattr(hub, "TIMEOUTS", (0.3, 0.3))
     kaggle(lambda call, request: time.sleep(2) or (200, "application/json", b"{}"))
     started = time.monotonic()
     with pytest.raises(OSError, match="connect to the network and try again"):

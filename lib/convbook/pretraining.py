@@ -162,7 +162,7 @@ def build_classifier(recipe, dtype="float32"):
 
 
 def _build_trainer(classifier, recipe, pictures):
-    """The classifier behind rescaling, compiled; no layer of it draws lots, whose state saved weights would not hold."""
+    """The classifier behind rescaling, compiled; no layer draws lots, whose state saved weights would not hold."""
     image = keras.Input((recipe.size_px, recipe.size_px, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
     trainer = keras.Model(image, classifier(x))

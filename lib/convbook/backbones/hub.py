@@ -1,20 +1,15 @@
 """Presets on the hub: their names, and a download that ends in a folder or in one sentence."""
 
-import contextlib
 import textwrap
-import threading
 from pathlib import Path
 
 import kagglehub
 import keras_hub
 import requests
 
+from convbook.photos.downloads import TIMEOUTS, waiting_at_most
+
 SCHEME = "kaggle://"
-
-# Seconds to wait for a connection, and for the next bytes of an answer.
-TIMEOUT_SECONDS = (10, 30)
-
-_one_at_a_time = threading.RLock()
 
 
 def handle_of(name):
@@ -35,7 +30,7 @@ def download(handle, name):
     """The folder in kagglehub's cache that holds a preset, downloaded unless it is there."""
     # kagglehub raises requests' errors, its own and plain Exceptions: what went wrong is read from the answer.
     try:
-        with _timeouts():
+        with waiting_at_most(TIMEOUTS):
             return Path(kagglehub.model_download(handle))
     except Exception as error:
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …").rstrip(".")
@@ -58,20 +53,3 @@ def download(handle, name):
             f"The preset {name!r} could not be downloaded from the hub ({reason}): {remedy}, or use a local folder or "
             f"'drawn_world', which need no network."
         ) from error
-
-
-@contextlib.contextmanager
-def _timeouts():
-    """Give every request a timeout while this lasts: kagglehub sets none, and a dead network would hang for ever."""
-    with _one_at_a_time:
-        send = requests.Session.send
-
-        def send_with_timeout(session, request, **settings):
-            settings["timeout"] = settings.get("timeout") or TIMEOUT_SECONDS
-            return send(session, request, **settings)
-
-        requests.Session.send = send_with_timeout
-        try:
-            yield
-        finally:
-            requests.Session.send = send

@@ -5,10 +5,12 @@ import errno
 import json
 import os
 import shutil
+import threading
 import time
 from urllib.parse import urlsplit
 
 import requests
+from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
 from convbook.photos.errors import PhotosError, in_words
@@ -24,6 +26,29 @@ BROKEN_OFF = (
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
 )
+
+
+_one_at_a_time = threading.RLock()
+
+
+@contextlib.contextmanager
+def waiting_at_most(timeouts=TIMEOUTS):
+    """Give requests without timeouts these ones: kagglehub sets none, and a dead network would hold it for ever.
+
+    Args:
+        timeouts: seconds to wait for a connection, and for the next piece of data.
+    """
+    with _one_at_a_time:
+        plain = HTTPAdapter.send
+
+        def send(self, request, **options):
+            return plain(self, request, **{**options, "timeout": options.get("timeout") or timeouts})
+
+        HTTPAdapter.send = send
+        try:
+            yield
+        finally:
+            HTTPAdapter.send = plain
 
 
 class _Stale(Exception):

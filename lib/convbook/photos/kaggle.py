@@ -1,12 +1,10 @@
 """Kaggle's own download of the photos, with its many errors turned into one sentence each."""
 
-import contextlib
 from pathlib import Path
 
-from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
 
-from convbook.photos.downloads import TIMEOUTS
+from convbook.photos.downloads import TIMEOUTS, waiting_at_most
 from convbook.photos.errors import PhotosError, in_words
 
 COMPETITION = "dogs-vs-cats"
@@ -27,7 +25,7 @@ def download_from_kaggle(timeouts=TIMEOUTS):
         PhotosError: if there is no token, a wrong one, the competition's rules were not accepted, or there is no
             network; the message says what to do.
     """
-    with _waiting_at_most(timeouts):
+    with waiting_at_most(timeouts):
         # kagglehub raises its own exceptions, those of requests, and ValueErrors for a file of credentials.
         try:
             import kagglehub
@@ -48,18 +46,3 @@ def _in_a_sentence(error):
     if isinstance(error, RequestException) and status is None:
         return f"Kaggle cannot be reached ({type(error).__name__}): connect to the network"
     return f"Kaggle's download failed ({type(error).__name__}: {in_words(error)}): try again later"
-
-
-@contextlib.contextmanager
-def _waiting_at_most(timeouts):
-    """Give requests without timeouts these ones: kagglehub sets none, and a dead network would hold it for ever."""
-    plain = HTTPAdapter.send
-
-    def send(self, request, **options):
-        return plain(self, request, **{**options, "timeout": options.get("timeout") or timeouts})
-
-    HTTPAdapter.send = send
-    try:
-        yield
-    finally:
-        HTTPAdapter.send = plain
