@@ -199,6 +199,24 @@ export function divergingColor(t, theme) {
   return [part(0), part(1), part(2)];
 }
 
+// A picture as bytes for paint: red, green, blue and opacity of every pixel.
+export function picturePixels({ height, width, channels, values, white }) {
+  const rgba = new Uint8ClampedArray(height * width * 4).fill(255);
+  for (let pixel = 0; pixel < height * width; pixel++) {
+    for (let part = 0; part < 3; part++) {
+      rgba[pixel * 4 + part] = (values[pixel * channels + (channels === 3 ? part : 0)] * 255) / white;
+    }
+  }
+  return rgba;
+}
+
+// A response map as bytes: the colours from −scale to +scale.
+export function responsePixels({ values }, scale, theme) {
+  const rgba = new Uint8ClampedArray(values.length * 4).fill(255);
+  values.forEach((value, cell) => rgba.set(divergingColor(value / scale, theme), cell * 4));
+  return rgba;
+}
+
 // The colours from −range to +range, as a bar with its numbers below.
 export function createLegend() {
   const bar = h("div", { class: "cb-scale" });
@@ -238,6 +256,33 @@ function parseColor(text) {
   context.fillStyle = text;
   context.fillRect(0, 0, 1, 1);
   return [...context.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
+}
+
+// ---- a filter's response: pure functions, tested against convbook.operations ---------------------------------------
+
+// Rows and columns of the response map: one for each place where the whole window lies on the picture.
+export function responseShape(picture, kernel) {
+  return { height: picture.height - kernel.length + 1, width: picture.width - kernel[0].length + 1 };
+}
+
+// The response map of a picture and a kernel[row][column][channel], row by row.
+export function convolve(picture, kernel, bias = 0) {
+  const { height, width } = responseShape(picture, kernel);
+  const { values, channels } = picture;
+  const weights = kernel.flat(2);
+  const rowLength = kernel[0].length * channels;
+  const response = new Float64Array(height * width).fill(bias);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      let sum = 0;
+      for (let i = 0; i < kernel.length; i++) {
+        const start = ((row + i) * picture.width + column) * channels; // a row of the window lies in one piece
+        for (let n = 0; n < rowLength; n++) sum += values[start + n] * weights[i * rowLength + n];
+      }
+      response[row * width + column] += sum;
+    }
+  }
+  return { height, width, values: response };
 }
 
 // ---- controls -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // The convolution figure: a window on a picture, patch × kernel = products, their sum, and the response map.
 
 import {
+  convolve,
   createButton,
   createLegend,
   createNumberField,
@@ -16,8 +17,10 @@ import {
   formatWeight,
   h,
   liveFigure,
+  picturePixels,
   readableOn,
   remember,
+  responsePixels,
   setText,
   setVariables,
 } from "./base.js";
@@ -25,31 +28,6 @@ import {
 const OWN_NUMBERS = "own numbers";
 
 // ---- the mathematics: pure functions, tested against convbook.operations ------------------------------------------
-
-// Rows and columns of the response map: one for each place where the whole window lies on the picture.
-export function responseShape(picture, kernel) {
-  return { height: picture.height - kernel.length + 1, width: picture.width - kernel[0].length + 1 };
-}
-
-// The response map of a picture and a kernel[row][column][channel], row by row.
-export function convolve(picture, kernel, bias = 0) {
-  const { height, width } = responseShape(picture, kernel);
-  const { values, channels } = picture;
-  const weights = kernel.flat(2);
-  const rowLength = kernel[0].length * channels;
-  const response = new Float64Array(height * width).fill(bias);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      let sum = 0;
-      for (let i = 0; i < kernel.length; i++) {
-        const start = ((row + i) * picture.width + column) * channels; // a row of the window lies in one piece
-        for (let n = 0; n < rowLength; n++) sum += values[start + n] * weights[i * rowLength + n];
-      }
-      response[row * width + column] += sum;
-    }
-  }
-  return { height, width, values: response };
-}
 
 // What one window holds: for each channel the patch, the weights, the products (rows of numbers) and their sum.
 export function oneWindow(picture, kernel, row, column) {
@@ -68,24 +46,6 @@ export function nameOfKernel(kernel, kernels) {
   if (typeof kernel === "string") return kernel;
   const numbers = JSON.stringify(kernel);
   return Object.keys(kernels).find((name) => JSON.stringify(kernels[name]) === numbers) ?? null;
-}
-
-// ---- pixels to bytes -----------------------------------------------------------------------------------------------
-
-function picturePixels({ height, width, channels, values, white }) {
-  const rgba = new Uint8ClampedArray(height * width * 4).fill(255);
-  for (let pixel = 0; pixel < height * width; pixel++) {
-    for (let part = 0; part < 3; part++) {
-      rgba[pixel * 4 + part] = (values[pixel * channels + (channels === 3 ? part : 0)] * 255) / white;
-    }
-  }
-  return rgba;
-}
-
-function responsePixels({ values }, scale, theme) {
-  const rgba = new Uint8ClampedArray(values.length * 4).fill(255);
-  values.forEach((value, cell) => rgba.set(divergingColor(value / scale, theme), cell * 4));
-  return rgba;
 }
 
 // The pixels of the places that the window has visited; the others stay transparent.
