@@ -8,7 +8,8 @@ import keras_hub
 import numpy as np
 import pytest
 
-from convbook import drawings, pretraining
+from convbook import backbones, drawings, pretraining
+from convbook.backbones.presets import PACKAGED_FOLDER
 from convbook.pretraining import Recipe, pretrain
 
 TINY = Recipe(
@@ -143,6 +144,28 @@ def test_the_state_of_another_recipe_is_refused_with_the_folder_to_delete(tmp_pa
     pretraining._write_state(tmp_path / "tiny.partial", _Saves(), {"recipe": {"name": "other"}, "epochs": []})
     with pytest.raises(ValueError, match=r"tiny\.partial holds a training by another recipe; delete that folder"):
         pretrain(TINY, tmp_path / "tiny", silent)
+
+
+@pytest.mark.parametrize("recipe", pretraining.RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_a_packaged_base_was_made_by_its_recipe_and_is_as_good_as_its_record_says(recipe):
+    record = pretraining.read_record(recipe.name)
+    assert record["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
+    assert len(record["epochs"]) == recipe.epochs
+    folder = PACKAGED_FOLDER / recipe.name
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 4e6
+
+    first = recipe.pictures_per_kind + recipe.validation_per_kind  # neither trained on nor looked at
+    images, labels = drawings.draw_set(recipe.kinds, 5, first, progress=False)
+    probabilities = backbones.load_classifier(recipe.name).predict(images, verbose=0)
+    accuracy = (probabilities.argmax(axis=1) == labels).mean()
+    expected = record["epochs"][-1]["validation_accuracy"]
+    spread = (expected * (1 - expected) / len(labels)) ** 0.5
+    assert accuracy == pytest.approx(expected, abs=4 * spread + 0.01)
+
+
+def test_an_unknown_base_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"no base 'drawn_animals'; there are: drawn_world, drawn_things"):
+        pretraining.read_record("drawn_animals")
 
 
 class _Saves:
