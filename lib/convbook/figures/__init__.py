@@ -5,5 +5,6 @@
 
 from convbook.figures.base import FigureError, LiveFigure
 from convbook.figures.convolution import KERNELS, Convolution
+from convbook.figures.pooling import Pooling
 
-__all__ = ["KERNELS", "Convolution", "FigureError", "LiveFigure"]
+__all__ = ["KERNELS", "Convolution", "FigureError", "LiveFigure", "Pooling"]

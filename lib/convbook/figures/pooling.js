@@ -1,0 +1,506 @@
+// The pooling figure: one response map made smaller in three ways, before and after the picture moved a little.
+
+import {
+  convolve,
+  createButton,
+  createNumberGrid,
+  createPanel,
+  createPixelGrid,
+  createSelect,
+  cssColor,
+  decodePicture,
+  divergingColor,
+  formatCell,
+  formatNumber,
+  h,
+  liveFigure,
+  picturePixels,
+  readableOn,
+  remember,
+  responsePixels,
+  setStyle,
+  setText,
+  setVariables,
+} from "./base.js";
+
+const WAYS = ["max pooling", "average pooling", "strided read"];
+const LARGEST_MOVE = 2;
+const ALMOST_ZERO = 1e-9; // what rounding leaves of a kernel's ninths is no change
+
+// ---- the mathematics: pure functions, tested against convbook.operations ------------------------------------------
+
+// The picture moved in its frame; what comes in at the border repeats the border.
+export function movePicture(picture, down, right) {
+  const { height, width, channels, values } = picture;
+  const moved = values.slice();
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const from = (within(row - down, height) * width + within(column - right, width)) * channels;
+      for (let n = 0; n < channels; n++) moved[(row * width + column) * channels + n] = values[from + n];
+    }
+  }
+  return { ...picture, values: moved };
+}
+
+// The response map with ReLU behind it.
+export function respond(picture, kernel) {
+  const { height, width, values } = convolve(picture, kernel);
+  return { height, width, values: values.map((value) => Math.max(0, value)) };
+}
+
+// Rows and columns of the pooled maps; 0 × 0 where no window fits.
+export function gridShape({ height, width }, poolSize, strides) {
+  if (Math.min(height, width) < poolSize) return { height: 0, width: 0 };
+  const count = (side) => Math.floor((side - poolSize) / strides) + 1;
+  return { height: count(height), width: count(width) };
+}
+
+export function maxPool(map, poolSize, strides) {
+  return pool(map, poolSize, strides, (values) => Math.max(...values));
+}
+
+export function averagePool(map, poolSize, strides) {
+  return pool(map, poolSize, strides, (values) => values.reduce((sum, value) => sum + value) / values.length);
+}
+
+function pool(map, poolSize, strides, summarize) {
+  const { height, width } = gridShape(map, poolSize, strides);
+  const values = Float64Array.from({ length: height * width }, (_, cell) => {
+    const [row, column] = [Math.floor(cell / width), cell % width];
+    return summarize(windowOf(map, row * strides, column * strides, poolSize).flat());
+  });
+  return { height, width, values };
+}
+
+// The numbers of the window whose first value stands at this place: rows of numbers.
+export function windowOf(map, row, column, size) {
+  return Array.from({ length: size }, (_, i) => {
+    const start = (row + i) * map.width + column;
+    return Array.from(map.values.subarray(start, start + size));
+  });
+}
+
+// The first value of every `strides` rows and columns: what a convolution with these strides gives.
+export function readEvery(map, strides) {
+  const [height, width] = [Math.ceil(map.height / strides), Math.ceil(map.width / strides)];
+  const at = (cell) => Math.floor(cell / width) * strides * map.width + (cell % width) * strides;
+  return { height, width, values: Float64Array.from({ length: height * width }, (_, cell) => map.values[at(cell)]) };
+}
+
+// The three outputs in the order of WAYS; null for both poolings where no window fits.
+export function downsample(map, poolSize, strides) {
+  const fits = gridShape(map, poolSize, strides).height > 0;
+  const pooled = [maxPool, averagePool].map((way) => (fits ? way(map, poolSize, strides) : null));
+  return [...pooled, readEvery(map, strides)];
+}
+
+// The mean absolute change, the unmoved output's mean, and the first as a share of the second.
+export function changeOf(unmoved, moved) {
+  const mean = sumOf(unmoved.values) / unmoved.values.length;
+  const amount = sumOf(moved.values.map((value, cell) => Math.abs(value - unmoved.values[cell]))) / moved.values.length;
+  if (amount < ALMOST_ZERO) return { amount, mean, share: 0 };
+  return { amount, mean, share: mean < ALMOST_ZERO ? Infinity : amount / mean };
+}
+
+function sumOf(values) {
+  return values.reduce((sum, value) => sum + value, 0);
+}
+
+// The places of the smallest amount, several where they tie.
+export function leastOf(amounts) {
+  const smallest = Math.min(...amounts);
+  return amounts.flatMap((amount, n) => (amount <= smallest + ALMOST_ZERO ? [n] : []));
+}
+
+// Of all moves that the figure knows, in how many each way changes least; a tie counts for each.
+export function countLeast(picture, kernel, poolSize, strides) {
+  const outputs = (down, right) => downsample(respond(movePicture(picture, down, right), kernel), poolSize, strides);
+  const unmoved = outputs(0, 0);
+  const counts = WAYS.map(() => 0);
+  const side = 2 * LARGEST_MOVE + 1;
+  for (let move = 0; move < side * side; move++) {
+    const [down, right] = [Math.floor(move / side) - LARGEST_MOVE, (move % side) - LARGEST_MOVE];
+    if (!down && !right) continue;
+    const moved = outputs(down, right);
+    for (const n of leastOf(moved.map((output, way) => changeOf(unmoved[way], output).share))) counts[n]++;
+  }
+  return counts;
+}
+
+function within(place, size) {
+  return Math.max(0, Math.min(place, size - 1));
+}
+
+function withinMoves(pixels) {
+  return Math.max(-LARGEST_MOVE, Math.min(pixels, LARGEST_MOVE));
+}
+
+// ---- what is said; pooling.py has the same sentences ---------------------------------------------------------------
+
+function writeShare(share) {
+  return Number.isFinite(share) ? `${formatCell(100 * share)} %` : "no share";
+}
+
+function writeMove(down, right) {
+  const part = (pixels, [back, forth]) => (pixels ? [`${Math.abs(pixels)} ${pixels > 0 ? forth : back}`] : []);
+  const parts = [...part(down, ["up", "down"]), ...part(right, ["left", "right"])];
+  return parts.length ? `moved ${parts.join(", ")}` : "not moved";
+}
+
+function explainNoWindow({ height, width }, poolSize) {
+  const smaller = Math.min(height, width) >= 2 && poolSize > 2 ? "Choose pool size 2, or enlarge" : "Enlarge";
+  const reason = `No window fits: ${poolSize} × ${poolSize} is larger than the response map of ${height} × ${width}.`;
+  return `${reason} ${smaller} the picture.`;
+}
+
+function writeVerdict(now) {
+  const { map, poolSize, fits, down, right, unmoved, moved, changes } = now;
+  if (!fits) return explainNoWindow(map, poolSize);
+  if (!down && !right) return "The picture has not moved: nothing has changed yet.";
+  if ([...unmoved, ...moved].every(({ values }) => values.every((value) => value < ALMOST_ZERO))) {
+    return "All values are 0, before and after: there is nothing to compare. Choose another kernel.";
+  }
+  const shares = changes.map(({ share }) => share);
+  const [winners, plain] = [leastOf(shares), leastOf(changes.map(({ amount }) => amount))];
+  const sentences = [`${nameWays(winners)} least here: ${writeShare(shares[winners[0]])} of its mean.`];
+  if (String(plain) !== String(winners)) sentences.push(`Not divided by the mean, ${nameWays(plain)} least.`);
+  const counts = now.countLeast();
+  const ties = sumOf(counts) > 24 ? " (ties count for each)" : "";
+  const parts = WAYS.map((way, n) => `${way} in ${counts[n]}`);
+  const text = [...sentences, `Over all 24 moves, least: ${parts.join(", ")}${ties}.`].join(" ");
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+// "max pooling changes", "max pooling and strided read change"
+function nameWays(places) {
+  const names = places.map((n) => WAYS[n]);
+  if (names.length === 1) return `${names[0]} changes`;
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)} change`;
+}
+
+// ---- the figure ----------------------------------------------------------------------------------------------------
+
+const TRAITS = ["_picture", "_kernels", "kernel", "pool_size", "strides", "down", "right", "row", "column"];
+
+export default liveFigure("pooling", TRAITS, (frame) => {
+  const state = createState(frame);
+  const verdict = h("p", { class: "cb-verdict" });
+  const hint = h("p", { class: "cb-hint" }, HINT);
+  const controls = createControls(frame, state);
+  const sources = [createMovedPicture(state), createMap(frame, state)];
+  const outputs = WAYS.map((way, n) => createOutput(frame, state, way, n));
+  const windows = createWindows(frame);
+  const row = h("div", { class: "cb-outputs" }, ...outputs.map(({ element }) => element));
+  const panels = [...sources.map(({ element }) => element), h("div", { class: "cb-results" }, row, verdict, hint)];
+  frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels, windows.element));
+
+  let spoken = null;
+  return function draw() {
+    const now = state.read();
+    const text = writeVerdict(now);
+    for (const part of [controls, ...sources, ...outputs, windows]) part.update(now);
+    setText(verdict, text);
+    const sentences = { result: speakResult(now, text), window: speakWindow(now) };
+    if (spoken && sentences.result !== spoken.result) frame.announce(sentences.result);
+    else if (spoken && sentences.window !== spoken.window) frame.announce(sentences.window);
+    spoken = sentences;
+  };
+});
+
+const HINT = "A dot marks a value that changed; the larger the dot, the larger the change. Measured on this map: another " +
+  "picture, kernel or move can order the three otherwise.";
+
+function speakResult({ kernel, poolSize, strides, down, right, changes }, verdict) {
+  const shares = changes.map(({ share }, n) => `${WAYS[n]} ${writeShare(share)}`).join(", ");
+  const settings = `Kernel ${kernel}, pool size ${poolSize}, stride ${strides}, picture ${writeMove(down, right)}.`;
+  return `${settings}${down || right ? ` Change: ${shares}.` : ""} ${verdict}`;
+}
+
+function speakWindow({ fits, row, column, moved }) {
+  if (!fits) return "";
+  const values = moved.map((output, n) => `${WAYS[n]} ${formatNumber(output.values[row * output.width + column])}`);
+  return `Window at row ${row}, column ${column}: ${values.join(", ")}.`;
+}
+
+// The figure's state as its parts need it: the traits, and what follows from them.
+function createState({ model, set }) {
+  const pictureOf = remember(decodePicture);
+  const movedPictureOf = remember(movePicture);
+  const [unmovedMapOf, mapOf] = [remember(respond), remember(respond)];
+  const [unmovedOf, movedOf] = [remember(downsample), remember(downsample)];
+  const changesOf = remember((unmoved, moved) => moved.map((output, n) => output && changeOf(unmoved[n], output)));
+  const scaleOf = remember((...maps) => maps.reduce((most, { values }) => Math.max(most, ...values), 0) || 1);
+  const countsOf = remember(countLeast);
+
+  const read = () => {
+    const kernel = model.get("kernel");
+    const weights = model.get("_kernels")[kernel];
+    const [poolSize, strides] = [model.get("pool_size"), model.get("strides")];
+    const [down, right] = [withinMoves(model.get("down")), withinMoves(model.get("right"))];
+    const picture = pictureOf(model.get("_picture"));
+    const movedPicture = movedPictureOf(picture, down, right);
+    const [unmovedMap, map] = [unmovedMapOf(picture, weights), mapOf(movedPicture, weights)];
+    const [unmoved, moved] = [unmovedOf(unmovedMap, poolSize, strides), movedOf(map, poolSize, strides)];
+    const grid = gridShape(map, poolSize, strides);
+    return {
+      kernel,
+      kernels: Object.keys(model.get("_kernels")),
+      poolSize,
+      strides,
+      down,
+      right,
+      movedPicture,
+      unmovedMap,
+      map,
+      unmoved,
+      moved,
+      changes: changesOf(unmoved, moved).filter((change) => change !== null),
+      changeAt: (n) => changesOf(unmoved, moved)[n],
+      scale: scaleOf(unmovedMap, map),
+      fits: grid.height > 0,
+      row: within(model.get("row"), Math.max(grid.height, 1)),
+      column: within(model.get("column"), Math.max(grid.width, 1)),
+      grid,
+      countLeast: () => countsOf(picture, weights, poolSize, strides),
+    };
+  };
+  const setIfNew = (changes) => {
+    if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
+  };
+  return {
+    read,
+    choose: setIfNew,
+    moveBy: (down, right) => setIfNew({ down: withinMoves(down), right: withinMoves(right) }),
+    visit(row, column) {
+      const { fits, grid } = read();
+      if (fits) setIfNew({ row: within(row, grid.height), column: within(column, grid.width) });
+    },
+  };
+}
+
+// Which kernel, which window, and the picture's move.
+function createControls(frame, state) {
+  const kernel = createSelect("Kernel", (name) => state.choose({ kernel: name }));
+  const poolSize = createSelect("Pool size", (text) => state.choose({ pool_size: Number(text) }));
+  const strides = createSelect("Stride", (text) => state.choose({ strides: Number(text) }));
+  const step = (label, name, down, right) => {
+    const button = createButton(label, () => {
+      const now = state.read();
+      state.moveBy(now.down + down, now.right + right);
+    });
+    button.setAttribute("aria-label", `Move picture ${name}`);
+    const cannot = (now) => withinMoves(now.down + down) === now.down && withinMoves(now.right + right) === now.right;
+    return { button, cannot };
+  };
+  const steps = [step("←", "left", 0, -1), step("↑", "up", -1, 0), step("↓", "down", 1, 0), step("→", "right", 0, 1)];
+  const back = { button: createButton("Back", () => state.moveBy(0, 0)), cannot: (now) => !now.down && !now.right };
+  const buttons = [...steps, back].map(({ button }) => button);
+  const moves = h("div", { class: "cb-field", role: "group", "aria-label": "Move the picture" });
+  moves.append(h("span", {}, "Move"), h("div", { class: "cb-buttons" }, ...buttons));
+  const choices = h("div", { class: "cb-choices" }, kernel.element, poolSize.element, strides.element);
+  return {
+    element: h("div", { class: "cb-bar" }, choices, moves),
+    update(now) {
+      kernel.update(now.kernels, now.kernel);
+      poolSize.update(["2", "3"], String(now.poolSize));
+      strides.update(["1", "2", "3"], String(now.strides));
+      // Not disabled: that would take the keyboard's focus away.
+      for (const { button, cannot } of [...steps, back]) button.setAttribute("aria-disabled", cannot(now));
+    },
+  };
+}
+
+// The moved picture; the frame on it is the picture's own, so that one sees by how much it has moved.
+function createMovedPicture(state) {
+  const frameAt = ({ down, right, movedPicture }) => {
+    return { row: down, column: right, height: movedPicture.height, width: movedPicture.width };
+  };
+  const pixels = createPixelGrid({ windowAt: () => frameAt(state.read()), moveTo: state.moveBy });
+  const hint = h("p", { class: "cb-hint" }, "Drag it, or use the arrow keys.");
+  const panel = createPanel("input", "Picture", pixels.element, hint);
+  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture.height, picture.width));
+  return {
+    element: panel.element,
+    update(now) {
+      const { height, width } = now.movedPicture;
+      const move = writeMove(now.down, now.right);
+      paint(now.movedPicture);
+      pixels.place(frameAt(now));
+      pixels.describe(`Picture of ${height} rows and ${width} columns, ${move}; arrow keys move the picture`);
+      setText(panel.note, `${height} × ${width}, ${move}`);
+    },
+  };
+}
+
+// The response map with the window on it.
+function createMap(frame, state) {
+  const windowAt = () => windowOn(state.read());
+  const visitNear = (row, column) => {
+    const { strides } = state.read();
+    state.visit(Math.round(row / strides), Math.round(column / strides));
+  };
+  const pixels = createPixelGrid({ windowAt, moveTo: visitNear, byKeyboard: false });
+  followPointer(pixels.element, ({ row, column }) => {
+    const half = state.read().poolSize >> 1;
+    visitNear(row - half, column - half);
+  });
+  const bar = h("div", { class: "cb-scale" });
+  const high = h("span");
+  const legend = h("div", { class: "cb-legend" }, bar, h("span", {}, "0"), high);
+  const panel = createPanel("map", "Response map", pixels.element, legend);
+  const paint = remember((map, scale, theme) => {
+    pixels.paint(responsePixels(map, scale, theme), map.height, map.width);
+    setStyle(bar, `background:linear-gradient(to right,${[0, 1].map((t) => cssColor(divergingColor(t, theme)))})`);
+  });
+  return {
+    element: panel.element,
+    update(now) {
+      const { map, scale, fits } = now;
+      paint(map, scale, frame.theme);
+      if (fits) pixels.place(windowOn(now));
+      pixels.element.classList.toggle("cb-without-window", !fits);
+      pixels.describe(`Response map with ReLU of ${map.height} rows and ${map.width} columns`);
+      const { height, width } = now.movedPicture;
+      setVariables(panel.element, { share: map.width / width, columns: map.width, tallest: height });
+      setText(high, formatNumber(scale));
+      setText(panel.note, `${map.height} × ${map.width}, after ReLU`);
+    },
+  };
+}
+
+// The window's place on the response map.
+function windowOn({ row, column, poolSize, strides }) {
+  return { row: row * strides, column: column * strides, height: poolSize, width: poolSize };
+}
+
+// One way's output: its values, a dot on each that changed, and how much that is in all.
+function createOutput(frame, state, way, n) {
+  const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
+  const pixels = createPixelGrid({ windowAt, moveTo: state.visit, byKeyboard: n === 0 });
+  followPointer(pixels.element, ({ row, column }) => state.visit(row, column));
+  const marks = h("canvas", { class: "cb-marks" });
+  pixels.element.append(marks);
+  const share = h("span", { class: "cb-share" });
+  const amount = h("span", { class: "cb-hint" });
+  const panel = createPanel("output", way, pixels.element, share, amount);
+  const paint = remember((moved, scale, theme) => {
+    pixels.paint(responsePixels(moved, scale, theme), moved.height, moved.width);
+  });
+  const mark = remember((...values) => drawDots(marks, ...values));
+  return {
+    element: panel.element,
+    update(now) {
+      const [unmoved, moved] = [now.unmoved[n], now.moved[n]];
+      pixels.element.hidden = share.hidden = !moved;
+      setText(panel.note, moved ? `${moved.height} × ${moved.width}` : "");
+      if (!moved) return setText(amount, "No window fits.");
+      const widest = now.moved[2]; // no pooled map is larger than the strided read
+      setVariables(panel.element, { share: moved.width / widest.width, tallest: widest.height });
+      paint(moved, now.scale, frame.theme);
+      mark(unmoved, moved, now.scale, frame.theme);
+      pixels.place({ row: now.row, column: now.column, height: 1, width: 1 });
+      pixels.element.classList.toggle("cb-without-window", !now.fits);
+      const change = now.changeAt(n);
+      const count = countChanged(unmoved, moved);
+      panel.element.classList.toggle("cb-least", isComparison(now) && isLeast(now, n));
+      const [rows, keys] = [`${moved.height} rows and ${moved.width} columns`, n === 0 ? "; arrow keys move the window" : ""];
+      pixels.describe(`Output of ${way}, ${rows}, ${count} of ${moved.values.length} values changed${keys}`);
+      setText(share, writeShare(change.share));
+      setText(amount, `mean change ${formatNumber(change.amount)}, mean ${formatNumber(change.mean)}`);
+    },
+  };
+}
+
+function isComparison({ fits, down, right }) {
+  return fits && (down !== 0 || right !== 0);
+}
+
+function isLeast({ changes }, n) {
+  return leastOf(changes.map(({ share }) => share)).includes(n);
+}
+
+function countChanged(unmoved, moved) {
+  return moved.values.filter((value, cell) => Math.abs(value - unmoved.values[cell]) >= ALMOST_ZERO).length;
+}
+
+// The radius of a changed value's dot, in cells: its area shows the change.
+export function dotRadius(change, scale) {
+  const size = Math.abs(change);
+  return size < ALMOST_ZERO ? 0 : Math.max(0.08, 0.4 * Math.min(1, size / scale) ** 0.5);
+}
+
+function drawDots(canvas, unmoved, moved, scale, theme) {
+  const cell = 16;
+  Object.assign(canvas, { height: moved.height * cell, width: moved.width * cell }); // which also clears it
+  const context = canvas.getContext("2d");
+  moved.values.forEach((value, place) => {
+    const radius = dotRadius(value - unmoved.values[place], scale) * cell;
+    if (!radius) return;
+    const [x, y] = [(place % moved.width) + 0.5, Math.floor(place / moved.width) + 0.5];
+    context.fillStyle = readableOn(divergingColor(value / scale, theme));
+    context.beginPath();
+    context.arc(x * cell, y * cell, radius, 0, 2 * Math.PI);
+    context.fill();
+  });
+}
+
+// Tells which pixel a mouse stands on when it comes to another one; a click or a finger asks through the pixel grid.
+function followPointer(element, visit) {
+  let last = "";
+  element.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "mouse" || event.buttons) return;
+    const canvas = element.querySelector("canvas");
+    const box = canvas.getBoundingClientRect();
+    const row = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
+    const column = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
+    if (last === (last = `${row} ${column}`)) return;
+    visit({ row, column });
+  });
+}
+
+// One window before and after the move: its numbers, which of them survive, and what each way makes of them.
+function createWindows(frame) {
+  const grids = [createNumberGrid("window before the move"), createNumberGrid("window after the move")];
+  const parts = ["before", "after"].map((name, n) =>
+    h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, name), grids[n].element),
+  );
+  const cells = WAYS.map(() => ["before", "after"].map(() => h("td")));
+  const rows = WAYS.map((way, n) => h("tr", {}, h("th", { scope: "row" }, way), ...cells[n]));
+  const head = ["", "before", "after"].map((name) => (name ? h("th", { scope: "col" }, name) : h("td")));
+  const table = h("table", { class: "cb-survivors" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
+  const origin = h("p", { class: "cb-hint" });
+  const work = h("div", { class: "cb-work" }, h("div", { class: "cb-pair" }, ...parts), table, origin);
+  const panel = createPanel("patch", "One window", work);
+  return {
+    element: panel.element,
+    update(now) {
+      panel.element.hidden = !now.fits;
+      if (!now.fits) return;
+      const { row, column, height } = windowOn(now);
+      const places = [now.unmovedMap, now.map].map((map, n) => {
+        const numbers = windowOf(map, row, column, height);
+        const largest = numbers.flat().indexOf(Math.max(...numbers.flat()));
+        const tint = (value) => divergingColor((0.6 * value) / now.scale, frame.theme);
+        grids[n].update(numbers, (value) => ({ color: readableOn(tint(value)), background: cssColor(tint(value)) }));
+        markSurvivors(grids[n].element, largest, height);
+        return { row: row + Math.floor(largest / height), column: column + (largest % height) };
+      });
+      [now.unmoved, now.moved].forEach((outputs, n) => {
+        outputs.forEach((output, way) => {
+          setText(cells[way][n], formatNumber(output.values[now.row * output.width + now.column]));
+        });
+      });
+      setText(panel.note, `map[${row}:${row + height}, ${column}:${column + height}]`);
+      const [from, to] = places.map((place) => `map[${place.row}, ${place.column}]`);
+      const largest = from === to ? `${to}, before and after` : `${from} before, ${to} after`;
+      setText(origin, `Ring: the largest, kept by max pooling, at ${largest}. Dashed: the first, kept by the strided read.`);
+    },
+  };
+}
+
+function markSurvivors(grid, largest, size) {
+  grid.querySelectorAll(".cb-cell").forEach((cell, n) => {
+    cell.classList.toggle("cb-largest", n === largest);
+    cell.classList.toggle("cb-first", n === 0);
+  });
+}
