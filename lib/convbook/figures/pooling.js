@@ -56,19 +56,29 @@ export function gridShape({ height, width }, poolSize, strides) {
 }
 
 export function maxPool(map, poolSize, strides) {
-  return pool(map, poolSize, strides, (values) => Math.max(...values));
+  return pool(map, poolSize, strides, (largest, value) => (value > largest ? value : largest));
 }
 
 export function averagePool(map, poolSize, strides) {
-  return pool(map, poolSize, strides, (values) => values.reduce((sum, value) => sum + value) / values.length);
+  const sums = pool(map, poolSize, strides, (sum, value) => sum + value);
+  return { ...sums, values: sums.values.map((sum) => sum / poolSize ** 2) };
 }
 
-function pool(map, poolSize, strides, summarize) {
+// Joins the values of every window, two by two from 0: a map after ReLU holds nothing smaller. All moves are counted
+// with it within one frame, so it makes no arrays on the way.
+function pool(map, poolSize, strides, join) {
   const { height, width } = gridShape(map, poolSize, strides);
-  const values = Float64Array.from({ length: height * width }, (_, cell) => {
-    const [row, column] = [Math.floor(cell / width), cell % width];
-    return summarize(windowOf(map, row * strides, column * strides, poolSize).flat());
-  });
+  const values = new Float64Array(height * width);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      let joined = 0;
+      for (let i = 0; i < poolSize; i++) {
+        const start = (row * strides + i) * map.width + column * strides;
+        for (let j = 0; j < poolSize; j++) joined = join(joined, map.values[start + j]);
+      }
+      values[row * width + column] = joined;
+    }
+  }
   return { height, width, values };
 }
 
@@ -83,8 +93,12 @@ export function windowOf(map, row, column, size) {
 // The first value of every `strides` rows and columns: what a convolution with these strides gives.
 export function readEvery(map, strides) {
   const [height, width] = [Math.ceil(map.height / strides), Math.ceil(map.width / strides)];
-  const at = (cell) => Math.floor(cell / width) * strides * map.width + (cell % width) * strides;
-  return { height, width, values: Float64Array.from({ length: height * width }, (_, cell) => map.values[at(cell)]) };
+  const values = new Float64Array(height * width);
+  for (let row = 0; row < height; row++) {
+    const start = row * strides * map.width;
+    for (let column = 0; column < width; column++) values[row * width + column] = map.values[start + column * strides];
+  }
+  return { height, width, values };
 }
 
 // The three outputs in the order of WAYS; null for both poolings where no window fits.
@@ -96,8 +110,12 @@ export function downsample(map, poolSize, strides) {
 
 // The mean absolute change, the unmoved output's mean, and the first as a share of the second.
 export function changeOf(unmoved, moved) {
-  const mean = sumOf(unmoved.values) / unmoved.values.length;
-  const amount = sumOf(moved.values.map((value, cell) => Math.abs(value - unmoved.values[cell]))) / moved.values.length;
+  let [total, change] = [0, 0];
+  for (let cell = 0; cell < moved.values.length; cell++) {
+    total += unmoved.values[cell];
+    change += Math.abs(moved.values[cell] - unmoved.values[cell]);
+  }
+  const [mean, amount] = [total / moved.values.length, change / moved.values.length];
   if (amount < ALMOST_ZERO) return { amount, mean, share: 0 };
   return { amount, mean, share: mean < ALMOST_ZERO ? Infinity : amount / mean };
 }
@@ -432,16 +450,20 @@ export function dotRadius(change, scale) {
 function drawDots(canvas, unmoved, moved, scale, theme) {
   const cell = 16;
   Object.assign(canvas, { height: moved.height * cell, width: moved.width * cell }); // which also clears it
-  const context = canvas.getContext("2d");
+  const paths = { "#000": new Path2D(), "#fff": new Path2D() };
   moved.values.forEach((value, place) => {
     const radius = dotRadius(value - unmoved.values[place], scale) * cell;
     if (!radius) return;
-    const [x, y] = [(place % moved.width) + 0.5, Math.floor(place / moved.width) + 0.5];
-    context.fillStyle = readableOn(divergingColor(value / scale, theme));
-    context.beginPath();
-    context.arc(x * cell, y * cell, radius, 0, 2 * Math.PI);
-    context.fill();
+    const [x, y] = [((place % moved.width) + 0.5) * cell, (Math.floor(place / moved.width) + 0.5) * cell];
+    const path = paths[readableOn(divergingColor(value / scale, theme))];
+    path.moveTo(x + radius, y);
+    path.arc(x, y, radius, 0, 2 * Math.PI);
   });
+  const context = canvas.getContext("2d");
+  for (const [color, path] of Object.entries(paths)) {
+    context.fillStyle = color;
+    context.fill(path);
+  }
 }
 
 // Tells which pixel a mouse stands on when it comes to another one; a click or a finger asks through the pixel grid.

@@ -14,7 +14,7 @@ from convbook.operations import average_pool2d, convolve2d, max_pool2d
 WAYS = ("max pooling", "average pooling", "strided read")
 SIZES = {"pool_size": (2, 3), "strides": (1, 2, 3)}
 LARGEST_MOVE_PX = 2
-SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 3, 40
+SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 3, 32  # up to here all moves are counted within one frame of the browser
 ALMOST_ZERO = 1e-9  # what rounding leaves of a kernel's ninths is no change
 
 
@@ -26,7 +26,7 @@ class Pooling(LiveFigure):
     convolution with these strides gives. A moved picture goes on beyond its border with the values of the border.
 
     Args:
-        image: uint8 (0…255) or float (0…1), grey, (height, width) or (height, width, 1), 3 to 40 pixels each way.
+        image: uint8 (0…255) or float (0…1), grey, (height, width) or (height, width, 1), 3 to 32 pixels each way.
         kernel: a name of `KERNELS`.
         pool_size: side of the pooling window, 2 or 3 pixels of the response map.
         strides: pixels of the response map from one window to the next, 1 to 3.
@@ -192,7 +192,7 @@ def check_grey_picture(image):
     """Return a picture in the form that the pooling figure works with.
 
     Args:
-        image: uint8 (0…255) or float (0…1), (height, width) or (height, width, 1), 3 to 40 pixels each way.
+        image: uint8 (0…255) or float (0…1), (height, width) or (height, width, 1), 3 to 32 pixels each way.
 
     Returns:
         uint8 or float32 (height, width, 1).
