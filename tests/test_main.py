@@ -63,9 +63,10 @@ def test_photos_puts_pictures_on_disk_and_says_where(cache, capsys):
 def test_photos_says_what_was_left_out(cache, tmp_path, capsys):
     for kind, red in (("cat", 40), ("dog", 200)):
         (tmp_path / "mine" / kind).mkdir(parents=True)
-        for number in range(4):
+        for number in range(5):
             Image.new("RGB", (24, 20), (red, 50 * number, 0)).save(tmp_path / "mine" / kind / f"{number}.jpg")
-    (tmp_path / "mine/dog/1.jpg").write_bytes(b"no picture")
+    for number in (1, 3):  # in the order of the split one comes among the first three, the other after them
+        (tmp_path / f"mine/dog/{number}.jpg").write_bytes(b"no picture")
     words = ["photos", "--folder", str(tmp_path / "mine"), "--train", "1", "--validation", "1", "--test", "1"]
     assert commands.main(words) == 0
     assert "    left out    1 broken" in capsys.readouterr().out.splitlines()
