@@ -31,7 +31,7 @@ def silent(sentence):
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets") / "tiny"
-    return folder, pretrain(TINY, folder, silent)
+    return folder, pretrain(TINY, folder, silent, progress=False)
 
 
 def weights(folder):
@@ -51,9 +51,9 @@ def test_training_and_validation_share_no_picture(monkeypatch, tmp_path):
 
     original = drawings.draw_set
     monkeypatch.setattr(
-        drawings, "draw_set", lambda *arguments: asked.append(arguments) or original(*arguments, progress=False)
+        drawings, "draw_set", lambda *arguments, **options: asked.append(arguments) or original(*arguments, **options)
     )
-    pretrain(dataclasses.replace(TINY, epochs=1), tmp_path / "tiny", silent)
+    pretrain(dataclasses.replace(TINY, epochs=1), tmp_path / "tiny", silent, progress=False)
     (_, train_count, train_first, _), (_, validation_count, validation_first, _) = asked
     train = set(range(train_first, train_first + train_count))
     validation = set(range(validation_first, validation_first + validation_count))
@@ -102,18 +102,18 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(preset, tmp_p
     train_epoch = pretraining._train_epoch
 
     def stop_in_the_second(*arguments):
-        if arguments[-1] == 1:
+        if arguments[-2] == 1:
             raise KeyboardInterrupt
         return train_epoch(*arguments)
 
     monkeypatch.setattr(pretraining, "_train_epoch", stop_in_the_second)
     with pytest.raises(KeyboardInterrupt):
-        pretrain(TINY, tmp_path / "tiny", silent)
+        pretrain(TINY, tmp_path / "tiny", silent, progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.partial"]
 
     monkeypatch.setattr(pretraining, "_train_epoch", train_epoch)
     said = []
-    record = pretrain(TINY, tmp_path / "tiny", said.append)
+    record = pretrain(TINY, tmp_path / "tiny", said.append, progress=False)
     assert "Going on after epoch 1 of 3." in said
     assert len(record["epochs"]) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
@@ -131,11 +131,11 @@ def test_a_preset_that_is_there_stays_until_the_new_one_is_complete(tmp_path, mo
 
     monkeypatch.setattr(pretraining.evidence, "write_atomically", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        pretrain(dataclasses.replace(TINY, epochs=1), folder, silent)
+        pretrain(dataclasses.replace(TINY, epochs=1), folder, silent, progress=False)
     assert (folder / "config.json").read_text(encoding="utf-8") == "the old one"
 
     monkeypatch.undo()
-    pretrain(dataclasses.replace(TINY, epochs=1), folder, silent)
+    pretrain(dataclasses.replace(TINY, epochs=1), folder, silent, progress=False)
     assert len(weights(folder)) > 0
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
 
@@ -143,7 +143,7 @@ def test_a_preset_that_is_there_stays_until_the_new_one_is_complete(tmp_path, mo
 def test_the_state_of_another_recipe_is_refused_with_the_folder_to_delete(tmp_path, monkeypatch):
     pretraining._write_state(tmp_path / "tiny.partial", _Saves(), {"recipe": {"name": "other"}, "epochs": []})
     with pytest.raises(ValueError, match=r"tiny\.partial holds a training by another recipe; delete that folder"):
-        pretrain(TINY, tmp_path / "tiny", silent)
+        pretrain(TINY, tmp_path / "tiny", silent, progress=False)
 
 
 @pytest.mark.parametrize("recipe", pretraining.RECIPES.values(), ids=lambda recipe: recipe.name)

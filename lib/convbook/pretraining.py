@@ -60,7 +60,7 @@ DRAWN_THINGS = Recipe(name="drawn_things", kinds=drawings.THINGS)
 RECIPES = {recipe.name: recipe for recipe in (DRAWN_WORLD, DRAWN_THINGS)}
 
 
-def pretrain(recipe, folder, report: Callable = print):
+def pretrain(recipe, folder, report: Callable = print, progress=True):
     """Train a base and write it as a KerasHub preset, going on where an earlier call was stopped.
 
     The state after each epoch is kept beside the folder, in one that ends in .partial, until the preset is written. A
@@ -69,7 +69,8 @@ def pretrain(recipe, folder, report: Callable = print):
     Args:
         recipe: a `Recipe`.
         folder: where to write the preset. What is there is replaced in one step, once the new one is complete.
-        report: function that is given sentences about the progress.
+        report: function that is given sentences about what is done.
+        progress: whether to show progress bars.
 
     Returns:
         The record as a dict: recipe, accuracies, seconds, versions and device. It lies in the folder as record.json.
@@ -81,7 +82,7 @@ def pretrain(recipe, folder, report: Callable = print):
     Example:
         >>> import tempfile
         >>> recipe = Recipe("tiny", ("bear", "car"), 4, 2, 1, 4, filters=((4, 64), (8, 8)), pooling=(False, True))
-        >>> record = pretrain(recipe, f"{tempfile.mkdtemp()}/tiny", report=lambda sentence: None)
+        >>> record = pretrain(recipe, f"{tempfile.mkdtemp()}/tiny", report=lambda sentence: None, progress=False)
         >>> record["classes"], len(record["epochs"])
         (['bear', 'car'], 1)
     """
@@ -90,8 +91,8 @@ def pretrain(recipe, folder, report: Callable = print):
     state = _read_state(partial, recipe)
     first, last = 0, recipe.pictures_per_kind
     report(f"Drawing {len(recipe.kinds)} kinds, {recipe.pictures_per_kind} pictures of each.")
-    train = drawings.draw_set(recipe.kinds, recipe.pictures_per_kind, first, recipe.size_px)
-    validation = drawings.draw_set(recipe.kinds, recipe.validation_per_kind, last, recipe.size_px)
+    train = drawings.draw_set(recipe.kinds, recipe.pictures_per_kind, first, recipe.size_px, progress=progress)
+    validation = drawings.draw_set(recipe.kinds, recipe.validation_per_kind, last, recipe.size_px, progress=progress)
 
     keras.utils.set_random_seed(recipe.seed)
     classifier = build_classifier(recipe)
@@ -100,7 +101,7 @@ def pretrain(recipe, folder, report: Callable = print):
         trainer.load_weights(_weights_file(partial, len(state["epochs"])))
         report(f"Going on after epoch {len(state['epochs'])} of {recipe.epochs}.")
     for epoch in range(len(state["epochs"]), recipe.epochs):
-        state["epochs"].append(_train_epoch(trainer, train, validation, recipe, epoch))
+        state["epochs"].append(_train_epoch(trainer, train, validation, recipe, epoch, progress))
         _write_state(partial, trainer, state)
     record = _record(recipe, classifier, state)
     _write_preset(folder, classifier, recipe, record)
@@ -173,7 +174,7 @@ def _build_trainer(classifier, recipe, pictures):
     return trainer
 
 
-def _train_epoch(trainer, train, validation, recipe, epoch):
+def _train_epoch(trainer, train, validation, recipe, epoch, progress):
     images, labels = train
     # Chance of its own for each epoch, so that it does not matter how many epochs ran before in this process.
     chance = np.random.default_rng([recipe.seed, epoch])
@@ -190,6 +191,7 @@ def _train_epoch(trainer, train, validation, recipe, epoch):
         initial_epoch=epoch,
         epochs=epoch + 1,
         validation_data=validation,
+        verbose="auto" if progress else 0,
     ).history
     return {
         "accuracy": history["accuracy"][-1],
