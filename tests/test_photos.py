@@ -1037,7 +1037,8 @@ SLOW = """
     from convbook.photos import splits
     check = splits.check
     def slowly(photo):
-        print("checking", flush=True)
+        sys.stdout.write("checking\\n")  # in one piece, since several threads check at once
+        sys.stdout.flush()
         time.sleep({seconds})
         return check(photo)
     splits.check = slowly

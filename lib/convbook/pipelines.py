@@ -41,7 +41,9 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
             epoch reads and decodes the files again.
         augmentation: None, or what is done to each batch of images anew in every epoch: a keras layer, such as a
             keras.Sequential of random layers (called with `training=True`), or a function that takes and returns a
-            batch. Leave it out for validation and test pictures.
+            batch. Leave it out for validation and test pictures. A function of yours that calls `tf.random` repeats
+            itself in every epoch where `set_random_seed` was called: TensorFlow starts its numbers anew. Keras's
+            layers keep their own count and do not.
 
     Returns:
         A tf.data.Dataset of pairs: images, float32 (b, size_px, size_px, 3) with values from 0 to 255, and labels,
