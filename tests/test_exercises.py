@@ -91,6 +91,42 @@ WRONG_ANSWERS = {
         ("answer = [[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]", "exchange rows and columns"),
         ("answer = [[-1, 1, 0]] * 3", "both"),
     ],
+    "padding_and_strides.input_sizes": [
+        ("answer = [26]", "26 is 13 doubled"),
+        ("answer = [26, 27, 28]", "the starts 0, 2, 4, … are 12, not 13"),
+        ("answer = [25, 26]", "padding='same'"),
+        ("answer = [27, 28, 29]", "With 29 rows a window may start at row 26 at most"),
+        ("answer = [2]", "2 rows have no place"),
+        ("answer = {28}", "1 of 2"),
+        ("answer = 27", "a list"),
+        ("answer = [27.5]", "whole numbers"),
+    ],
+    "padding_and_strides.same_by_hand": [
+        ("answer = ((1, 1), (1, 1))", "Rows: 14 windows of 4, 2 apart, span"),
+        ("answer = ((2, 1), (0, 1))", "Rows: the number of zeros is right, 3 in all, but they are on the wrong side"),
+        ("answer = ((1, 2), (1, 0))", "1 on the left and 0 on the right"),
+        ("answer = ((1, 2), (1, 1))", "Columns: k - 1 zeros keep the size at stride 1"),
+        ("answer = ((0, 1), (1, 2))", "exchanged the axes"),
+        ("answer = (1, 2)", "two pairs"),
+        ("answer = ((1, 2), (0, -1))", "none below 0"),
+    ],
+    "padding_and_strides.two_stacks": [
+        (
+            'answer = {"sees_more": [(3, 2, "valid")] * 2, "sees_less": [(4, 4, "valid")]}',
+            "sees_more: it goes 28 → 13 → 6",
+        ),
+        ('answer = {"sees_more": [(3, 2, "same")] * 2, "sees_less": [(30, 1, "valid")]}', "sees_less: layer 1"),
+        (
+            'answer = {"sees_more": [(4, 4, "valid")], "sees_less": [(3, 2, "same")] * 2}',
+            "sees_more sees 4×4 pixels and sees_less 7×7",
+        ),
+        ('answer = {"sees_more": [(4, 4, "valid")], "sees_less": [(4, 4, "same")]}', "make one see more"),
+        ('answer = {"sees_more": [(3, 2)], "sees_less": [(4, 4, "valid")]}', "give a triple"),
+        ('answer = {"sees_more": (3, 2, "same"), "sees_less": [(4, 4, "valid")]}', "in brackets"),
+        ('answer = {"sees_more": [(3, 2, "full")], "sees_less": [(4, 4, "valid")]}', "padding"),
+        ('answer = {"sees_more": "same", "sees_less": "valid"}', "a list of 1 to 30 layers"),
+        ("answer = [(3, 2, 'same')]", "dictionary"),
+    ],
 }
 
 

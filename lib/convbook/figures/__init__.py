@@ -5,6 +5,7 @@
 
 from convbook.figures.base import FigureError, LiveFigure
 from convbook.figures.convolution import KERNELS, Convolution
+from convbook.figures.padding_and_strides import PaddingAndStrides
 from convbook.figures.pooling import Pooling
 
-__all__ = ["KERNELS", "Convolution", "FigureError", "LiveFigure", "Pooling"]
+__all__ = ["KERNELS", "Convolution", "FigureError", "LiveFigure", "PaddingAndStrides", "Pooling"]

@@ -305,14 +305,15 @@ export function createSelect(label, onChoose) {
   };
 }
 
-// A labelled slider over whole numbers; `update(value, { min, max })` places it, `unit` stands behind its number.
+// A labelled slider over whole numbers; `update(value, { min, max, disabled })` places it, `unit` stands behind its
+// number.
 export function createSlider(label, onSlide, { unit = "" } = {}) {
   const input = h("input", { type: "range", class: "cb-slider", oninput: () => onSlide(Number(input.value)) });
   const shown = h("span", { class: "cb-shown" });
   return {
     element: h("label", { class: "cb-field" }, h("span", {}, label), input, shown),
-    update(value, { min, max }) {
-      Object.assign(input, { min, max, value });
+    update(value, { min, max, disabled = false }) {
+      Object.assign(input, { min, max, value, disabled });
       setText(shown, `${formatNumber(value)}${unit}`);
     },
   };
@@ -397,9 +398,10 @@ export function createNumberGrid(label, { onEdit, format = formatCell } = {}) {
 }
 
 // A picture of few pixels, drawn large, with a window on it that can be dragged, tapped and moved by the arrow keys.
-// `windowAt()` tells the window's { row, column, height, width } as it is now, maybe a frame ahead of what is drawn;
-// `moveTo(row, column)` is asked to place its first pixel, and may clamp. `byKeyboard: false` is for a second picture
-// that moves the same window: a reader with a keyboard need not stop twice.
+// `windowAt()` tells the window's { row, column, height, width } as it is now, maybe a frame ahead of what is drawn, and
+// `step`, the pixels that an arrow key moves it by, where that is not 1; `moveTo(row, column)` is asked to place its
+// first pixel, and may clamp. `byKeyboard: false` is for a second picture that moves the same window: a reader with a
+// keyboard need not stop twice.
 export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
   const canvas = h("canvas", {});
   const handle = h("div", { class: "cb-window" });
@@ -436,8 +438,8 @@ export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
   });
   element.addEventListener("pointercancel", () => (grip = null));
   element.addEventListener("keydown", (event) => {
-    const { row, column, height, width } = windowAt();
-    const [down, right] = event.shiftKey ? [height, width] : [1, 1];
+    const { row, column, height, width, step = 1 } = windowAt();
+    const [down, right] = event.shiftKey ? [Math.max(height, step), Math.max(width, step)] : [step, step];
     const target = {
       ArrowUp: [row - down, column],
       ArrowDown: [row + down, column],

@@ -1,0 +1,470 @@
+// The figure of padding and strides: a window on the padded input, the output that fills up, and the sums behind it.
+
+import {
+  createButton,
+  createPanel,
+  createPixelGrid,
+  createPlayer,
+  createSelect,
+  createSlider,
+  cssColor,
+  divergingColor,
+  formatNumber,
+  h,
+  liveFigure,
+  readableOn,
+  remember,
+  setText,
+  setVariables,
+} from "./base.js";
+
+const LARGEST = { height: 16, width: 16, kernel_size: 7, strides: 5, dilation_rate: 3 };
+const LARGEST_NUMBERED = 24; // pixels side by side, above which the numbers in them cannot be read
+const PADDINGS = ["valid", "same"];
+
+// ---- the arithmetic: pure functions, tested against convbook.shapes and Keras -------------------------------------
+
+// One axis: the span of the kernel, how many outputs there are (0 where no window fits), and the padding at both ends.
+export function planAxis(size, kernelSize, stride, padding, dilationRate) {
+  const span = (kernelSize - 1) * dilationRate + 1;
+  const isSame = padding === "same";
+  const outputs = isSame ? Math.ceil(size / stride) : Math.max(0, Math.floor((size - span) / stride) + 1);
+  const needed = (outputs - 1) * stride + span - size;
+  const total = isSame ? Math.max(needed, 0) : 0;
+  const before = Math.floor(total / 2); // an odd zero goes to the end
+  return { size, kernelSize, stride, padding, dilationRate, span, outputs, needed, before, after: total - before };
+}
+
+// The positions that one output reads; those below 0, and from the axis's size on, are padding.
+export function readBy({ kernelSize, stride, dilationRate, before }, output) {
+  return Array.from({ length: kernelSize }, (_, entry) => output * stride - before + entry * dilationRate);
+}
+
+// How many outputs read each position of the axis.
+export function countReads(axis) {
+  const counts = new Array(axis.size).fill(0);
+  for (let output = 0; output < axis.outputs; output++) {
+    for (const position of readBy(axis, output)) if (isInside(axis, position)) counts[position] += 1;
+  }
+  return counts;
+}
+
+// How many of the positions that one output reads are no padding.
+export function countInside(axis, output) {
+  return readBy(axis, output).filter((position) => isInside(axis, position)).length;
+}
+
+function isInside({ size }, position) {
+  return position >= 0 && position < size;
+}
+
+// ---- the words, the same as in Python ------------------------------------------------------------------------------
+
+// The formulas with the numbers put in: [what is computed, the sum].
+export function writeSums([rows, columns]) {
+  const { kernelSize, dilationRate, span } = rows;
+  const spans = dilationRate > 1 ? [["span", `(${kernelSize} − 1) × ${dilationRate} + 1 = ${span}`]] : [];
+  return [...spans, ...writeAxis("rows", rows), ...writeAxis("columns", columns)];
+}
+
+function writeAxis(name, { size, stride, padding, span, outputs, needed, before, after }) {
+  if (padding === "same") {
+    const none = needed < 0 ? ": none" : "";
+    return [
+      [name, `⌈${size} / ${stride}⌉ = ${outputs}, padding ${before} before, ${after} after`],
+      ["padding", `(${outputs} − 1) × ${stride} + ${span} − ${size} = ${formatNumber(needed)}${none}`],
+    ];
+  }
+  if (outputs === 0) return [[name, `${size} − ${span} < 0: no window fits`]];
+  return [[name, `⌊(${size} − ${span}) / ${stride}⌋ + 1 = ${outputs}`]];
+}
+
+// Why there is no output, and what would help; empty where there is one.
+export function writeProblem([rows, columns]) {
+  const { stride, dilationRate, span } = rows;
+  if (stride > 1 && dilationRate > 1) {
+    return `Keras refuses stride ${stride} together with dilation rate ${dilationRate}: set one of them to 1.`;
+  }
+  if (rows.outputs > 0 && columns.outputs > 0) return "";
+  const smaller = dilationRate > 1 ? "take a smaller dilation rate, " : "";
+  return (
+    `No window fits: it spans ${span} × ${span} pixels, the input has ${rows.size} × ${columns.size}. ` +
+    `Enlarge the input, ${smaller}or pad: 'same'.`
+  );
+}
+
+// Which pixels one output reads.
+export function writeReading([rows, columns], row, column) {
+  const places = [readBy(rows, row), readBy(columns, column)].map(writePlaces);
+  const pixels = writePixels([rows, columns], row, column);
+  return `Output row ${row}, column ${column} reads rows ${places[0]} and columns ${places[1]}: ${pixels}.`;
+}
+
+function writePlaces(places) {
+  return places.map(formatNumber).join(", ");
+}
+
+function writePixels([rows, columns], row, column) {
+  const inside = countInside(rows, row) * countInside(columns, column);
+  const zeros = rows.kernelSize ** 2 - inside;
+  const end = zeros ? ` and ${zeros === 1 ? "1 zero" : `${zeros} zeros`} of the padding` : "";
+  return `${inside === 1 ? "1 pixel" : `${inside} pixels`}${end}`;
+}
+
+// How often the pixels are read, in a sentence.
+function writeCounts({ values, height, width }) {
+  const at = (row, column) => values[row * width + column];
+  const middle = at(height >> 1, width >> 1);
+  const unread = values.filter((count) => count === 0).length;
+  const start = `The first corner's pixel is read ${at(0, 0)} ×, the middle one ${middle} ×`;
+  return unread ? `${start}; ${unread} of ${values.length} are never read.` : `${start}.`;
+}
+
+// ---- the figure ----------------------------------------------------------------------------------------------------
+
+const SIZES = ["height", "width", "kernel_size", "strides", "padding", "dilation_rate"];
+
+export default liveFigure(
+  "padding and strides",
+  [...SIZES, "row", "column", "all_windows", "show_counts"],
+  (frame) => {
+    const state = createState(frame);
+    const player = createPlayer({
+      step: state.visitNext,
+      intervalMs: () => Math.max(60, Math.min(400, 12_000 / Math.max(1, state.read().count))),
+      onChange: frame.redraw,
+    });
+    const moveTo = (row, column) => {
+      player.stop();
+      state.visit(row, column);
+    };
+    const sizes = createSizes(frame);
+    const walk = createWalk(frame, state, player);
+    const problem = h("p", { class: "cb-problem" });
+    const panels = [createInput(state, frame, moveTo), createOutput(state, frame, moveTo), createSums()];
+    frame.el.append(sizes.element, walk.element, problem);
+    frame.el.append(h("div", { class: "cb-panels" }, ...panels.map((panel) => panel.element)));
+    frame.onRemove(player.stop);
+
+    let spoken = null;
+    return function draw() {
+      const now = state.read();
+      state.visit(now.row, now.column);
+      frame.el.dataset.fits = now.problem === "";
+      setText(problem, now.problem);
+      for (const part of [sizes, walk, ...panels]) part.update(now);
+      const size = `Output ${now.rows} × ${now.columns}. `;
+      const sentence = now.problem || writeReading(now.axes, now.row, now.column);
+      const heard = now.problem || (spoken?.size === size ? sentence : size + sentence);
+      if (spoken && sentence !== spoken.sentence && !player.playing) frame.announce(heard);
+      if (!player.playing) spoken = { size, sentence };
+    };
+  },
+);
+
+// The figure's state as its parts need it: the traits, what follows from them, and where the window has been.
+function createState({ model, set }) {
+  const axesOf = remember((height, width, ...rest) => [height, width].map((size) => planAxis(size, ...rest)));
+  const problemOf = remember(writeProblem);
+  const countsOf = remember(readCounts);
+  const visitedOf = remember(() => new Set()); // forgotten when a size changes
+
+  const read = () => {
+    const [height, width, kernelSize, stride, padding, dilationRate] = SIZES.map((name) => model.get(name));
+    const axes = axesOf(height, width, kernelSize, stride, padding, dilationRate);
+    const problem = problemOf(axes);
+    const [rows, columns] = problem ? [0, 0] : axes.map((axis) => axis.outputs);
+    const visited = visitedOf(axes);
+    return {
+      axes,
+      problem,
+      rows,
+      columns,
+      count: rows * columns,
+      row: clamp(model.get("row"), rows),
+      column: clamp(model.get("column"), columns),
+      counts: countsOf(axes, problem),
+      showCounts: model.get("show_counts"),
+      visited,
+      isComplete: model.get("all_windows") || visited.size === rows * columns,
+    };
+  };
+  const visit = (row, column) => {
+    const { rows, columns, visited } = read();
+    const place = { row: clamp(row, rows), column: clamp(column, columns) };
+    if (rows * columns > 0) visited.add(place.row * columns + place.column);
+    if (place.row !== model.get("row") || place.column !== model.get("column")) set(place);
+  };
+  const visitNext = () => {
+    const { count, columns, row, column } = read();
+    if (count === 0) return false;
+    const next = (row * columns + column + 1) % count;
+    visit(Math.floor(next / columns), next % columns);
+    return next + 1 < count;
+  };
+  return { read, visit, visitNext };
+}
+
+function clamp(place, size) {
+  return Math.max(0, Math.min(place, size - 1));
+}
+
+// How many outputs read each pixel of the input, row by row.
+function readCounts([rows, columns], problem) {
+  const [down, right] = [rows, columns].map(countReads);
+  const values = down.flatMap((rowCount) => right.map((columnCount) => (problem ? 0 : rowCount * columnCount)));
+  return { height: rows.size, width: columns.size, values, most: Math.max(...values) };
+}
+
+// The sizes that can be set.
+function createSizes(frame) {
+  const labels = {
+    height: "Input rows",
+    width: "Input columns",
+    kernel_size: "Kernel",
+    strides: "Stride",
+    dilation_rate: "Dilation rate",
+  };
+  const sliders = Object.entries(labels).map(([name, label]) => {
+    return [name, createSlider(label, (value) => frame.set({ [name]: value }))];
+  });
+  const padding = createSelect("Padding", (value) => frame.set({ padding: value }));
+  const note = h("p", { class: "cb-hint" }, "Keras takes a dilation rate above 1 only with stride 1.");
+  const fields = sliders.map(([, slider]) => slider.element);
+  return {
+    element: h("div", { class: "cb-sizes" }, ...fields, padding.element, note),
+    update({ axes: [{ padding: chosen, stride, dilationRate }] }) {
+      const barred = { strides: dilationRate > 1 && stride === 1, dilation_rate: stride > 1 && dilationRate === 1 };
+      for (const [name, slider] of sliders) {
+        slider.update(frame.model.get(name), { min: 1, max: LARGEST[name], disabled: barred[name] });
+      }
+      padding.update(PADDINGS, chosen);
+      note.hidden = !barred.strides && !barred.dilation_rate;
+    },
+  };
+}
+
+// How the window walks.
+function createWalk(frame, state, player) {
+  const next = createButton("Step", () => {
+    player.stop();
+    state.visitNext();
+  });
+  const play = createButton("Play", player.toggle);
+  play.style.minWidth = "68px"; // "Pause" is wider, and no button should jump
+  const all = createButton("Show all", () => {
+    player.stop();
+    frame.set({ all_windows: true });
+  });
+  const reset = createButton("Reset", () => {
+    player.stop();
+    state.read().visited.clear();
+    frame.set({ row: 0, column: 0, all_windows: false });
+    frame.redraw();
+  });
+  const counts = h("input", { type: "checkbox", onchange: () => choose(counts.checked) });
+  const choose = (shown) => {
+    frame.set({ show_counts: shown });
+    if (shown && !state.read().problem) frame.announce(writeCounts(state.read().counts));
+  };
+  const field = h("label", { class: "cb-field" }, counts, h("span", {}, "How often each pixel is read"));
+  return {
+    element: h("div", { class: "cb-bar" }, h("div", { class: "cb-buttons" }, next, play, all, reset), field),
+    update({ count, isComplete, showCounts }) {
+      setText(play, player.playing ? "Pause" : "Play");
+      for (const button of [next, play, reset]) button.setAttribute("aria-disabled", count === 0);
+      all.setAttribute("aria-disabled", isComplete); // not disabled: that would take the keyboard's focus away
+      counts.checked = showCounts;
+    },
+  };
+}
+
+// The input inside its padding, with the window on it.
+function createInput(state, frame, moveTo) {
+  const pixels = createPixelGrid({
+    windowAt: () => windowOf(state.read()),
+    moveTo: (row, column) => {
+      const { stride } = state.read().axes[0];
+      moveTo(Math.round(row / stride), Math.round(column / stride));
+    },
+  });
+  const overlay = createOverlay();
+  pixels.element.append(overlay.element);
+  const place = h("span", { class: "cb-place" });
+  const hint = h("span", { class: "cb-hint" }, "Drag the window, or use the arrow keys.");
+  const legend = h("p", { class: "cb-below cb-hint" });
+  const panel = createPanel("input", "Input", pixels.element, h("p", { class: "cb-below" }, place, hint), legend);
+  const paint = remember((axes, counts, showCounts, theme) => {
+    const colors = counts.values.map((count) => countColor(count, counts.most, showCounts, theme));
+    const [height, width] = axes.map(({ before, size, after }) => before + size + after);
+    pixels.paint(insidePadding(colors, axes, width), height, width);
+    setVariables(panel.element, { tallest: height });
+    overlay.update(axes, showCounts && Math.max(height, width) <= LARGEST_NUMBERED ? counts.values : [], colors);
+  });
+  return {
+    element: panel.element,
+    update(now) {
+      const { axes, row, column, problem, counts, showCounts } = now;
+      paint(axes, counts, showCounts, frame.theme);
+      pixels.place(windowOf(now));
+      overlay.mark(windowOf(now));
+      const [height, width] = axes.map(({ size }) => size);
+      const [rows, columns] = [readBy(axes[0], row), readBy(axes[1], column)].map(writePlaces);
+      const sentence = problem || (showCounts ? writeCounts(counts) : "");
+      const sides = axes.map(({ before, after }) => `${before} and ${after}`);
+      const around = axes.some(({ before, after }) => before + after > 0)
+        ? `, padding ${sides[0]} above and below, ${sides[1]} left and right`
+        : "";
+      pixels.describe(
+        `Input of ${height} rows and ${width} columns${around}; arrow keys move the window. ${sentence}`.trim(),
+      );
+      setText(panel.note, `${height} × ${width}${around && ", padding hatched"}`);
+      setText(place, problem ? "" : `rows ${rows} · columns ${columns}`);
+      setText(legend, problem ? "" : showCounts ? writeCounts(counts) : writeUnread(counts));
+    },
+  };
+}
+
+// The window's frame, in cells of the padded grid.
+function windowOf({ axes: [rows, columns], row, column }) {
+  const step = rows.stride;
+  return { row: row * step, column: column * step, height: rows.span, width: columns.span, step };
+}
+
+function writeUnread({ values }) {
+  const unread = values.filter((count) => count === 0).length;
+  if (unread === 0) return "";
+  return unread === 1 ? "Grey: 1 pixel that no output reads." : `Grey: ${unread} pixels that no output reads.`;
+}
+
+// The colour of a pixel that is read so often.
+function countColor(count, most, showCounts, theme) {
+  return divergingColor(-(showCounts ? count / (most || 1) : count > 0 ? 0.25 : 0), theme);
+}
+
+// The input's colours as bytes of the padded grid; the padding stays transparent, and the style sheet hatches it.
+function insidePadding(colors, [rows, columns], paddedWidth) {
+  const rgba = new Uint8ClampedArray((rows.before + rows.size + rows.after) * paddedWidth * 4);
+  colors.forEach((color, pixel) => {
+    const row = rows.before + Math.floor(pixel / columns.size);
+    const column = columns.before + (pixel % columns.size);
+    rgba.set([...color, 255], (row * paddedWidth + column) * 4);
+  });
+  return rgba;
+}
+
+// Lines, numbers and marks over the cells of a grid, in lengths of one cell.
+function createOverlay() {
+  const [lines, edge, numbers, marks] = ["path", "rect", "g", "path"].map((tag) => svg(tag));
+  lines.setAttribute("class", "cb-lines");
+  edge.setAttribute("class", "cb-edge");
+  numbers.setAttribute("class", "cb-counts");
+  marks.setAttribute("class", "cb-marks");
+  const element = svg("svg", { class: "cb-overlay", "aria-hidden": "true", preserveAspectRatio: "none" });
+  element.append(lines, edge, marks, numbers);
+  return {
+    element,
+    // The parts that stay while the window moves.
+    update([rows, columns], counts, colors) {
+      const [height, width] = [rows, columns].map(({ before, size, after }) => before + size + after);
+      element.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      lines.setAttribute("d", gridLines(height, width));
+      const box = { x: columns.before, y: rows.before, width: columns.size, height: rows.size };
+      for (const [name, value] of Object.entries(box)) edge.setAttribute(name, value);
+      const texts = counts.map((count, pixel) => {
+        const x = columns.before + (pixel % columns.size) + 0.5;
+        const y = rows.before + Math.floor(pixel / columns.size) + 0.68;
+        const text = svg("text", { x, y, fill: readableOn(colors[pixel]) });
+        text.textContent = count;
+        return text;
+      });
+      numbers.replaceChildren(...texts);
+      marks.setAttribute("d", markSquares(rows));
+    },
+    // The pixels that the window reads go with it.
+    mark({ row, column }) {
+      marks.setAttribute("transform", `translate(${column} ${row})`);
+    },
+  };
+}
+
+function svg(tag, attributes = {}) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+function gridLines(height, width) {
+  const across = Array.from({ length: height + 1 }, (_, row) => `M0 ${row}H${width}`);
+  const down = Array.from({ length: width + 1 }, (_, column) => `M${column} 0V${height}`);
+  return [...across, ...down].join("");
+}
+
+// A square on each entry of the kernel; dilation leaves gaps.
+function markSquares({ kernelSize, dilationRate }) {
+  const places = Array.from({ length: kernelSize }, (_, entry) => entry * dilationRate + 0.14);
+  return places.flatMap((y) => places.map((x) => `M${x} ${y}h.72v.72h-.72z`)).join("");
+}
+
+// The output, as far as the window has been, drawn to the input's scale.
+function createOutput(state, frame, moveTo) {
+  const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
+  const pixels = createPixelGrid({ windowAt, moveTo, byKeyboard: false });
+  const overlay = createOverlay();
+  pixels.element.append(overlay.element);
+  const place = h("code", { class: "cb-place" });
+  const hint = h("span", { class: "cb-hint" });
+  const legend = h("p", { class: "cb-below cb-hint" });
+  const panel = createPanel("output", "Output", pixels.element, h("p", { class: "cb-below" }, place, hint), legend);
+  const colorsOf = remember(outputColors);
+  const drawLines = remember((rows, columns) => overlay.update([plainAxis(rows), plainAxis(columns)], [], []));
+  return {
+    element: panel.element,
+    update({ axes, problem, rows, columns, row, column, visited, isComplete, count }) {
+      setText(panel.note, problem ? "none" : `${rows} × ${columns}`);
+      if (problem) return;
+      const colors = colorsOf(axes, frame.theme);
+      const rgba = new Uint8ClampedArray(count * 4);
+      colors.forEach((color, cell) => (isComplete || visited.has(cell)) && rgba.set([...color, 255], cell * 4));
+      pixels.paint(rgba, rows, columns);
+      drawLines(rows, columns);
+      pixels.place({ row, column, height: 1, width: 1 });
+      const [height, width] = axes.map(({ before, size, after }) => before + size + after);
+      setVariables(panel.element, { share: columns / width, tallest: height });
+      const shown = isComplete ? "complete" : `${visited.size} of ${count} outputs`;
+      pixels.describe(`Output of ${rows} rows and ${columns} columns, ${shown}`);
+      setText(place, `output[${row}, ${column}]`);
+      setText(hint, writePixels(axes, row, column));
+      const padded = axes.some(({ before, after }) => before + after > 0);
+      setText(legend, `${shown}${padded ? "; the paler, the more of its window is padding" : ""}`);
+    },
+  };
+}
+
+// An axis without padding, for the lines of the output.
+function plainAxis(size) {
+  return { size, before: 0, after: 0, kernelSize: 0, dilationRate: 1 };
+}
+
+// The colours of the outputs: in full where the whole window lies on the input, paler with padding.
+function outputColors([rows, columns], theme) {
+  const share = (axis) => Array.from({ length: axis.outputs }, (_, n) => countInside(axis, n) / axis.kernelSize);
+  return share(rows).flatMap((down) => share(columns).map((right) => divergingColor(-0.2 - 0.8 * down * right, theme)));
+}
+
+// The formulas with the numbers put in.
+function createSums() {
+  const list = h("dl", { class: "cb-formulas" });
+  const panel = createPanel("sums", "Sizes", list);
+  const show = remember((axes) => {
+    list.replaceChildren(...writeSums(axes).flatMap(([name, sum]) => [h("dt", {}, name), h("dd", {}, sum)]));
+  });
+  return {
+    element: panel.element,
+    update({ axes, problem }) {
+      const [rows, columns] = axes;
+      show(axes);
+      setText(panel.note, problem ? "" : `${rows.size} × ${columns.size} → ${rows.outputs} × ${columns.outputs}`);
+    },
+  };
+}
