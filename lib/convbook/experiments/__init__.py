@@ -1,4 +1,4 @@
-"""The training runs behind the measured claims, one module to a part of the book.
+"""The training runs behind the measured claims, one module to a part of the book or to a subject.
 
 An `Experiment` says what is measured and what the claim predicts; `run_experiment` measures it seed by seed and hands
 the numbers to `convbook.evidence`. To add one, write a function `measure(seed, settings)` and an `Experiment` in the
@@ -22,7 +22,7 @@ import numpy as np
 
 from convbook import evidence
 
-PARTS = ("understanding",)
+PARTS = ("understanding", "downsampling")
 
 
 @dataclass(frozen=True)
