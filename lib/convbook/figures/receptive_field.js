@@ -1,0 +1,626 @@
+// The receptive field figure: a stack of layers, and what one of its outputs sees of the picture.
+
+import {
+  createButton,
+  createPanel,
+  createPixelGrid,
+  createSelect,
+  cssColor,
+  decodePicture,
+  divergingColor,
+  formatNumber,
+  h,
+  liveFigure,
+  picturePixels,
+  readableOn,
+  remember,
+  setStyle,
+  setText,
+  setVariables,
+} from "./base.js";
+
+const POOL_SIZE = 2;
+const MOST_LAYERS = 8;
+const LARGEST_NUMBERED = 9; // pixels side by side, above which the numbers in them cannot be read
+const YOUR_OWN = "your own";
+
+// ---- the arithmetic: pure functions, tested against convbook.shapes and Keras --------------------------------------
+
+function sizeOf(layer) {
+  return layer.kernel_size ?? POOL_SIZE;
+}
+
+function strideOf(layer) {
+  return layer.strides ?? POOL_SIZE;
+}
+
+function spanOf(layer) {
+  return (sizeOf(layer) - 1) * (layer.dilation_rate ?? 1) + 1;
+}
+
+// One axis of a stack, layer by layer: how many outputs there are, the padding before the first, and which pixels of
+// the picture output i sees: `window` of them from `start + i * jump`. Shorter than the stack if no window fits.
+export function planAxis(size, layers) {
+  const steps = [];
+  let [inputs, window, jump, start] = [size, 1, 1, 0];
+  for (const layer of layers) {
+    const [span, stride, isSame] = [spanOf(layer), strideOf(layer), layer.padding === "same"];
+    if (!isSame && span > inputs) break;
+    const outputs = isSame ? Math.ceil(inputs / stride) : Math.floor((inputs - span) / stride) + 1;
+    const before = isSame ? Math.max(0, (outputs - 1) * stride + span - inputs) >> 1 : 0; // an odd zero goes to the end
+    window += (span - 1) * jump;
+    start -= before * jump;
+    jump *= stride;
+    steps.push({ inputs, outputs, before, window, jump, start });
+    inputs = outputs;
+  }
+  return steps;
+}
+
+// Both axes; the stack ends where no window fits on one of them.
+export function planStack(height, width, layers) {
+  const axes = [height, width].map((size) => planAxis(size, layers));
+  const count = Math.min(...axes.map((steps) => steps.length));
+  return axes.map((steps) => steps.slice(0, count));
+}
+
+// How many ways lead from each place of the picture and of each map to one output, along one axis. Zeros of the
+// padding are no part of a map: no way leads through them.
+export function countWays(steps, layers, depth, place) {
+  const ways = [new Float64Array(steps[depth - 1].outputs)];
+  ways[0][place] = 1;
+  for (let number = depth; number > 0; number--) {
+    const layer = layers[number - 1];
+    const { inputs, before } = steps[number - 1];
+    const below = new Float64Array(inputs);
+    ways[0].forEach((count, output) => {
+      if (!count) return;
+      for (let entry = 0; entry < sizeOf(layer); entry++) {
+        const position = output * strideOf(layer) - before + entry * (layer.dilation_rate ?? 1);
+        if (position >= 0 && position < inputs) below[position] += count;
+      }
+    });
+    ways.unshift(below);
+  }
+  return ways;
+}
+
+// The first pixel and the size of the window of each layer up to `depth`, along one axis; each but the last is the
+// window of the output in the middle of what the next layer reads.
+export function nestWindows(steps, layers, depth, place) {
+  const windows = [];
+  for (let number = depth; number > 0; number--) {
+    const { start, jump, window, before } = steps[number - 1];
+    windows.unshift({ first: start + place * jump, size: window });
+    const layer = layers[number - 1];
+    place = place * strideOf(layer) - before + ((spanOf(layer) - 1) >> 1);
+  }
+  return windows;
+}
+
+// The output whose window has its middle nearest to this pixel.
+export function nearestOutput({ outputs, start, jump, window }, pixel) {
+  return clamp(Math.round((pixel - start - (window - 1) / 2) / jump), outputs);
+}
+
+// The maps' values if every layer took the plain average of what it reads, zeros of the padding with it.
+export function averageStack(picture, [rows, columns], layers, depth) {
+  let map = picture;
+  for (let number = 0; number < depth; number++) {
+    const layer = layers[number];
+    map = averageAlong(averageAlong(map, rows[number], layer, true), columns[number], layer, false);
+  }
+  return map;
+}
+
+function averageAlong(map, { outputs, before }, layer, isDown) {
+  const { height, width, channels, values } = map;
+  const [newHeight, newWidth, inputs] = isDown ? [outputs, width, height] : [height, outputs, width];
+  const averages = new Float32Array(newHeight * newWidth * channels);
+  const [size, stride, dilation] = [sizeOf(layer), strideOf(layer), layer.dilation_rate ?? 1];
+  for (let row = 0; row < newHeight; row++) {
+    for (let column = 0; column < newWidth; column++) {
+      const to = (row * newWidth + column) * channels;
+      for (let entry = 0; entry < size; entry++) {
+        const position = (isDown ? row : column) * stride - before + entry * dilation;
+        if (position < 0 || position >= inputs) continue;
+        const from = (isDown ? position * width + column : row * width + position) * channels;
+        for (let n = 0; n < channels; n++) averages[to + n] += values[from + n] / size;
+      }
+    }
+  }
+  return { ...map, height: newHeight, width: newWidth, values: averages };
+}
+
+function clamp(place, size) {
+  return Math.max(0, Math.min(place, size - 1));
+}
+
+function countInside(first, size, length) {
+  return Math.max(0, Math.min(first + size, length) - Math.max(first, 0));
+}
+
+// ---- the words, the same as in Python ------------------------------------------------------------------------------
+
+export function writeLayer(layer) {
+  if (layer.pool_size) return `pooling ${POOL_SIZE} × ${POOL_SIZE}`;
+  const parts = [`convolution ${layer.kernel_size} × ${layer.kernel_size}`];
+  if (layer.strides > 1) parts.push(`stride ${layer.strides}`);
+  if (layer.dilation_rate > 1) parts.push(`dilation ${layer.dilation_rate}`);
+  if (layer.padding === "same") parts.push("same");
+  return parts.join(", ");
+}
+
+// At which layer no window fits and what would help; empty where all fit.
+export function writeProblem(height, width, layers) {
+  const [rows, columns] = planStack(height, width, layers);
+  const number = rows.length;
+  if (number === layers.length) return "";
+  const [layer, span] = [layers[number], spanOf(layers[number])];
+  const shape = number ? `${rows[number - 1].outputs} × ${columns[number - 1].outputs}` : `${height} × ${width}`;
+  const remedy = layer.pool_size ? "or remove a layer." : "remove a layer, or pad: same.";
+  const reason = `Layer ${number + 1}: no window fits, it spans ${span} × ${span} and its input has ${shape}.`;
+  return `${reason} Enlarge the picture, ${remedy}`;
+}
+
+// What one output sees.
+export function writeWindow(height, width, layers, depth, row, column) {
+  const plans = planStack(height, width, layers);
+  const { window } = plans[0][depth - 1];
+  const firsts = [row, column].map((place, axis) => plans[axis][depth - 1].start + place * plans[axis][depth - 1].jump);
+  const [rows, columns] = firsts.map((first) => `${formatNumber(first)} to ${formatNumber(first + window - 1)}`);
+  const [down, right] = [row, column].map((place, axis) => countWays(plans[axis], layers, depth, place)[0]);
+  const inside = countInside(firsts[0], window, height) * countInside(firsts[1], window, width);
+  const pixels = window === 1 ? "1 × 1 pixel" : `${window} × ${window} pixels`;
+  return (
+    `Output row ${row}, column ${column} of layer ${depth} sees ${pixels}: rows ${rows}, columns ${columns}. ` +
+    writeReading(down, right, inside, window)
+  );
+}
+
+// How many pixels the output reads, why not the whole window, and by how many ways.
+function writeReading(down, right, inside, window) {
+  const [readRows, readColumns] = [down, right].map((ways) => [...ways.filter((count) => count > 0)]);
+  const read = readRows.length * readColumns.length;
+  const reasons = [];
+  if (inside < window ** 2) reasons.push("what hangs over the border is padding");
+  if (read < inside) reasons.push("of the rest it skips some");
+  const why = reasons.length ? `; ${reasons.join(", and ")}` : "";
+  const fewest = Math.min(...readRows) * Math.min(...readColumns);
+  const most = Math.max(...readRows) * Math.max(...readColumns);
+  const range = fewest === most ? `${most} ways lead` : `${fewest} to ${most} ways lead`;
+  const lead = most === 1 ? "1 way leads" : range;
+  const whole = down.length * right.length;
+  return `It reads ${read} of the picture's ${whole} pixels${why}. From each, ${lead} through the layers to it.`;
+}
+
+export function writeWeights(layers) {
+  const parts = layers.flatMap((layer) => (layer.kernel_size ? [layer.kernel_size ** 2] : []));
+  const sum = parts.reduce((total, part) => total + part, 0);
+  const total = parts.length > 1 ? `${parts.join(" + ")} = ${sum}` : sum;
+  return `Weights for each pair of input channel and filter: ${total}.`;
+}
+
+// ---- the figure ----------------------------------------------------------------------------------------------------
+
+const TRAITS = ["_picture", "_stacks", "layers", "layer", "row", "column"];
+
+export default liveFigure("receptive field", TRAITS, (frame) => {
+  const state = createState(frame);
+  const stacks = createStacks(state);
+  const panels = [createSeenPicture(frame, state), createWays(frame), createOutput(state)];
+  const verdict = h("p", { class: "cb-verdict" });
+  const problem = h("p", { class: "cb-problem" });
+  const list = createLayers(frame, state);
+  frame.el.append(stacks.element, h("div", { class: "cb-panels" }, ...panels.map(({ element }) => element)));
+  frame.el.append(verdict, problem, list.element);
+
+  let spoken = null;
+  return function draw() {
+    const now = state.read();
+    frame.el.dataset.fits = now.fits;
+    for (const part of [stacks, ...panels, list]) part.update(now);
+    setText(verdict, now.sentence);
+    setText(problem, now.problem);
+    const heard = [now.sentence, now.problem].join(" ").trim();
+    if (spoken !== null && heard !== spoken) frame.announce(heard);
+    spoken = heard;
+  };
+});
+
+// The figure's state as its parts need it: the traits, and what follows from them.
+function createState({ model, set }) {
+  const pictureOf = remember(decodePicture);
+  const plansOf = remember(planStack);
+  const [waysDown, waysRight] = [remember(countWays), remember(countWays)];
+  const mapOf = remember(averageStack);
+  const sentenceOf = remember(writeWindow);
+
+  const read = () => {
+    const picture = pictureOf(model.get("_picture"));
+    const { height, width } = picture;
+    const layers = model.get("layers");
+    const depth = clamp(model.get("layer"), layers.length + 1);
+    const plans = plansOf(height, width, layers);
+    const problem = writeProblem(height, width, layers);
+    const now = { picture, layers, stacks: model.get("_stacks"), depth, plans, problem, fits: depth <= plans[0].length };
+    if (!now.fits) return { ...now, sentence: "" };
+    const steps = plans.map((axis) => axis[depth - 1]);
+    const [row, column] = ["row", "column"].map((name, axis) => clamp(model.get(name), steps[axis].outputs));
+    return {
+      ...now,
+      steps,
+      row,
+      column,
+      ways: [waysDown(plans[0], layers, depth, row), waysRight(plans[1], layers, depth, column)],
+      map: mapOf(picture, plans, layers, depth),
+      sentence: sentenceOf(height, width, layers, depth, row, column),
+    };
+  };
+  const setIfNew = (changes) => {
+    if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
+  };
+  // Another stack or layer; of its outputs the one that looks at the same part of the picture.
+  const change = (layers, depth) => {
+    const { picture, fits, steps, row, column } = read();
+    const sizes = [picture.height, picture.width];
+    const plans = planStack(...sizes, layers);
+    const places = plans.map((axis, n) => {
+      const middle = fits ? middleOf(steps[n], [row, column][n]) : (sizes[n] - 1) / 2;
+      return axis.length < depth ? 0 : nearestOutput(axis[depth - 1], middle);
+    });
+    setIfNew({ layers, layer: depth, row: places[0], column: places[1] });
+  };
+  return {
+    read,
+    change,
+    visit(row, column) {
+      const { fits, steps } = read();
+      if (fits) setIfNew({ row: clamp(row, steps[0].outputs), column: clamp(column, steps[1].outputs) });
+    },
+  };
+}
+
+function middleOf({ start, jump, window }, place) {
+  return start + place * jump + (window - 1) / 2;
+}
+
+// The named stacks to start from.
+function createStacks(state) {
+  const choose = (name) => {
+    const layers = state.read().stacks[name];
+    if (layers) state.change(layers, layers.length);
+  };
+  const select = createSelect("Stack", choose);
+  return {
+    element: h("div", { class: "cb-bar" }, select.element),
+    update({ layers, stacks }) {
+      const names = Object.keys(stacks);
+      const name = names.find((one) => isSameStack(stacks[one], layers));
+      select.update(name ? names : [...names, YOUR_OWN], name ?? YOUR_OWN);
+    },
+  };
+}
+
+function isSameStack(one, other) {
+  return one.map(writeLayer).join() === other.map(writeLayer).join();
+}
+
+// The picture inside the padding that windows of this layer hang over; what is not read is faded.
+function createSeenPicture(frame, state) {
+  const windowAt = () => windowOn(state.read());
+  const moveTo = (row, column) => {
+    const { fits, steps } = state.read();
+    if (!fits) return;
+    const [down, right] = [row, column].map((first, n) => {
+      return Math.round((first - marginOf(steps[n], sizesOf(state.read())[n])[0] - steps[n].start) / steps[n].jump);
+    });
+    state.visit(down, right);
+  };
+  const pixels = createPixelGrid({ windowAt, moveTo, byKeyboard: false });
+  const frames = createFrames();
+  pixels.element.append(frames.element);
+  const hint = h("p", { class: "cb-hint" }, "Drag the window, or click where it should be.");
+  const panel = createPanel("input", "Picture", pixels.element, hint);
+  const colorsOf = remember(picturePixels);
+  return {
+    element: panel.element,
+    update(now) {
+      const { picture, fits, steps, ways } = now;
+      const margins = fits ? steps.map((step, n) => marginOf(step, sizesOf(now)[n])) : [[0, 0], [0, 0]];
+      const read = fits ? ways.map(([onPicture]) => onPicture) : sizesOf(now).map((size) => new Uint8Array(size).fill(1));
+      const [height, width] = sizesOf(now).map((size, n) => margins[n][0] + size + margins[n][1]);
+      pixels.paint(fadeUnread(colorsOf(picture), picture, read, margins, frame.theme), height, width);
+      if (fits) {
+        pixels.place(windowOn(now));
+        frames.update(nestedOn(now, margins), height, width);
+      }
+      const padded = margins.flat().some((margin) => margin > 0);
+      pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns. ${now.sentence}`.trim());
+      setText(panel.note, `${picture.height} × ${picture.width}${padded ? ", padding hatched" : ""}`);
+      hint.hidden = !fits;
+    },
+  };
+}
+
+function sizesOf({ picture }) {
+  return [picture.height, picture.width];
+}
+
+// How far the windows of a layer hang over the picture, at both ends.
+function marginOf({ start, jump, window, outputs }, size) {
+  return [Math.max(0, -start), Math.max(0, start + (outputs - 1) * jump + window - size)];
+}
+
+// The window's frame in pixels of the padded picture.
+function windowOn(now) {
+  const { steps, row, column } = now;
+  if (!steps) return { row: 0, column: 0, height: 0, width: 0 };
+  const [top, left] = [row, column].map((place, n) => {
+    return marginOf(steps[n], sizesOf(now)[n])[0] + steps[n].start + place * steps[n].jump;
+  });
+  return { row: top, column: left, height: steps[0].window, width: steps[1].window, step: steps[0].jump };
+}
+
+// The frames of the layers before, in pixels of the padded picture.
+function nestedOn({ plans, layers, depth, row, column }, margins) {
+  const [down, right] = [row, column].map((place, n) => nestWindows(plans[n], layers, depth, place));
+  return down.slice(0, -1).map(({ first, size }, n) => {
+    return { x: right[n].first + margins[1][0], y: first + margins[0][0], width: right[n].size, height: size };
+  });
+}
+
+// The picture's bytes within transparent margins, the pixels that are not read faded towards the page.
+function fadeUnread(colors, { height, width }, [down, right], [[above, below], [before, after]], theme) {
+  const fullWidth = before + width + after;
+  const rgba = new Uint8ClampedArray((above + height + below) * fullWidth * 4);
+  const paper = theme === "dark" ? 24 : 250;
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const [from, to] = [(row * width + column) * 4, ((above + row) * fullWidth + before + column) * 4];
+      const share = down[row] && right[column] ? 1 : 0.4;
+      for (let part = 0; part < 3; part++) rgba[to + part] = paper + share * (colors[from + part] - paper);
+      rgba[to + 3] = 255;
+    }
+  }
+  return rgba;
+}
+
+function svg(tag, attributes = {}) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+// The nested frames over the picture.
+function createFrames() {
+  const element = svg("svg", { class: "cb-frames", "aria-hidden": "true", preserveAspectRatio: "none" });
+  return {
+    element,
+    update(boxes, height, width) {
+      element.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      element.replaceChildren(...["cb-halo", "cb-frame"].flatMap((name) => {
+        return boxes.map((box) => svg("rect", { ...box, class: name }));
+      }));
+    },
+  };
+}
+
+// The window enlarged: how many ways lead from each pixel to the output.
+function createWays(frame) {
+  const canvas = h("canvas", {});
+  const numbers = svg("svg", { class: "cb-numbers", "aria-hidden": "true" });
+  const view = h("div", { class: "cb-zoom", role: "img" }, canvas, numbers);
+  const bar = h("div", { class: "cb-scale" });
+  const high = h("span");
+  const legend = h("div", { class: "cb-legend" }, bar, h("span", {}, "0"), high);
+  const panel = createPanel("ways", "Window", view, legend);
+  const paint = remember((down, right, top, left, size, theme) => {
+    const [rows, columns] = [waysInWindow(down, top, size), waysInWindow(right, left, size)];
+    const values = rows.flatMap((a) => columns.map((b) => (a === null || b === null ? null : a * b)));
+    const most = Math.max(...values);
+    const colors = values.map((value) => (value === null ? null : waysColor(value, most, theme)));
+    paintCells(canvas, colors, size);
+    numbers.setAttribute("viewBox", `0 0 ${size} ${size}`);
+    numbers.replaceChildren(...(size <= LARGEST_NUMBERED ? numberCells(values, colors, size) : []));
+    setStyle(bar, `background:linear-gradient(to right,${[0, 1].map((n) => cssColor(waysColor(n, 1, theme)))})`);
+    setText(high, `${most} ${most === 1 ? "way" : "ways"} to the output`);
+    view.setAttribute("aria-label", `The window, enlarged: from each pixel 0 to ${most} ways lead to the output`);
+  });
+  return {
+    element: panel.element,
+    update({ fits, ways, steps, row, column }) {
+      panel.element.hidden = !fits;
+      if (!fits) return;
+      const [top, left] = [row, column].map((place, n) => steps[n].start + place * steps[n].jump);
+      const size = steps[0].window;
+      paint(ways[0][0], ways[1][0], top, left, size, frame.theme);
+      setText(panel.note, `${size} × ${size}, enlarged`);
+    },
+  };
+}
+
+// The ways from each position of the window; null where that is padding.
+function waysInWindow(ways, first, size) {
+  return Array.from({ length: size }, (_, n) => ways[first + n] ?? null);
+}
+
+// None: neutral; what is read stands out from that, however few the ways.
+function waysColor(count, most, theme) {
+  return divergingColor(count ? 0.15 + (0.85 * count) / most : 0, theme);
+}
+
+function paintCells(canvas, colors, width) {
+  const rgba = new Uint8ClampedArray(colors.length * 4);
+  colors.forEach((color, cell) => color && rgba.set([...color, 255], cell * 4));
+  Object.assign(canvas, { width, height: colors.length / width });
+  canvas.getContext("2d").putImageData(new ImageData(rgba, width), 0, 0);
+}
+
+function numberCells(values, colors, width) {
+  return values.flatMap((value, cell) => {
+    if (!value) return [];
+    const [x, y] = [(cell % width) + 0.5, Math.floor(cell / width) + 0.66];
+    const text = svg("text", { x, y, fill: readableOn(colors[cell]) });
+    text.textContent = value;
+    return [text];
+  });
+}
+
+// The output of the layer that is looked at, as it would be if every layer took plain averages.
+function createOutput(state) {
+  const windowAt = () => ({ row: 0, column: 0, ...state.read(), height: 1, width: 1 });
+  const pixels = createPixelGrid({ windowAt, moveTo: state.visit });
+  const place = h("code", { class: "cb-place" });
+  const hint = h("span", { class: "cb-hint" }, "Drawn with plain averages for all weights. Click an output, or use the arrow keys.");
+  const panel = createPanel("output", "Output", pixels.element, h("p", { class: "cb-below" }, place, hint));
+  const paint = remember((map) => pixels.paint(picturePixels(map), map.height, map.width));
+  return {
+    element: panel.element,
+    update({ fits, map, depth, row, column, sentence }) {
+      pixels.element.hidden = hint.hidden = !fits;
+      setText(panel.note, fits ? `layer ${depth}, ${map.height} × ${map.width}` : `layer ${depth}: no window fits`);
+      setText(place, fits ? `output[${row}, ${column}]` : "");
+      if (!fits) return;
+      paint(map);
+      pixels.place({ row, column, height: 1, width: 1 });
+      const size = `${map.height} rows and ${map.width} columns`;
+      pixels.describe(`Output of layer ${depth}, ${size}; arrow keys choose an output. ${sentence}`);
+    },
+  };
+}
+
+// ---- the list of layers --------------------------------------------------------------------------------------------
+
+const KINDS = {
+  "convolution 3 × 3": { kernel_size: 3 },
+  "convolution 5 × 5": { kernel_size: 5 },
+  "convolution 1 × 1": { kernel_size: 1 },
+  "pooling 2 × 2": { pool_size: POOL_SIZE },
+};
+const STEPS = {
+  "stride 1": { strides: 1, dilation_rate: 1 },
+  "stride 2": { strides: 2, dilation_rate: 1 },
+  "dilation 2": { strides: 1, dilation_rate: 2 },
+  "dilation 3": { strides: 1, dilation_rate: 3 },
+};
+const PADDINGS = ["valid", "same"];
+const PLAIN = { kernel_size: 3, strides: 1, padding: "valid", dilation_rate: 1 };
+
+// Where on a map the places lie that an output reads.
+function boxAround(down, right) {
+  const [[top, high], [left, wide]] = [down, right].map((counts) => {
+    const places = [...counts.keys()].filter((place) => counts[place] > 0);
+    return [places[0], places.at(-1) + 1 - places[0]].map((part) => (100 * part) / counts.length);
+  });
+  return `top:${top}%;left:${left}%;height:${high}%;width:${wide}%`;
+}
+
+function kindOf(layer) {
+  return Object.keys(KINDS).find((name) => {
+    return KINDS[name].pool_size === layer.pool_size && KINDS[name].kernel_size === layer.kernel_size;
+  });
+}
+
+function stepOf(layer) {
+  return Object.keys(STEPS).find((name) => {
+    return STEPS[name].strides === layer.strides && STEPS[name].dilation_rate === layer.dilation_rate;
+  });
+}
+
+// The layer as another kind; a convolution keeps what it had besides.
+function asKind(layer, name) {
+  return KINDS[name].pool_size ? KINDS[name] : { ...PLAIN, ...(layer.kernel_size ? layer : {}), ...KINDS[name] };
+}
+
+function createLayers(frame, state) {
+  const rows = Array.from({ length: MOST_LAYERS }, (_, n) => createLayer(frame, state, n));
+  const add = (layer) => {
+    const { layers } = state.read();
+    if (layers.length < MOST_LAYERS) state.change([...layers, layer], layers.length + 1);
+  };
+  const buttons = [
+    createButton("Add convolution", () => add(PLAIN)),
+    createButton("Add pooling", () => add({ pool_size: POOL_SIZE })),
+  ];
+  const weights = h("p", { class: "cb-hint" });
+  const list = h("ol", { class: "cb-layers" }, ...rows.map(({ element }) => element));
+  const below = h("div", { class: "cb-add" }, h("div", { class: "cb-buttons" }, ...buttons), weights);
+  const panel = createPanel("stack", "Layers", list, below);
+  setText(panel.note, "from the picture to the output; choose the one whose output you look at");
+  return {
+    element: panel.element,
+    update(now) {
+      const { layers, picture } = now;
+      rows.forEach((row) => row.update(now));
+      setVariables(list, { aspect: picture.height / picture.width });
+      const isFull = layers.length === MOST_LAYERS;
+      for (const button of buttons) button.setAttribute("aria-disabled", isFull);
+      setText(weights, `${writeWeights(layers)}${isFull ? ` ${MOST_LAYERS} layers are the most shown here.` : ""}`);
+    },
+  };
+}
+
+// One layer: its map with what the output reads of it, its sizes to choose, and what follows from them.
+function createLayer(frame, state, n) {
+  const name = `Layer ${n + 1}`;
+  const canvas = h("canvas", {});
+  const pick = h("button", { type: "button", class: "cb-pick", onclick: () => state.change(state.read().layers, n + 1) });
+  const read = h("span", { class: "cb-read" });
+  const map = h("span", { class: "cb-map" }, canvas, read);
+  pick.append(h("span", {}, `${n + 1}`), map);
+  const edit = (make) => {
+    const { layers, depth } = state.read();
+    state.change(layers.map((layer, i) => (i === n ? make(layer) : layer)), depth);
+  };
+  const kind = createSelect(`${name}: kind`, (choice) => edit((layer) => asKind(layer, choice)));
+  const step = createSelect(`${name}: step`, (choice) => edit((layer) => ({ ...layer, ...STEPS[choice] })));
+  const padding = createSelect(`${name}: padding`, (choice) => edit((layer) => ({ ...layer, padding: choice })));
+  const facts = ["size", "seen", "jump"].map((fact) => h("span", { class: `cb-${fact}` }));
+  const remove = createButton("×", () => {
+    const { layers, depth } = state.read();
+    const rest = layers.filter((_, i) => i !== n);
+    if (rest.length) state.change(rest, clamp(depth > n + 1 ? depth - 1 : depth, rest.length + 1));
+  });
+  remove.setAttribute("aria-label", `Remove layer ${n + 1}`);
+  const choices = h("div", { class: "cb-choices" }, kind.element, step.element, padding.element);
+  const element = h("li", { class: "cb-layer" }, pick, choices, h("div", { class: "cb-facts" }, ...facts), remove);
+  const paint = remember((height, width, down, right, theme) => {
+    const [read, unread] = [0.9, 0].map((share) => divergingColor(share, theme));
+    const colors = Array.from({ length: height * width }, (_, cell) => {
+      return down?.[Math.floor(cell / width)] && right[cell % width] ? read : unread;
+    });
+    paintCells(canvas, colors, width);
+  });
+  return {
+    element,
+    update(now) {
+      const { layers, depth, plans, fits, ways, picture } = now;
+      const layer = layers[n];
+      element.hidden = !layer;
+      if (!layer) return;
+      kind.update(Object.keys(KINDS), kindOf(layer));
+      step.element.hidden = padding.element.hidden = !layer.kernel_size;
+      if (layer.kernel_size) {
+        step.update(Object.keys(STEPS), stepOf(layer));
+        padding.update(PADDINGS, layer.padding);
+      }
+      const [rows, columns] = plans.map((axis) => axis[n]);
+      setText(facts[0], rows ? `${rows.outputs} × ${columns.outputs}` : "no window fits");
+      setText(facts[1], rows ? `window ${rows.window} × ${rows.window}` : "");
+      setText(facts[2], rows ? `jump ${rows.jump}` : "");
+      map.hidden = !rows;
+      const isRead = fits && n < depth;
+      read.hidden = !isRead;
+      if (rows) {
+        const counts = isRead ? ways.map((axis) => axis[n + 1]) : [null, null];
+        paint(rows.outputs, columns.outputs, ...counts, frame.theme);
+        setVariables(map, { across: columns.outputs / picture.width, down: rows.outputs / picture.height });
+        if (isRead) setStyle(read, boxAround(...counts));
+      }
+      pick.setAttribute("aria-pressed", n + 1 === depth);
+      pick.setAttribute("aria-label", `${name}, ${writeLayer(layer)}: look at its output`);
+      remove.setAttribute("aria-disabled", layers.length === 1);
+    },
+  };
+}
