@@ -3,9 +3,22 @@
 `base.LiveFigure` says how one is made; each other module holds one figure, its Python beside its JavaScript.
 """
 
+from convbook.figures.augmentation import Augmentation
 from convbook.figures.base import FigureError, LiveFigure
 from convbook.figures.convolution import KERNELS, Convolution
 from convbook.figures.padding_and_strides import PaddingAndStrides
 from convbook.figures.pooling import Pooling
+from convbook.figures.receptive_field import ReceptiveField
+from convbook.figures.training_curves import TrainingCurves
 
-__all__ = ["KERNELS", "Convolution", "FigureError", "LiveFigure", "PaddingAndStrides", "Pooling"]
+__all__ = [
+    "KERNELS",
+    "Augmentation",
+    "Convolution",
+    "FigureError",
+    "LiveFigure",
+    "PaddingAndStrides",
+    "Pooling",
+    "ReceptiveField",
+    "TrainingCurves",
+]
