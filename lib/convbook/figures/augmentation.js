@@ -82,24 +82,31 @@ function flipPixels({ height, width, channels, values }, flip) {
   return result;
 }
 
-// Where each geometric layer reads: the pixel at (x, y) comes from (a0 x + a1 y + a2, b0 x + b1 y + b2).
+// Where each geometric layer reads: the pixel at (x, y) comes from (a0 x + a1 y + a2, b0 x + b1 y + b2). Rounded as
+// Keras's float32: after a quarter turn pixels lie on the border, where 'wrap' jumps and the last digit decides.
 export function affineMatrices({ angle, zoom, down, right }, height, width) {
   const [x, y] = [(width - 1) / 2, (height - 1) / 2]; // the centre stays where it is
+  const { fround } = Math;
   const matrices = [];
   if (angle !== 0) {
-    const [cos, sin] = [Math.cos((angle * Math.PI) / 180), Math.sin((angle * Math.PI) / 180)];
-    matrices.push([cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos]);
+    const radians = fround(fround(angle) * fround(Math.PI / 180));
+    const [cos, sin] = [fround(Math.cos(radians)), fround(Math.sin(radians))];
+    const a2 = fround(fround(x - fround(x * cos)) + fround(y * sin));
+    const b2 = fround(fround(y - fround(x * sin)) - fround(y * cos));
+    matrices.push([cos, -sin, a2, sin, cos, b2]);
   }
-  if (zoom !== 1) matrices.push([zoom, 0, x * (1 - zoom), 0, zoom, y * (1 - zoom)]);
+  if (zoom !== 1) {
+    const rest = fround(1 - fround(zoom));
+    matrices.push([zoom, 0, x * rest, 0, zoom, y * rest]);
+  }
   if (down !== 0 || right !== 0) matrices.push([1, 0, -right, 0, 1, -down]);
-  return matrices.map((matrix) => matrix.map(Math.fround));
+  return matrices.map((matrix) => matrix.map(fround));
 }
 
 // A picture read at other places, between the pixels too (bilinear).
 function resample(picture, [a0, a1, a2, b0, b1, b2], fillMode) {
   const { height, width, channels, values } = picture;
   const result = new Float32Array(values.length);
-  // Rounded as Keras's float32: 'wrap' jumps at the border, where the last digit would decide.
   const { fround, floor } = Math;
   const locate = (a, b, c, size) => mapCoordinate(fround(fround(a + b) + c), size, fillMode);
   const isTurned = a1 !== 0 || b0 !== 0;
@@ -409,6 +416,7 @@ function createStrength(name, onSlide) {
 // The original, and the pictures to choose from.
 function createSource(state) {
   const original = createPicture();
+  original.element.setAttribute("role", "img");
   const choices = h("div", { class: "cb-thumbs", role: "group", "aria-label": "Picture" });
   const panel = createPanel("source", "Original", original.element, choices);
   let thumbs = [];
@@ -430,7 +438,7 @@ function createSource(state) {
       list(now.pictures, now.names);
       paint(now.pictures[now.number]);
       thumbs.forEach((thumb, number) => thumb.setAttribute("aria-pressed", number === now.number));
-      original.describe(`Original, ${now.name}`);
+      original.element.setAttribute("aria-label", `Original, ${now.name}`);
       setText(panel.note, `${now.name}, ${now.height} × ${now.width}`);
     },
   };
@@ -591,10 +599,9 @@ function createCode() {
 
 // A canvas as large as its picture; the style sheet enlarges it.
 function createPicture() {
-  const canvas = h("canvas", { class: "cb-picture", role: "img" });
+  const canvas = h("canvas", { class: "cb-picture" });
   return {
     element: canvas,
-    describe: (text) => canvas.setAttribute("aria-label", text),
     paint(rgba, { height, width }) {
       if (canvas.height !== height || canvas.width !== width) Object.assign(canvas, { height, width });
       canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);

@@ -241,7 +241,7 @@ class Augmentation(LiveFigure):
     def _send_pictures(self, change):
         if len(self.images) != len(self._pictures):
             self.picture = 0
-            self.names = None
+            self.names = check_names(None, len(self.images))
         self._pictures = [pack_picture(image) for image in self.images]
         self.believed = []
 
