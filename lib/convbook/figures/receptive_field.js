@@ -450,11 +450,22 @@ function waysColor(count, most, theme) {
   return divergingColor(count ? 0.15 + (0.85 * count) / most : 0, theme);
 }
 
+// Paints a canvas cell by cell; a cell without a colour stays transparent.
 function paintCells(canvas, colors, width) {
-  const rgba = new Uint8ClampedArray(colors.length * 4);
-  colors.forEach((color, cell) => color && rgba.set([...color, 255], cell * 4));
-  Object.assign(canvas, { width, height: colors.length / width });
-  canvas.getContext("2d").putImageData(new ImageData(rgba, width), 0, 0);
+  const words = new Uint32Array(colors.length);
+  colors.forEach((color, cell) => (words[cell] = color ? asWord(color) : 0));
+  paintWords(canvas, words, width);
+}
+
+function paintWords(canvas, words, width) {
+  const height = words.length / width;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(words.buffer), width), 0, 0);
+}
+
+// A colour as the four bytes that a canvas holds for a pixel.
+function asWord([red, green, blue]) {
+  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 function numberCells(values, colors, width) {
@@ -586,11 +597,12 @@ function createLayer(frame, state, n) {
   const choices = h("div", { class: "cb-choices" }, kind.element, step.element, padding.element);
   const element = h("li", { class: "cb-layer" }, pick, choices, h("div", { class: "cb-facts" }, ...facts), remove);
   const paint = remember((height, width, down, right, theme) => {
-    const [read, unread] = [0.9, 0].map((share) => divergingColor(share, theme));
-    const colors = Array.from({ length: height * width }, (_, cell) => {
-      return down?.[Math.floor(cell / width)] && right[cell % width] ? read : unread;
+    const [read, unread] = [0.9, 0].map((share) => asWord(divergingColor(share, theme)));
+    const words = new Uint32Array(height * width).fill(unread);
+    down?.forEach((count, row) => {
+      if (count) right.forEach((other, column) => other && (words[row * width + column] = read));
     });
-    paintCells(canvas, colors, width);
+    paintWords(canvas, words, width);
   });
   return {
     element,
