@@ -12,6 +12,7 @@ from convbook.experiments import (
     Experiment,
     _device,
     downsampling,
+    from_scratch,
     load_experiments,
     run_experiment,
     training,
@@ -406,3 +407,70 @@ def test_drawn_pets_of_a_seed_are_balanced_and_none_is_both_trained_and_tested_o
     assert (train_labels.mean(), test_labels.mean()) == (0.5, 0.5)
     pictures = [picture.tobytes() for images in (train_images, test_images, other[0], other[2]) for picture in images]
     assert len(set(pictures)) == len(pictures) == 20
+
+
+PART_TWO = {experiment.claim: experiment for experiment in from_scratch.EXPERIMENTS}
+FEW = {"train_pictures": 8, "validation_pictures": 3, "test_pictures": 4}
+
+
+@pytest.mark.parametrize("claim", PART_TWO)
+def test_part_twos_experiments_measure_every_number_that_their_effects_name(claim, monkeypatch):
+    class Coin:
+        def set_weights(self, weights):
+            assert weights == "best"
+
+        def predict(self, images, **options):
+            return np.linspace(0, 1, len(images))[:, np.newaxis]
+
+    history = {"loss": [0.5, 0.4, 0.3, 0.2], "val_loss": [0.6, 0.8]}
+    monkeypatch.setattr(from_scratch, "train", lambda *arguments, **options: (Coin(), history, "best"))
+    experiment = PART_TWO[claim]
+    numbers = experiment.measure(1000, experiment.settings_for() | FEW | {"pictures": (50, 4, 200, 500), "shown": 200})
+    for effect in experiment.effects:
+        assert effect.of in numbers
+        assert effect.minus is None or effect.minus in numbers
+    if claim == "small-data":
+        assert numbers["best_epoch_4"] == 2  # the validation pictures were looked at after every second epoch
+        assert numbers["memorised"] == pytest.approx(numbers["training_200"] - 0.9)
+        assert numbers["history_val_loss"] == [0.6, 0.8]
+
+
+def test_drawn_pets_of_part_two_share_no_picture_between_parts_and_seeds():
+    pictures, wanted = set(), 0
+    for seed in (0, 1):
+        for part, (images, labels) in from_scratch.draw_pets(seed, FEW).items():
+            assert len(images) == 2 * FEW[f"{part}_pictures"]
+            assert labels.mean() == 0.5
+            pictures |= {image.tobytes() for image in images}
+            wanted += len(images)
+    assert len(pictures) == wanted
+
+
+def test_a_training_makes_the_stated_number_of_updates_and_returns_its_best_weights(monkeypatch):
+    monkeypatch.setattr(from_scratch, "BATCH_SIZE", 4)
+    parts = from_scratch.draw_pets(1000, FEW)
+    settings = {"updates": 12, "learning_rate": 1e-3}
+    for in_pipeline in (False, True):
+        model, history, best = from_scratch.train(parts, 0, settings, strength=1, dropout=0.25, in_pipeline=in_pipeline)
+        assert int(model.optimizer.iterations) == 12
+        assert len(history["loss"]) == len(history["val_loss"]) == 3
+        names = {type(layer).__name__ for layer in model.layers}
+        assert ("RandomRotation" in names) is not in_pipeline
+        model.set_weights(best)
+        images, labels = parts["validation"]
+        assert model.evaluate(images, labels, verbose=0)[0] == pytest.approx(min(history["val_loss"]), rel=1e-3)
+
+
+def test_augmentation_of_strength_0_is_none_and_its_strength_is_what_the_layers_get():
+    assert from_scratch.augmentation(0, seed=1) == []
+    flip, rotation, zoom = from_scratch.augmentation(2, seed=1)
+    assert (rotation.factor, zoom.height_lower, zoom.height_upper) == ((-0.2, 0.2), -0.4, 0.4)
+    assert flip.mode == "horizontal"
+
+
+def test_accuracy_of_part_two_counts_probabilities_above_one_half():
+    class Model:
+        def predict(self, images, **options):
+            return np.array([[0.2], [0.9], [0.5], [0.6]])
+
+    assert from_scratch.accuracy(Model(), (np.zeros((4, 1, 1, 3)), np.array([0, 1, 1, 1]))) == 0.75

@@ -22,7 +22,7 @@ import numpy as np
 
 from convbook import evidence
 
-PARTS = ("understanding", "downsampling")
+PARTS = ("understanding", "downsampling", "from_scratch")
 
 
 @dataclass(frozen=True)

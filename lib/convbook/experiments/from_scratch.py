@@ -1,0 +1,430 @@
+"""Part two, training a model from scratch: few pictures, overfitting, and what augmentation does about it."""
+
+import time
+
+import keras
+import numpy as np
+
+from convbook import drawings, models, pipelines
+from convbook.evidence import Effect
+from convbook.experiments import Experiment
+
+DRAWN_PETS = "the book's drawn cats and dogs, 64x64 pixels"
+BATCH_SIZE = 32
+VALIDATIONS = 60  # how often a training looks at the validation pictures, however long its epochs are
+
+
+class _BestWeights(keras.callbacks.Callback):
+    """Remembers the weights of the lowest validation loss, as a checkpoint would."""
+
+    loss, weights = float("inf"), None
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs.get("val_loss", np.inf) < self.loss:
+            self.loss, self.weights = logs["val_loss"], self.model.get_weights()
+
+
+def draw_pets(seed, settings):
+    """Draw cats and dogs, other ones for each seed.
+
+    Args:
+        seed: decides the pictures.
+        settings: dict with train_pictures, validation_pictures and test_pictures, numbers of pictures per class.
+
+    Returns:
+        {"train": (images, labels), "validation": …, "test": …}: images uint8 (n, 64, 64, 3), labels int64 (n,).
+    """
+    parts = {}
+    for place, part in enumerate(("train", "validation", "test")):
+        first_seed = 100_000 * (3 * seed + place)
+        count = settings[f"{part}_pictures"]
+        parts[part] = drawings.draw_set(drawings.PETS, count, first_seed, progress=False)
+    return parts
+
+
+def augmentation(strength, seed):
+    """Build the transforms of the best-known recipe, turned up or down.
+
+    Args:
+        strength: 1 for a rotation of up to a tenth of a turn and a zoom of up to a fifth; 0 for no transform at all.
+        seed: decides the random numbers.
+
+    Returns:
+        A list of keras layers.
+
+    Source:
+        F. Chollet and M. Watson, Deep Learning with Python, 3rd edition, chapter 8.
+    """
+    if strength == 0:
+        return []
+    return [
+        keras.layers.RandomFlip("horizontal", seed=seed),
+        keras.layers.RandomRotation(0.1 * strength, seed=seed + 1),
+        keras.layers.RandomZoom(0.2 * strength, seed=seed + 2),
+    ]
+
+
+def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
+    """Train the small convnet for cats and dogs for a number of updates.
+
+    Args:
+        parts: {"train": (images, labels), "validation": (images, labels), …}.
+        seed: decides the initial weights, the order of batches, dropout and augmentation.
+        settings: dict with updates and learning_rate.
+        strength: of the augmentation.
+        dropout: share of numbers before the classifier that are set to 0 in training.
+        in_pipeline: whether the pictures are augmented in the pipeline and not in the model.
+
+    Returns:
+        The model as it was after the last update, its history, and the weights of its lowest validation loss.
+    """
+    keras.utils.set_random_seed(seed)
+    layers = augmentation(strength, seed)
+    images, labels = parts["train"]
+    model = models.build_convnet(images.shape[1], dropout=dropout, augmentation=None if in_pipeline else layers)
+    model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
+    epochs = round(settings["updates"] * BATCH_SIZE / len(images))
+    best = _BestWeights()
+    options = {"batch_size": BATCH_SIZE}
+    if in_pipeline:
+        mapped = keras.Sequential(layers)
+        images = pipelines.from_arrays(images, labels, BATCH_SIZE, shuffle=True, seed=seed, augmentation=mapped)
+        labels, options = None, {"shuffle": False}
+    history = model.fit(
+        images,
+        labels,
+        epochs=epochs,
+        validation_data=parts["validation"],
+        validation_batch_size=250,
+        validation_freq=max(1, epochs // VALIDATIONS),
+        callbacks=[best],
+        verbose=0,
+        **options,
+    ).history
+    return model, history, best.weights
+
+
+def accuracy(model, part):
+    """Measure the share of cats and dogs that a model tells apart.
+
+    Args:
+        model: keras.Model that gives the probability of label 1, (n, 1).
+        part: images and labels.
+
+    Returns:
+        float from 0 to 1.
+    """
+    images, labels = part
+    probabilities = model.predict(images, batch_size=min(len(images), 250), verbose=0)[:, 0]
+    return float(((probabilities > 0.5) == labels).mean())
+
+
+def measure_small_data(seed, settings):
+    """Train the same convnet on ever more pictures, with equally many updates.
+
+    Args:
+        seed: decides the pictures, the initial weights and the order of batches.
+        settings: those of `SMALL_DATA`.
+
+    Returns:
+        {name: number or list}: for each number of pictures per class, accuracy on the training and validation pictures
+        after the last update and the gap between them, test accuracy of the best epoch, that epoch, and the validation
+        loss there and at the end; for settings["shown"] pictures also the history.
+    """
+    largest = draw_pets(seed, settings)
+    numbers = {}
+    for count in settings["pictures"]:
+        images, labels = largest["train"]  # kinds alternate, so the first 2 n are n of each
+        parts = largest | {"train": (images[: 2 * count], labels[: 2 * count])}
+        model, history, best_weights = train(parts, seed, settings)
+        training, validation = accuracy(model, parts["train"]), accuracy(model, parts["validation"])
+        model.set_weights(best_weights)
+        best = int(np.argmin(history["val_loss"]))
+        numbers |= {
+            f"training_{count}": training,
+            f"validation_{count}": validation,
+            f"gap_{count}": training - validation,
+            f"test_{count}": accuracy(model, parts["test"]),
+            f"best_epoch_{count}": (best + 1) * (len(history["loss"]) // len(history["val_loss"])),
+            f"val_loss_best_{count}": history["val_loss"][best],
+            f"val_loss_last_{count}": history["val_loss"][-1],
+        }
+        if count == settings["shown"]:
+            numbers |= {f"history_{name}": values for name, values in history.items()}
+            numbers["memorised"] = training - 0.9
+    return numbers
+
+
+SMALL_DATA = Experiment(
+    claim="small-data",
+    sentence="A convnet that is trained from scratch on few pictures overfits.",
+    chapter=6,
+    measure=measure_small_data,
+    settings={
+        "pictures": (50, 100, 200, 500),
+        "shown": 200,
+        "validation_pictures": 250,
+        "test_pictures": 500,
+        "updates": 750,  # 60 epochs of 400 pictures
+        "learning_rate": 1e-3,
+    },
+    data={"drawn": {"train_pictures": 500}},
+    sources={"drawn": DRAWN_PETS},
+    effects=(
+        Effect(
+            name="memorises",
+            meaning="After the last epoch on 200 pictures per class, a net is right on more than nine in ten of them",
+            of="memorised",
+            minus=None,
+            direction="greater",
+            margin=0.05,
+            unit="training accuracy above 0.9",
+        ),
+        Effect(
+            name="gap",
+            meaning="It is better on its training pictures than on the validation pictures",
+            of="training_200",
+            minus="validation_200",
+            direction="greater",
+            margin=0.05,
+        ),
+        Effect(
+            name="loss-rises",
+            meaning="Its validation loss at the end is higher than at its lowest",
+            of="val_loss_last_200",
+            minus="val_loss_best_200",
+            direction="greater",
+            margin=0.05,
+            unit="of loss",
+        ),
+        Effect(
+            name="more-pictures-smaller-gap",
+            meaning="The gap is smaller with 500 pictures per class than with 50",
+            of="gap_50",
+            minus="gap_500",
+            direction="greater",
+            margin=0.05,
+        ),
+    ),
+)
+
+
+def measure_augment_helps(seed, settings):
+    """Train with and without augmentation, with and without dropout, with equally many updates.
+
+    Args:
+        seed: decides the pictures, the initial weights, the order of batches, dropout and augmentation.
+        settings: those of `AUGMENT_HELPS`.
+
+    Returns:
+        {name: number}: for each of the four, accuracy on the clean training pictures after the last update, the gap to
+        the validation pictures, and test accuracy of the best epoch.
+    """
+    parts = draw_pets(seed, settings)
+    nets = {
+        "plain": {},
+        "dropout": {"dropout": settings["dropout"]},
+        "augmented": {"strength": 1},
+        "both": {"strength": 1, "dropout": settings["dropout"]},
+    }
+    numbers = {}
+    for name, options in nets.items():
+        model, _, best_weights = train(parts, seed, settings, **options)
+        training, validation = accuracy(model, parts["train"]), accuracy(model, parts["validation"])
+        model.set_weights(best_weights)
+        numbers |= {f"training_{name}": training, f"gap_{name}": training - validation}
+        numbers[f"test_{name}"] = accuracy(model, parts["test"])
+    return numbers
+
+
+FEW_PICTURES = {"train_pictures": 200, "validation_pictures": 250, "test_pictures": 500, "learning_rate": 1e-3}
+LONG = {"updates": 1500}  # 120 epochs of 400 pictures: an augmented net learns for longer
+
+AUGMENT_HELPS = Experiment(
+    claim="augment-helps",
+    sentence="Data augmentation is a regularization technique.",
+    chapter=7,
+    measure=measure_augment_helps,
+    settings=FEW_PICTURES | LONG | {"dropout": 0.25},
+    data={"drawn": {}},
+    sources={"drawn": DRAWN_PETS},
+    effects=(
+        Effect(
+            name="augmentation-helps",
+            meaning="With augmentation a net is better on the test pictures",
+            of="test_augmented",
+            minus="test_plain",
+            direction="greater",
+            margin=0.02,
+        ),
+        Effect(
+            name="augmentation-closes-the-gap",
+            meaning="With augmentation the gap between training and validation accuracy is smaller",
+            of="gap_plain",
+            minus="gap_augmented",
+            direction="greater",
+            margin=0.05,
+            unit="of accuracy",
+        ),
+        Effect(
+            name="helps-on-top-of-dropout",
+            meaning="Augmentation helps a net that has dropout already",
+            of="test_both",
+            minus="test_dropout",
+            direction="greater",
+            margin=0.02,
+        ),
+    ),
+)
+
+
+def measure_augment_place(seed, settings):
+    """Train with the same augmentation at both places.
+
+    Args:
+        seed: decides the pictures, the initial weights, the order of batches and the augmentation.
+        settings: those of `AUGMENT_PLACE`.
+
+    Returns:
+        {name: number}: test accuracy of the best epoch and seconds of the training, for the layers in the model and for
+        the same layers in the pipeline.
+    """
+    parts = draw_pets(seed, settings)
+    numbers = {}
+    for name in ("in_model", "in_pipeline"):
+        start = time.perf_counter()
+        model, _, best_weights = train(parts, seed, settings, strength=1, in_pipeline=name == "in_pipeline")
+        numbers[f"seconds_{name}"] = time.perf_counter() - start
+        model.set_weights(best_weights)
+        numbers[name] = accuracy(model, parts["test"])
+    return numbers
+
+
+AUGMENT_PLACE = Experiment(
+    claim="augment-place",
+    sentence="Augmentation goes into the model, before Rescaling, or into the data pipeline.",
+    chapter=7,
+    measure=measure_augment_place,
+    settings=FEW_PICTURES | LONG,
+    data={"drawn": {}},
+    sources={"drawn": DRAWN_PETS},
+    effects=(
+        Effect(
+            name="same-accuracy",
+            meaning="A net is equally good with the augmentation in the model and in the pipeline",
+            of="in_model",
+            minus="in_pipeline",
+            direction="equal",
+            margin=0.03,
+        ),
+    ),
+)
+
+
+def measure_augment_train_only(seed, settings):
+    """Test one augmented net on clean test pictures, on augmented ones, and on the average over many augmented ones.
+
+    Args:
+        seed: decides the pictures, the initial weights, the order of batches and the augmentation.
+        settings: those of `AUGMENT_TRAIN_ONLY`.
+
+    Returns:
+        {name: number or list}: test accuracy on clean pictures, by call on augmented ones, the mean and the range of
+        these, and the accuracy of the mean probability over all calls.
+    """
+    parts = draw_pets(seed, settings)
+    model, _, best_weights = train(parts, seed, settings, strength=1)
+    model.set_weights(best_weights)
+    images, labels = parts["test"]
+    layers = augmentation(1, seed + 1000)
+    probabilities = []
+    for _ in range(settings["calls"]):
+        changed = images.astype("float32")
+        for layer in layers:
+            changed = layer(changed, training=True)
+        probabilities.append(model.predict(changed, batch_size=250, verbose=0)[:, 0])
+    by_call = [float(((each > 0.5) == labels).mean()) for each in probabilities]
+    return {
+        "clean": accuracy(model, parts["test"]),
+        "augmented_by_call": by_call,
+        "augmented_once": float(np.mean(by_call)),
+        "spread_of_calls": max(by_call) - min(by_call),
+        "averaged": float(((np.mean(probabilities, axis=0) > 0.5) == labels).mean()),
+    }
+
+
+AUGMENT_TRAIN_ONLY = Experiment(
+    claim="augment-train-only",
+    sentence="Augmentation is a regularization technique, so it is not applied to test and validation data.",
+    chapter=7,
+    measure=measure_augment_train_only,
+    settings=FEW_PICTURES | LONG | {"calls": 16},
+    data={"drawn": {}},
+    sources={"drawn": DRAWN_PETS},
+    effects=(
+        Effect(
+            name="augmented-test-is-lower",
+            meaning="On augmented test pictures a net is worse than on clean ones",
+            of="clean",
+            minus="augmented_once",
+            direction="greater",
+            margin=0.01,
+        ),
+        Effect(
+            name="averaging-helps",
+            meaning="The mean over many augmented versions of a picture is better than one look at the clean picture",
+            of="averaged",
+            minus="clean",
+            direction="greater",
+            margin=0.01,
+        ),
+    ),
+)
+
+
+def measure_augment_strength(seed, settings):
+    """Train with the augmentation turned up step by step.
+
+    Args:
+        seed: decides the pictures, the initial weights, the order of batches and the augmentation.
+        settings: those of `AUGMENT_STRENGTH`.
+
+    Returns:
+        {name: number or list}: test accuracy of the best epoch, by strength; and that of the strengths that the effects
+        compare.
+    """
+    parts = draw_pets(seed, settings)
+    by_strength = []
+    for strength in settings["strengths"]:
+        model, _, best_weights = train(parts, seed, settings, strength=strength)
+        model.set_weights(best_weights)
+        by_strength.append(accuracy(model, parts["test"]))
+    return {
+        "by_strength": by_strength,
+        "usual": by_strength[settings["strengths"].index(1)],
+        "strongest": by_strength[-1],
+    }
+
+
+AUGMENT_STRENGTH = Experiment(
+    claim="augment-strength",
+    sentence="Random transformations should yield believable pictures.",
+    chapter=7,
+    measure=measure_augment_strength,
+    settings=FEW_PICTURES | LONG | {"strengths": (0, 0.5, 1, 2, 4)},
+    data={"drawn": {}},
+    sources={"drawn": DRAWN_PETS},
+    effects=(
+        Effect(
+            name="too-much-hurts",
+            meaning="With four times the usual strength a net is worse than with the usual one",
+            of="usual",
+            minus="strongest",
+            direction="greater",
+            margin=0.02,
+        ),
+    ),
+)
+
+
+EXPERIMENTS = (SMALL_DATA, AUGMENT_HELPS, AUGMENT_PLACE, AUGMENT_TRAIN_ONLY, AUGMENT_STRENGTH)
