@@ -287,6 +287,16 @@ def test_files_of_the_figures_lie_side_by_side():
 def test_figure_that_imports_another_module_is_refused():
     with pytest.raises(FigureError, match=r"other\.js"):
         join_modules('import { h } from "./base.js";\nimport x from "./other.js";\n')
+    with pytest.raises(FigureError, match="in one statement"):
+        join_modules('import { h } from "./base.js";\nimport { setText } from "./base.js";\n')
+
+
+def test_only_a_figure_that_runs_a_net_carries_the_code_for_it():
+    nets = join_modules('import { h } from "./base.js";\nimport { runNet } from "./network.js";\nexport default 1;\n')
+    assert "function runNet(" in nets
+    assert "function liveFigure(" in nets
+    assert "import" not in re.findall(r"^\w+", nets, re.MULTILINE)
+    assert "function runNet(" not in str(Ruler._esm)
 
 
 # ---- what a reader sees --------------------------------------------------------------------------------------------

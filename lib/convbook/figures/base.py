@@ -9,7 +9,8 @@ A new figure `window` needs three files at most:
 
 - `window.py`: a subclass of `LiveFigure` with synced traits, their validators, `describe` and `draw_still`;
 - `window.js`: `import { liveFigure, … } from "./base.js"`, pure functions for the mathematics, exported for the tests,
-  and `export default liveFigure("window", [names of traits], build)`; it declares no name that base.js declares;
+  and `export default liveFigure("window", [names of traits], build)`; what runs a trained net comes by
+  `import { runNet, … } from "./network.js"`. It declares no name that these two declare;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
 """
 
@@ -23,9 +24,12 @@ import anywidget
 import numpy as np
 import traitlets
 
-SHARED_SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+# What figures can import from: the frame that all of them have, and trained nets for those that run one.
+SHARED_SCRIPTS = {
+    name: Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("base", "network")
+}
 SHARED_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
-IMPORT_OF_SHARED = re.compile(r'^import \{[^}]*\} from "\./base\.js";\n', re.MULTILINE)
+IMPORT_OF_SHARED = re.compile(rf'^import \{{[^}}]*\}} from "\./({"|".join(SHARED_SCRIPTS)})\.js";\n', re.MULTILINE)
 
 # The widget's model where there is no kernel, and the import of the figure from a blob, which also works from file://.
 # The page's own picture stays in sight until the figure has been drawn, and for good if it cannot be.
@@ -138,27 +142,32 @@ class LiveFigure(anywidget.AnyWidget):
 
 
 def join_modules(source):
-    """Join base.js and a figure's JavaScript into one module, since a blob can import no neighbour.
+    """Join a figure's JavaScript and the shared modules that it imports into one, since a blob can import no neighbour.
 
     Lines of comment are left out: a page carries the source once for each figure.
 
     Args:
-        source: the text of the figure's module, which imports from "./base.js" in one statement.
+        source: the text of the figure's module, which imports from "./base.js" and, where it runs a trained net, from
+            "./network.js", in one statement each.
 
     Returns:
         The text of a module without imports.
 
     Raises:
-        FigureError: if anything else is imported.
+        FigureError: if anything else is imported, or from one of the two in several statements.
 
     Example:
         >>> join_modules('import { h } from "./base.js";\\nexport default h;\\n').endswith("export default h;\\n")
         True
     """
-    own = IMPORT_OF_SHARED.sub("", source, count=1)
+    names = IMPORT_OF_SHARED.findall(source)
+    own = IMPORT_OF_SHARED.sub("", source)
     if other := re.search(r"^import\b.*", own, re.MULTILINE):
-        raise FigureError(f"A figure can import from ./base.js alone, in one statement; found: {other[0]!r}.")
-    return re.sub(r"^ *//.*\n|^\n", "", SHARED_SCRIPT + own, flags=re.MULTILINE)
+        raise FigureError(f"A figure can import from ./base.js and ./network.js alone; found: {other[0]!r}.")
+    if len(names) != len(set(names)):
+        raise FigureError(f"A figure imports from each module in one statement; found several of {', '.join(names)}.")
+    shared = "".join(SHARED_SCRIPTS[name] for name in names)
+    return re.sub(r"^ *//.*\n|^\n", "", shared + own, flags=re.MULTILINE)
 
 
 def pack_picture(image):

@@ -1,0 +1,182 @@
+"""Training of the two small nets for digits on a canvas, and the file that the package carries them in.
+
+Both nets see digits in the centre of the canvas only, each time up to two pixels beside it, as nobody writes in the
+very same place. With digits in exactly one place, the convnet would know only one of the 8 × 8 steps in which a digit
+can stand between its windows.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from convbook import digit_nets, evidence, models, photos
+
+# 54 pixels: three stages of a 3x3 convolution and 2x2 pooling leave 5x5 windows of 22 pixels, 8 apart, that reach from
+# the first pixel to the last; and a digit can move by 13 pixels each way.
+CANVAS_PX = 54
+MOVES_PX = {"home": [(0, 0)]} | {f"moved {px} px": [(0, px), (0, -px), (px, 0), (-px, 0)] for px in (4, 8)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one net is trained.
+
+    Attributes:
+        name: "dense" or "convnet".
+        sizes: units of the hidden Dense layers, or filters of the convnet's stages.
+        epochs: passes over the training digits.
+        learning_rate: Adam's rate at the start; it falls to 0 along half a cosine.
+        batch_size: pictures in a step.
+        beside_px: in each epoch a digit stands up to so many pixels beside the centre, along each axis.
+        seed: decides initial weights, order and places.
+        canvas_px: height and width of the canvas.
+    """
+
+    name: str
+    sizes: tuple
+    epochs: int
+    learning_rate: float
+    batch_size: int = 32
+    beside_px: int = 2
+    seed: int = 0
+    canvas_px: int = CANVAS_PX
+
+
+RECIPES = (
+    Recipe("dense", sizes=(12,), epochs=60, learning_rate=3e-3),
+    Recipe("convnet", sizes=(16, 32, 48), epochs=20, learning_rate=4e-3),
+)
+
+
+def pretrain(path=digit_nets.FILE, recipes=RECIPES, report: Callable = print):
+    """Train the nets from scratch and write them into one file.
+
+    Args:
+        path: the file. What is there is replaced in one step, once both nets are trained.
+        recipes: a `Recipe` for each net.
+        report: function that is given sentences about what is done.
+
+    Returns:
+        The record as a dict: recipes, accuracies, seconds, versions and device. The file holds it with the nets.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    digits = photos.load_digits("scikit-learn")
+    record = {"made_by": "python -m convbook pretrain digits", "recipes": {}, "accuracies": {}, "seconds": {}}
+    nets = {}
+    for recipe in recipes:
+        report(f"Training the {recipe.name}, {recipe.epochs} epochs on {len(digits.train_images)} digits.")
+        start = time.perf_counter()
+        nets[recipe.name] = digit_nets.pack(train(recipe, digits))
+        record["recipes"][recipe.name] = dataclasses.asdict(recipe)
+        record["seconds"][recipe.name] = round(time.perf_counter() - start, 1)
+        record["accuracies"][recipe.name] = measure(digit_nets.unpack(nets[recipe.name]), digits)
+        report(f"Right of {len(digits.test_images)} test digits: {_in_words(record['accuracies'][recipe.name])}.")
+    device = ", ".join(keras.distribution.list_devices())
+    record |= {
+        "environment": evidence.describe_environment(keras.backend.backend(), device),
+        "finished": evidence.now(),
+    }
+    evidence.write_atomically(record | {"nets": nets}, path)
+    report(f"Wrote {path}.")
+    return record
+
+
+def train(recipe, digits):
+    """Train one net on digits in the centre of the canvas.
+
+    Args:
+        recipe: a `Recipe`.
+        digits: a photos.Digits; its test pictures are not touched.
+
+    Returns:
+        The trained keras.Model, its weights not yet rounded.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    model = build(recipe)
+    steps = recipe.epochs * -(-len(digits.train_images) // recipe.batch_size)
+    rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    for epoch in range(recipe.epochs):
+        chance = np.random.default_rng([recipe.seed, epoch])
+        order = chance.permutation(len(digits.train_images))
+        images = place_beside_the_centre(digits.train_images[order], recipe.canvas_px, recipe.beside_px, chance)
+        model.fit(images, digits.train_labels[order], batch_size=recipe.batch_size, shuffle=False, verbose=0)
+    return model
+
+
+def build(recipe):
+    """Build the untrained net of a recipe.
+
+    Args:
+        recipe: a `Recipe`.
+
+    Returns:
+        A functional keras.Model of `convbook.models`, not compiled.
+
+    Example:
+        >>> build(RECIPES[1]).get_layer("pool_3").output.shape
+        (None, 5, 5, 48)
+    """
+    shape = (recipe.canvas_px, recipe.canvas_px, 1)
+    if recipe.name == "dense":
+        return models.build_digits_dense(shape, units=recipe.sizes)
+    return models.build_digits_convnet(shape, filters=recipe.sizes, head="global_average")
+
+
+def place_beside_the_centre(images, size_px, beside_px, chance):
+    """Place each picture on a canvas, a few pixels beside the centre.
+
+    Args:
+        images: array (n, height, width, channels).
+        size_px: height and width of the canvas.
+        beside_px: largest distance from the centre along each axis.
+        chance: numpy.random.Generator.
+
+    Returns:
+        An array (n, size_px, size_px, channels) of the same dtype.
+
+    Example:
+        >>> place_beside_the_centre(np.ones((2, 1, 3, 1)), 5, 1, np.random.default_rng(0)).sum(axis=(1, 2, 3))
+        array([3., 3.])
+    """
+    places = chance.integers(-beside_px, beside_px + 1, (len(images), 2))
+    canvas = photos.place_on_canvas(images, size_px)
+    for place in np.unique(places, axis=0):
+        here = (places == place).all(axis=1)
+        canvas[here] = photos.place_on_canvas(images[here], size_px, *place)
+    return canvas
+
+
+def measure(model, digits):
+    """Measure a net at home, moved straight by 4 and by 8 pixels, and in the four corners.
+
+    Args:
+        model: keras.Model from pictures on a canvas to probabilities.
+        digits: a photos.Digits.
+
+    Returns:
+        {"home": …, "moved 4 px": …, "moved 8 px": …, "corners": …}, shares of the test digits that it gets right; all
+        directions together.
+    """
+    size_px = model.input_shape[1]
+    far_px = (size_px - digits.test_images.shape[1]) // 2
+    corners = [(down, right) for down in (-far_px, far_px) for right in (-far_px, far_px)]
+    return {
+        name: float(np.mean([_accuracy(model, digits, size_px, move) for move in moves]))
+        for name, moves in (MOVES_PX | {"corners": corners}).items()
+    }
+
+
+def _accuracy(model, digits, size_px, move):
+    images = photos.place_on_canvas(digits.test_images, size_px, *move)
+    answers = model.predict(images, batch_size=500, verbose=0).argmax(axis=1)
+    return (answers == digits.test_labels).mean()
+
+
+def _in_words(accuracies):
+    return ", ".join(f"{name} {share:.3f}" for name, share in accuracies.items())

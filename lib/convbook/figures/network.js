@@ -1,0 +1,195 @@
+// Small trained nets in the page: a net as convbook.digit_nets packs it, run forward, and backward to its picture.
+// Pure functions, tested against Keras. A map is { height, width, channels, values }, row by row, channels last.
+
+// ---- packed nets ---------------------------------------------------------------------------------------------------
+
+// The net with its numbers unpacked; every function below takes it.
+export function unpackNet({ name, input_shape: inputShape, layers }) {
+  return { name, inputShape, layers: layers.map(unpackLayer) };
+}
+
+function unpackLayer(layer) {
+  if (!(layer.kind in LAYER_KINDS)) throw new Error(`A net cannot have a layer of the kind ${layer.kind}.`);
+  if (!layer.kernel) return layer;
+  const { shape, values, scales } = layer.kernel;
+  const [whole, scale] = [new Int8Array(unpackBytes(values)), new Float32Array(unpackBytes(scales))];
+  const weights = Float32Array.from(whole, (value, n) => value * scale[n % scale.length]); // filters lie innermost
+  return { ...layer, shape, weights, bias: new Float32Array(unpackBytes(layer.bias)) };
+}
+
+function unpackBytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
+}
+
+// ---- forward -------------------------------------------------------------------------------------------------------
+
+// The maps of a picture with values from 0 to 255: the picture itself, then the output of each layer. A Dense layer's
+// output is one pixel with a channel for each unit. `until` stops after so many layers.
+export function runNet(net, picture, until = net.layers.length) {
+  const maps = [picture];
+  for (const layer of net.layers.slice(0, until)) maps.push(LAYER_KINDS[layer.kind].forward(layer, maps.at(-1)));
+  return maps;
+}
+
+// The probabilities of the classes.
+export function predict(net, picture) {
+  return runNet(net, picture).at(-1).values;
+}
+
+function emptyMap(height, width, channels) {
+  return { height, width, channels, values: new Float32Array(height * width * channels) };
+}
+
+function rescale(layer, input) {
+  const output = emptyMap(input.height, input.width, input.channels);
+  for (let n = 0; n < output.values.length; n++) output.values[n] = input.values[n] * layer.scale;
+  return output;
+}
+
+// Sums up in full precision and keeps single precision, as Keras's maps have. Most of a dark canvas is zero, and so is
+// much of what ReLU gives: what is zero costs nothing.
+function convolveMap({ shape: [rows, columns, channels, filters], weights, bias, activation }, input) {
+  const output = emptyMap(input.height - rows + 1, input.width - columns + 1, filters);
+  const [sums, isRelu] = [new Float64Array(filters), activation === "relu"];
+  for (let row = 0, place = 0; row < output.height; row++) {
+    for (let column = 0; column < output.width; column++, place += filters) {
+      sums.set(bias);
+      for (let i = 0, tap = 0; i < rows; i++) {
+        const start = ((row + i) * input.width + column) * channels; // a row of the window lies in one piece
+        for (let n = start; n < start + columns * channels; n++, tap += filters) {
+          const value = input.values[n];
+          if (value !== 0) for (let f = 0; f < filters; f++) sums[f] += value * weights[tap + f];
+        }
+      }
+      for (let f = 0; f < filters; f++) output.values[place + f] = isRelu && sums[f] < 0 ? 0 : sums[f];
+    }
+  }
+  return output;
+}
+
+function poolMap({ size }, input) {
+  const output = emptyMap(Math.floor(input.height / size), Math.floor(input.width / size), input.channels);
+  visitPools(size, input, output, (from, to) => (output.values[to] = input.values[from]));
+  return output;
+}
+
+// Tells for each value of the pooled map where its largest value stands; of equal ones the first, as in TensorFlow.
+function visitPools(size, input, output, visit) {
+  const { channels } = input;
+  for (let row = 0, to = 0; row < output.height; row++) {
+    for (let column = 0; column < output.width; column++) {
+      for (let channel = 0; channel < channels; channel++, to++) {
+        let from = (row * size * input.width + column * size) * channels + channel;
+        let largest = from;
+        for (let i = 0; i < size; i++, from += (input.width - size) * channels) {
+          for (let j = 0; j < size; j++, from += channels) {
+            if (input.values[from] > input.values[largest]) largest = from;
+          }
+        }
+        visit(largest, to);
+      }
+    }
+  }
+}
+
+function flattenMap(layer, input) {
+  return { height: 1, width: 1, channels: input.values.length, values: input.values };
+}
+
+function averageMap(layer, input) {
+  const output = emptyMap(1, 1, input.channels);
+  const pixels = input.height * input.width;
+  for (let channel = 0; channel < input.channels; channel++) {
+    let sum = 0;
+    for (let n = channel; n < input.values.length; n += input.channels) sum += input.values[n];
+    output.values[channel] = sum / pixels;
+  }
+  return output;
+}
+
+function connectMap({ shape: [, units], weights, bias, activation }, input) {
+  const sums = Float64Array.from(bias);
+  input.values.forEach((value, n) => {
+    if (value !== 0) for (let unit = 0; unit < units; unit++) sums[unit] += value * weights[n * units + unit];
+  });
+  const values = Float32Array.from(activation === "softmax" ? softmax(sums) : sums);
+  if (activation === "relu") values.forEach((value, unit) => (values[unit] = Math.max(0, value)));
+  return { height: 1, width: 1, channels: units, values };
+}
+
+function softmax(numbers) {
+  const largest = Math.max(...numbers); // taken off first, so that no power is too large for a number
+  const powers = numbers.map((number) => Math.exp(number - largest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
+
+// ---- backward ------------------------------------------------------------------------------------------------------
+
+// How much one number of a map changes with each value of the picture: a map of the picture's shape. `maps` are those
+// of runNet; the number is maps[layer]'s at row, column and channel, `channel: null` the sum over all channels there.
+export function inputGradient(net, maps, { layer, row, column, channel = null }) {
+  const at = maps[layer];
+  let gradient = new Float64Array(at.values.length);
+  const start = (row * at.width + column) * at.channels;
+  if (channel === null) gradient.fill(1, start, start + at.channels);
+  else gradient[start + channel] = 1;
+  for (let n = layer; n > 0; n--) {
+    const step = net.layers[n - 1];
+    gradient = LAYER_KINDS[step.kind].backward(step, maps[n - 1], maps[n], gradient);
+  }
+  return { ...maps[0], values: gradient };
+}
+
+// The gradient before the activation; where ReLU gave 0, it lets nothing through.
+function throughActivation(activation, { values }, gradient) {
+  if (activation === "relu") return gradient.map((slope, n) => (values[n] > 0 ? slope : 0));
+  if (activation !== "softmax") return gradient;
+  const mean = gradient.reduce((sum, slope, n) => sum + slope * values[n], 0);
+  return gradient.map((slope, n) => values[n] * (slope - mean));
+}
+
+function convolveBack({ shape: [rows, columns, channels, filters], weights, activation }, input, output, gradient) {
+  const slopes = throughActivation(activation, output, gradient);
+  const back = new Float64Array(input.values.length);
+  for (let place = 0; place < slopes.length; place++) {
+    const slope = slopes[place];
+    if (slope === 0) continue;
+    const [pixel, filter] = [Math.floor(place / filters), place % filters];
+    const [row, column] = [Math.floor(pixel / output.width), pixel % output.width];
+    for (let i = 0, tap = filter; i < rows; i++) {
+      const start = ((row + i) * input.width + column) * channels;
+      for (let n = start; n < start + columns * channels; n++, tap += filters) back[n] += slope * weights[tap];
+    }
+  }
+  return back;
+}
+
+function poolBack({ size }, input, output, gradient) {
+  const back = new Float64Array(input.values.length);
+  visitPools(size, input, output, (from, to) => (back[from] = gradient[to]));
+  return back;
+}
+
+function averageBack(layer, input, output, gradient) {
+  const pixels = input.height * input.width;
+  return Float64Array.from(input.values, (value, n) => gradient[n % input.channels] / pixels);
+}
+
+function connectBack({ shape: [, units], weights, activation }, input, output, gradient) {
+  const slopes = throughActivation(activation, output, gradient);
+  return Float64Array.from(input.values, (value, n) => {
+    let sum = 0;
+    for (let unit = 0; unit < units; unit++) sum += slopes[unit] * weights[n * units + unit];
+    return sum;
+  });
+}
+
+const LAYER_KINDS = {
+  rescaling: { forward: rescale, backward: ({ scale }, input, output, slopes) => slopes.map((slope) => slope * scale) },
+  conv: { forward: convolveMap, backward: convolveBack },
+  max_pool: { forward: poolMap, backward: poolBack },
+  flatten: { forward: flattenMap, backward: (layer, input, output, gradient) => gradient },
+  global_average: { forward: averageMap, backward: averageBack },
+  dense: { forward: connectMap, backward: connectBack },
+};

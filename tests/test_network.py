@@ -1,0 +1,165 @@
+"""The nets that run in the page: forward and backward in the browser's JavaScript against Keras, number by number."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from convbook import digit_nets, photos
+from convbook.figures import base
+
+SOURCE = base.join_modules('import { runNet } from "./network.js";\nexport default runNet;\n')
+
+
+@pytest.fixture(scope="module")
+def call(browser):
+    """A function that calls a function of network.js with a net, a picture and more, and gives back what JSON holds."""
+    page = browser.new_page()
+    script = """async ([source, name, net, picture, more]) => {
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      const module = await import(url);
+      const unpacked = module.unpackNet(net);
+      const values = Float32Array.from(picture.values);
+      const plain = (given) => (ArrayBuffer.isView(given) ? [...given] : { ...given, values: [...given.values] });
+      if (name !== "inputGradient") {
+        const given = module[name](unpacked, { ...picture, values }, ...more);
+        return Array.isArray(given) ? given.map(plain) : plain(given);
+      }
+      const maps = module.runNet(unpacked, { ...picture, values });
+      return plain(module.inputGradient(unpacked, maps, ...more));
+    }"""
+    yield lambda name, net, image, *more: page.evaluate(script, [SOURCE, name, net, as_map(image), more])
+    page.close()
+
+
+def as_map(image):
+    names = ("height", "width", "channels")
+    return dict(zip(names, image.shape, strict=True), values=image.ravel().tolist())
+
+
+def as_array(answer):
+    return np.reshape(answer["values"], (answer["height"], answer["width"], answer["channels"]))
+
+
+def noise(shape):
+    return np.random.default_rng(3).integers(0, 256, shape).astype(float)
+
+
+def build_net(input_shape, head, pool_size=2, activation="softmax"):
+    """A net with random weights and biases, every kind of layer that can be packed, its kernels rounded to bytes."""
+    keras.utils.set_random_seed(7)
+    x = image = keras.Input(input_shape)
+    x = keras.layers.Rescaling(1 / 255)(x)
+    x = keras.layers.Conv2D(5, (3, 2), activation="relu", bias_initializer="normal")(x)
+    x = keras.layers.MaxPooling2D(pool_size)(x)
+    x = keras.layers.Conv2D(4, 3, activation="linear", bias_initializer="normal")(x)
+    x = head()(x)
+    x = keras.layers.Dense(6, activation="relu", bias_initializer="normal")(x)
+    x = keras.layers.Dense(3, activation=activation, bias_initializer="normal")(x)
+    net = digit_nets.pack(keras.Model(image, x))
+    return net, digit_nets.unpack(net)
+
+
+NETS = {
+    "flatten": build_net((11, 14, 1), keras.layers.Flatten),
+    "average": build_net((15, 10, 3), keras.layers.GlobalAveragePooling2D),
+    "pools of 3": build_net((20, 23, 2), keras.layers.Flatten, pool_size=3, activation="linear"),
+}
+
+
+def all_maps(model, image):
+    """What each layer gives for one picture as (height, width, channels), for Dense layers as one pixel."""
+    outputs = keras.Model(model.input, [layer.output for layer in model.layers])(image[np.newaxis])
+    return [np.asarray(output)[0] if output.ndim == 4 else np.asarray(output).reshape(1, 1, -1) for output in outputs]
+
+
+def gradient(model, image, layer, row, column, channel=None):
+    """The gradient of one number of a layer's output, or of its sum over channels, by TensorFlow."""
+    part = keras.Model(model.input, model.layers[layer].output)
+    pixels = tf.convert_to_tensor(image[np.newaxis], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        output = part(pixels)
+        output = output if len(output.shape) == 4 else output[:, tf.newaxis, tf.newaxis, :]
+        numbers = output[0, row, column]
+        number = tf.reduce_sum(numbers) if channel is None else numbers[channel]
+    return tape.gradient(number, pixels).numpy()[0]
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_map_is_that_of_keras(call, name):
+    net, model = NETS[name]
+    image = noise(model.input_shape[1:])
+    answers, expected = call("runNet", net, image), all_maps(model, image)
+    assert len(answers) == len(expected) == len(model.layers)
+    for answer, output in zip(answers, expected, strict=True):
+        np.testing.assert_allclose(as_array(answer), output, rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", digit_nets.NAMES)
+def test_the_packaged_nets_answer_as_in_keras(call, name):
+    net, model = digit_nets.packed(name), digit_nets.load(name)
+    images = photos.place_on_canvas(photos.load_digits().test_images[::100], 54, 13, -9)
+    for image in images.astype(float):
+        expected = np.asarray(model(image[np.newaxis]))[0]
+        np.testing.assert_allclose(call("predict", net, image), expected, rtol=1e-4, atol=1e-6)
+
+
+# The layer is counted in Keras's list, where the picture is 0.
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("flatten", (2, 4, 7, 4)),
+        ("flatten", (3, 0, 5, None)),
+        ("flatten", (4, 1, 3, 2)),
+        ("flatten", (7, 0, 0, 1)),
+        ("average", (1, 9, 2, 1)),
+        ("average", (4, 3, 0, None)),
+        ("average", (5, 0, 0, 3)),
+        ("average", (7, 0, 0, 2)),
+        ("pools of 3", (3, 4, 6, 4)),
+        ("pools of 3", (6, 0, 0, None)),
+        ("pools of 3", (7, 0, 0, 0)),
+    ],
+)
+def test_gradient_is_that_of_tensorflow(call, name, place):
+    net, model = NETS[name]
+    image = noise(model.input_shape[1:])
+    layer, row, column, channel = place
+    expected = gradient(model, image, *place)
+    target = {"layer": layer, "row": row, "column": column, "channel": channel}
+    answer = as_array(call("inputGradient", net, image, target))
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
+
+
+def test_gradient_of_the_packaged_convnet_is_that_of_tensorflow_where_nothing_ties(call):
+    net, model = digit_nets.packed("convnet"), digit_nets.load("convnet")
+    image = noise((54, 54, 1))
+    for layer, row, column, channel in ((2, 30, 11, 5), (4, 9, 20, None), (6, 1, 3, 17), (8, 0, 0, 4)):
+        expected = gradient(model, image, layer, row, column, channel)
+        target = {"layer": layer, "row": row, "column": column, "channel": channel}
+        answer = as_array(call("inputGradient", net, image, target))
+        np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+
+
+def test_of_equal_values_in_a_pool_the_first_gets_the_gradient_as_in_tensorflow(call):
+    image = keras.Input((4, 6, 1))
+    model = keras.Model(image, keras.layers.MaxPooling2D(2)(image))
+    flat = np.full((4, 6, 1), 7.0)
+    expected = gradient(model, flat, 1, 1, 2, 0)
+    answer = call("inputGradient", digit_nets.pack(model), flat, {"layer": 1, "row": 1, "column": 2, "channel": 0})
+    np.testing.assert_array_equal(as_array(answer), expected)
+    assert np.argwhere(expected[..., 0]).tolist() == [[2, 4]]
+
+
+def test_running_can_stop_before_the_end(call):
+    net, model = NETS["average"]
+    image = noise(model.input_shape[1:])
+    assert len(call("runNet", net, image, 3)) == 4
+
+
+def test_a_layer_of_another_kind_is_refused(call):
+    net = {"name": "net", "input_shape": [2, 3, 1], "layers": [{"kind": "attention", "name": "attention"}]}
+    with pytest.raises(Exception, match="cannot have a layer of the kind attention"):
+        call("predict", net, np.zeros((2, 3, 1)))
