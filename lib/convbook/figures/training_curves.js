@@ -226,28 +226,40 @@ function eachCurve({ shown, parts }, look) {
 
 // ---- the state -----------------------------------------------------------------------------------------------------
 
-const TRAITS = ["metric", "smoothing", "epoch", "shown", "training", "validation", "scale", "marks", "_curves"];
+const TRAITS = ["smoothing", "epoch", "metric", "shown", "training", "validation", "scale", "marks", "_curves"];
 
-// Everything that the parts show but the epoch: the runs with their curves in the chosen metric, and the axes.
-function makeView(metric, smoothing, names, training, validation, scale, marks, curves) {
+// What is shown, unsmoothed: the runs with their curves in the chosen metric, and the axes.
+function makeView(metric, names, training, validation, scale, marks, curves) {
   const parts = Object.keys({ ...(training && { training }), ...(validation && { validation }) });
-  const runs = curves.map((run, index) => makeRun(run, index, metric, smoothing));
+  const runs = curves.map((run, index) => makeRun(run, index, metric));
   const shown = runs.filter(({ name }) => names.includes(name));
-  const problem =
-    shown.length === 0 ? "No run is chosen: tick one." : parts.length === 0 ? "No curve is chosen: tick training or validation." : "";
   const epochs = Math.max(...(shown.length > 0 ? shown : runs).map(({ length }) => length));
-  const view = { metric, smoothing, scale, marks, parts, runs, shown, problem, epochs };
+  const view = { metric, scale, marks, parts, runs, shown, epochs, problem: writeProblem(shown, parts) };
   return { ...view, axis: planViewAxis(view) };
 }
 
-function makeRun(run, index, metric, smoothing) {
-  const curves = {};
-  for (const [part, begin] of Object.entries(PARTS)) {
-    const raw = run[begin + metric];
-    curves[part] = { raw, smoothed: smoothing > 0 ? smooth(raw, smoothing) : raw };
-  }
-  const smoothedLowest = lowestEpoch(smooth(run.val_loss, smoothing));
-  return { name: run.name, lowest: run.lowest, smoothedLowest, index, length: run.loss.length, curves };
+function makeRun(run, index, metric) {
+  const curves = Object.entries(PARTS).map(([part, begin]) => [part, { raw: run[begin + metric] }]);
+  const { name, lowest, loss, val_loss: valLoss } = run;
+  return { name, lowest, valLoss, index, length: loss.length, curves: Object.fromEntries(curves) };
+}
+
+function writeProblem(shown, parts) {
+  if (shown.length === 0) return "No run is chosen: tick one.";
+  return parts.length === 0 ? "No curve is chosen: tick training or validation." : "";
+}
+
+// The same with the smoothed curves.
+function smoothView(view, smoothing) {
+  const runs = view.runs.map((run) => smoothRun(run, smoothing));
+  return { ...view, smoothing, runs, shown: view.shown.map(({ index }) => runs[index]) };
+}
+
+function smoothRun(run, smoothing) {
+  const curves = Object.entries(run.curves).map(([part, { raw }]) => {
+    return [part, { raw, smoothed: smoothing > 0 ? smooth(raw, smoothing) : raw }];
+  });
+  return { ...run, curves: Object.fromEntries(curves), smoothedLowest: lowestEpoch(smooth(run.valLoss, smoothing)) };
 }
 
 function planViewAxis(view) {
@@ -267,11 +279,13 @@ function colorOf({ runs }, run, part) {
 
 export default liveFigure("training curves", TRAITS, (frame) => {
   const { model, set, el } = frame;
-  const viewOf = remember(makeView);
+  const rawViewOf = remember(makeView);
+  const viewOf = remember(smoothView);
   const read = () => {
-    const [metric, smoothing, epoch, ...rest] = TRAITS.map((name) => model.get(name));
-    const view = viewOf(metric, smoothing, ...rest);
-    return { view, now: { ...view, epoch: Math.max(1, Math.min(epoch, view.epochs)) } };
+    const [smoothing, epoch, ...choices] = TRAITS.map((name) => model.get(name));
+    const rawView = rawViewOf(...choices);
+    const view = viewOf(rawView, smoothing);
+    return { rawView, view, now: { ...view, epoch: Math.max(1, Math.min(epoch, view.epochs)) } };
   };
   const goTo = (epoch) => {
     const { epochs } = read().view;
@@ -292,10 +306,10 @@ export default liveFigure("training curves", TRAITS, (frame) => {
 
   let spoken = null;
   return function draw() {
-    const { view, now } = read();
+    const { rawView, view, now } = read();
     width = chart.element.clientWidth;
     bar.update(view);
-    chart.update(view, now, width || 600); // not on the page yet
+    chart.update(rawView, view, now.epoch, width || 600); // not on the page yet
     table.update(now);
     notes.update(now);
     const sentences = [writeReading, writeLowest, writeSmoothing, writeNotFinite, writeOffScale].map((write) => write(now));
@@ -338,15 +352,14 @@ function createTick(label, onTick, ...more) {
 function createChart(read, goTo) {
   const title = h("span", {});
   const hint = h("span", { class: "cb-hint" }, "Drag the line, or use the arrow keys.");
-  const [grid, curves, labels, cursor] = ["grid", "curves", "labels", "cursor"].map((name) => {
-    return drawn("g", { class: `cb-${name}` });
-  });
-  const window = drawn("svg", { class: "cb-plot" }, curves); // an inner one, so that it cuts off what leaves it
-  const picture = drawn("svg", { "aria-hidden": "true" }, grid, window, cursor, labels);
+  const layers = ["grid", "curves", "cursor", "marks", "names"].map((name) => drawn("g", { class: `cb-${name}` }));
+  const [grid, curves, cursor, marks, names] = layers;
+  const inner = drawn("svg", { class: "cb-plot" }, curves); // an inner one, so that it cuts off what leaves it
+  const picture = drawn("svg", { "aria-hidden": "true" }, grid, inner, cursor, marks, names);
   const element = h("div", { class: "cb-chart", role: "slider", tabindex: 0, "aria-label": "Epoch that is read off" });
   element.append(h("div", { class: "cb-axis-title" }, title, hint), picture);
 
-  let plot = null;
+  let [plot, lines] = [null, []];
   moveByPointer(picture, (x) => goTo(plot.epochAt(x)));
   moveByKeys(element, read, goTo);
   const paint = remember((view, width) => {
@@ -354,10 +367,15 @@ function createChart(read, goTo) {
     const { height, left, right, top, bottom } = plot;
     setAttributes(picture, { viewBox: `0 0 ${width} ${height}`, height });
     const box = { x: left - 8, y: top - 4, width: right - left + 16, height: bottom - top + 8 };
-    setAttributes(window, { ...box, viewBox: `${box.x} ${box.y} ${box.width} ${box.height}` });
+    setAttributes(inner, { ...box, viewBox: `${box.x} ${box.y} ${box.width} ${box.height}` });
     grid.replaceChildren(...drawGrid(view, plot));
-    curves.replaceChildren(...view.shown.flatMap((run) => view.parts.map((part) => drawCurve(view, run, part, plot))));
-    labels.replaceChildren(...drawArrows(view, plot), ...drawMarks(view, plot), ...drawNames(view, plot));
+    lines = eachCurve(view, (run, part) => createCurve(view, run, part, plot));
+    curves.replaceChildren(...lines.map((line) => line.element));
+    marks.replaceChildren(...drawArrows(view, plot), ...drawMarks(view, plot));
+  });
+  const paintSmoothed = remember((view, plotted) => {
+    for (const line of lines) line.update(view);
+    names.replaceChildren(...drawNames(view, plotted));
   });
   const placeCursor = remember((view, plotted, epoch) => {
     cursor.replaceChildren(...drawCursor({ ...view, epoch }, plotted));
@@ -366,9 +384,10 @@ function createChart(read, goTo) {
   });
   return {
     element,
-    update(view, { epoch }, width) {
+    update(rawView, view, epoch, width) {
       setText(title, AXIS_TITLES[view.metric]);
-      paint(view, width);
+      paint(rawView, width);
+      paintSmoothed(view, plot);
       placeCursor(view, plot, epoch);
     },
   };
@@ -420,12 +439,20 @@ function writeEpochNumbers({ epochs }, { left, right, bottom, x }) {
   });
 }
 
-function drawCurve(view, run, part, plot) {
-  const { raw, smoothed } = run.curves[part];
-  const curve = drawn("g", { class: `cb-curve cb-${part}`, "data-color": colorOf(view, run, part) });
-  if (view.smoothing > 0) curve.append(drawn("path", { class: "cb-raw", d: trace(raw, plot) }));
-  curve.append(drawn("path", { d: trace(smoothed, plot) }));
-  return curve;
+// A curve, and where it is smoothed, the raw one faintly behind it.
+function createCurve(view, run, part, plot) {
+  const traced = trace(run.curves[part].raw, plot);
+  const raw = drawn("path", { class: "cb-raw", d: traced });
+  const line = drawn("path", {});
+  const element = drawn("g", { class: `cb-curve cb-${part}`, "data-color": colorOf(view, run, part) }, line);
+  return {
+    element,
+    update({ runs, smoothing }) {
+      if (smoothing > 0) element.prepend(raw);
+      else raw.remove();
+      line.setAttribute("d", smoothing > 0 ? trace(runs[run.index].curves[part].smoothed, plot) : traced);
+    },
+  };
 }
 
 // The path of a curve, interrupted where a value is missing; a value without neighbours is a dot.
@@ -434,10 +461,14 @@ function trace(values, { x, y }) {
   values.forEach((value, index) => {
     if (value === null) return;
     const [before, after] = [values[index - 1] ?? null, values[index + 1] ?? null];
-    path += `${before === null ? "M" : "L"}${x(index + 1).toFixed(1)} ${y(value).toFixed(1)}`;
+    path += `${before === null ? "M" : "L"}${tenths(x(index + 1))} ${tenths(y(value))}`;
     if (before === null && after === null) path += "h.01";
   });
   return path;
+}
+
+function tenths(length) {
+  return Math.round(10 * length) / 10;
 }
 
 // An arrow at the edge where a curve is off the scale; of neighbours that would touch, one.
@@ -494,7 +525,7 @@ function namesOf({ runs, shown, parts }) {
 function drawNames(view, { named, x, y, top, bottom, width }) {
   const places = named
     .map(({ run, part, text }) => {
-      const { smoothed } = run.curves[part];
+      const { smoothed } = view.runs[run.index].curves[part];
       const index = smoothed.findLastIndex((value) => value !== null);
       const ends = index >= 0 && { left: x(index + 1) + 9, middle: Math.max(top, Math.min(y(smoothed[index]), bottom)) };
       return { run, part, text, ...ends };
@@ -561,20 +592,26 @@ function writeText(text, x, y, attributes) {
 
 // A mouse drags from anywhere; a finger drags sideways or taps, and still scrolls the page up and down.
 function moveByPointer(picture, moveTo) {
-  let dragging = false;
+  let grip = null; // where the pointer came down, and whether it drags
   const move = (event) => moveTo(event.clientX - picture.getBoundingClientRect().left);
   picture.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    dragging = true;
+    const drags = event.pointerType !== "touch";
+    grip = { x: event.clientX, y: event.clientY, drags };
     picture.setPointerCapture(event.pointerId);
-    if (event.pointerType !== "touch") move(event);
+    if (drags) move(event);
   });
-  picture.addEventListener("pointermove", (event) => dragging && move(event));
+  picture.addEventListener("pointermove", (event) => {
+    if (!grip) return;
+    const [right, down] = [Math.abs(event.clientX - grip.x), Math.abs(event.clientY - grip.y)];
+    grip.drags ||= right > 6 && right > down;
+    if (grip.drags) move(event);
+  });
   picture.addEventListener("pointerup", (event) => {
-    if (dragging) move(event);
-    dragging = false;
+    if (grip) move(event);
+    grip = null;
   });
-  picture.addEventListener("pointercancel", () => (dragging = false));
+  picture.addEventListener("pointercancel", () => (grip = null));
 }
 
 function moveByKeys(element, read, goTo) {
