@@ -10,7 +10,7 @@ import traitlets
 from axe_playwright_python.sync_playwright import Axe
 from visits import PHONE, WIDE
 
-from convbook import shapes
+from convbook import digit_nets, shapes
 from convbook.figures.receptive_field import (
     CHOICES,
     FADED,
@@ -18,14 +18,19 @@ from convbook.figures.receptive_field import (
     PAPER,
     STACKS,
     ReceptiveField,
+    channels_of,
     check_layers,
+    convolutional_part,
     count_weights,
+    input_gradient,
+    layers_of,
     plan,
     write_layer,
     write_problem,
     write_weights,
     write_window,
 )
+from convbook.photos import load_digits
 
 show = test_figures.show  # the fixture
 
@@ -34,6 +39,22 @@ COLOR = RNG.integers(0, 256, (23, 37, 3), dtype="uint8")
 GREY = RNG.integers(0, 256, (31, 18), dtype="uint8")
 DARK = np.zeros((20, 30))
 SAME = {"kernel_size": 3, "padding": "same"}
+
+DIGITS = load_digits()
+TEN = np.stack([DIGITS.test_images[DIGITS.test_labels == label][0] for label in range(10)])
+UNEVEN = TEN[:3, :, 1:26]  # 28 × 25
+NET = convolutional_part(digit_nets.packed("convnet"))
+
+# What can be looked at in the trained net: (digits, digit, layer, row, column, channel).
+LOOKED_AT = [
+    (TEN, 3, 5, 1, 2, None),
+    (TEN, 7, 5, 0, 1, 11),
+    (TEN, 0, 4, 3, 2, None),
+    (UNEVEN, 2, 3, 8, 4, 5),
+    (UNEVEN, 1, 2, 5, 6, None),
+    (TEN, 9, 1, 12, 15, None),
+    (TEN, 4, 6, 0, 0, None),
+]
 
 
 def random_layer(rng):
@@ -71,18 +92,38 @@ def ones_network(size, layers):
         if "pool_size" in layer:
             steps += [keras.layers.AveragePooling2D(2), keras.layers.Rescaling(4.0)]
         else:
-            steps.append(keras.layers.Conv2D(1, **layer, kernel_initializer="ones"))
+            steps.append(keras.layers.Conv2D(1, **layer, kernel_initializer="ones", use_bias=False))
     return keras.Sequential(steps)
 
 
 def gradient_of(model, size, row, column):
-    """The gradient of one output with respect to every pixel."""
+    """The gradient of one output with respect to every pixel: what each pixel gives alone, as the model is linear.
+
+    (TensorFlow's own gradient of a dilated convolution on a small picture is not to be trusted: on the CPU it ended
+    the process now and then.)
+    """
+    lit = np.eye(size[0] * size[1], dtype="float32").reshape(-1, *size, 1)
+    return model(lit).numpy()[:, row, column, 0].reshape(size)
+
+
+def keras_gradient(digits, digit, layer, row, column, channel):
+    """The gradient of one output of the trained net with respect to a digit, by Keras and TensorFlow."""
+    import keras
     import tensorflow as tf
 
-    image = tf.Variable(tf.random.normal((1, *size, 1)))
+    whole = digit_nets.unpack({**NET, "input_shape": list(digits.shape[1:])})
+    placed = [one for one in whole.layers if "Conv" in type(one).__name__ or "Pool" in type(one).__name__]
+    model = keras.Model(whole.inputs, placed[layer - 1].output)
+    image = tf.Variable(digits[digit][np.newaxis].astype("float32"))
     with tf.GradientTape() as tape:
-        output = model(image)[0, row, column, 0]
-    return tape.gradient(output, image).numpy()[0, ..., 0]
+        outputs = model(image)[0, row, column]
+        output = tf.reduce_sum(outputs) if channel is None else outputs[channel]
+    return output.numpy(), tape.gradient(output, image).numpy()[0, ..., 0]
+
+
+def net_figure(digits, digit, layer, row, column, channel, **rest):
+    place = {"layer": layer, "row": row, "column": column, "channel": channel}
+    return ReceptiveField(GREY, digits=digits, view="trained net", digit=digit, **place, **rest)
 
 
 def call(page, function, calls):
@@ -110,6 +151,20 @@ def painted(page, panel):
         panel,
     )
     return np.array(values).reshape(height, width, 4)
+
+
+def call_trained(page, figure):
+    """The gradient that the figure's own JavaScript computes, as one list of numbers."""
+    script = """async ([source, state]) => {
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      const { decodePicture, unpackNet, runNet, inputGradient } = await import(url);
+      const net = unpackNet(state._network);
+      const places = net.layers.flatMap(({ kind }, n) => (kind === "rescaling" ? [] : [n + 1]));
+      const maps = runNet(net, decodePicture(state._digits[state.digit]));
+      const { row, column, channel } = state;
+      return [[...inputGradient(net, maps, { layer: places[state.layer - 1], row, column, channel }).values]];
+    }"""
+    return page.evaluate(script, [str(figure._esm), figure.state()])
 
 
 def verdict(page):
@@ -287,6 +342,151 @@ def test_html_is_the_same_for_the_same_state_and_stays_small():
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|\brequire\b|<link|\bsrc=", first)
     noise = RNG.integers(0, 256, (43, 64, 3), dtype="uint8")  # a photo takes less
     assert len(ReceptiveField(noise).to_html().encode()) < 110_000
+
+
+# ---- the trained net -----------------------------------------------------------------------------------------------
+
+
+def test_the_trained_nets_windows_are_those_of_its_layers():
+    assert [layer.get("pool_size", 0) for layer in layers_of(NET)] == [0, 2, 0, 2, 0, 2]
+    assert channels_of(NET) == [16, 16, 32, 32, 48, 48]
+    steps = plan((28, 25), layers_of(NET))
+    assert [step.shape for step in steps] == [(26, 23), (13, 11), (11, 9), (5, 4), (3, 2), (1, 1)]
+    assert [step.fields[0].size for step in steps] == [3, 4, 8, 10, 18, 22]
+
+
+@pytest.mark.parametrize("look", LOOKED_AT, ids=lambda look: "-".join(map(str, look[1:])))
+def test_gradient_is_that_of_keras_number_by_number_in_python_and_in_the_browser(show, look):
+    digits, digit, layer, row, column, channel = look
+    value, expected = keras_gradient(*look)
+    assert np.abs(expected).max() > 1e-6  # an output that is not 0: there is something to compare
+    tolerance = {"rtol": 1e-4, "atol": 1e-5 * np.abs(expected).max()}
+    np.testing.assert_allclose(input_gradient(NET, digits[digit], layer, row, column, channel), expected, **tolerance)
+    page = show(net_figure(*look))
+    (shown,) = call_trained(page, net_figure(*look))
+    np.testing.assert_allclose(np.reshape(shown, expected.shape), expected, **tolerance)
+    said = re.fullmatch(rf"output\[{row}, {column}\] = (.+)", page.locator(".cb-place").inner_text())[1]
+    assert test_figures.number(said) == pytest.approx(value, abs=0.0051)
+
+
+@pytest.mark.parametrize("look", LOOKED_AT, ids=lambda look: "-".join(map(str, look[1:])))
+def test_gradient_is_zero_outside_the_window(look):
+    figure = net_figure(*look)
+    rows, columns = figure.window
+    outside = np.ones(figure.gradient.shape, bool)
+    outside[rows.start : rows.stop, columns.start : columns.stop] = False
+    assert not figure.gradient[outside].any()
+    figure.all_digits = True
+    assert not figure.gradient[outside].any()
+
+
+def test_several_digits_together_show_more_of_the_window_than_one():
+    figure = net_figure(TEN, 3, 5, 1, 1, 7)
+    one = np.count_nonzero(figure.gradient)
+    figure.all_digits = True
+    every = figure.gradient
+    assert one < np.count_nonzero(every) <= 18**2
+    assert (every >= 0).all()
+    by_hand = [np.abs(input_gradient(NET, digit, 5, 1, 1, 7)) for digit in TEN]
+    np.testing.assert_allclose(every, sum(by_hand) / 10)
+
+
+def test_gradient_is_strongest_in_the_middle_of_the_window():
+    figure = net_figure(TEN, 0, 5, 1, 1, None, all_digits=True)
+    middle = figure.gradient[8:18, 8:18].sum() / figure.gradient.sum()
+    assert middle > 100 / 324  # more than its share of the window's 18 × 18 pixels
+    assert f"hold {100 * middle:.1f} % of its size" in write_window(figure)
+
+
+def test_words_about_the_gradient_are_the_same_in_python_and_in_the_browser(show):
+    looks = [*LOOKED_AT, (TEN, 0, 1, 0, 0, 3)]
+    figures = [net_figure(*look) for look in looks] + [net_figure(*LOOKED_AT[0], all_digits=True)]
+    page = show(*figures)
+    shown = page.locator(".cb-verdict").all_inner_texts()
+    assert shown == [write_window(figure) for figure in figures]
+
+
+def test_an_output_of_zero_is_explained():
+    figure = next(
+        figure for channel in range(48) if not (figure := net_figure(TEN, 1, 5, 1, 1, channel)).gradient.any()
+    )
+    assert "The gradient is 0 everywhere: ReLU lets nothing through here." in figure.describe()
+
+
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"view": "trained"}, "There is no view 'trained'; choose one of any stack, trained net"),
+        ({"digits": None}, "needs digits: give digits=photos.load_digits"),
+        ({"digits": TEN[0]}, "uint8 of the shape .28, 28, 1.; give 2 to 12 pictures"),
+        ({"digits": TEN / 255}, "digits is float64"),
+        ({"digits": TEN[:, :20]}, "digits have 20 × 28 pixels; the net and the figure take 22 to 64"),
+        ({"digit": 10}, "digit is 10; the figure has 10 digits, give 0 to 9"),
+        ({"channel": 48}, "channel is 48; layer 6 has 48: give 0 to 47, or None for their sum"),
+        ({"layer": 7}, "the stack has the layers 1 to 6"),
+    ],
+)
+def test_bad_traits_of_the_trained_net_raise_and_name_the_remedy(changes, remedy):
+    with pytest.raises(ValueError, match=remedy):
+        ReceptiveField(**{"image": GREY, "digits": TEN, "view": "trained net", **changes})
+
+
+def test_without_digits_the_figure_is_without_net_and_without_its_controls(show):
+    figure = ReceptiveField(COLOR)
+    assert (figure.state()["_network"], figure.state()["_digits"]) == (None, [])
+    assert show(figure).locator(".cb-bar select:visible").count() == 1
+    with pytest.raises(ValueError, match="no gradient of a stack without weights"):
+        _ = figure.gradient
+    figure = net_figure(*LOOKED_AT[0])
+    figure.digits = None
+    assert figure.view == "any stack"
+
+
+def test_page_with_the_net_and_ten_digits_stays_small():
+    noise = RNG.integers(0, 256, (43, 64, 3), dtype="uint8")  # a photo takes less
+    assert len(ReceptiveField(noise, digits=TEN).to_html().encode()) < 150_000
+
+
+def test_reader_turns_to_the_trained_net_and_looks_around(show):
+    page = show(ReceptiveField(COLOR, "two 3×3", digits=TEN))
+    choose(page, "Show", "a trained net, by gradient")
+    figure = net_figure(TEN, 0, 5, 1, 1, None)
+    wait_for_words(page, write_window(figure))
+    assert page.locator(".cb-layer:visible select:visible, .cb-layer:visible .cb-button:visible").count() == 0
+    assert page.locator(".cb-layer:visible").count() == 6
+    choose(page, "Digit", "8")
+    figure.digit = 8
+    wait_for_words(page, write_window(figure))
+    page.locator(".cb-output .cb-pixels").press("ArrowRight")
+    figure.column = 2
+    wait_for_words(page, write_window(figure))
+    page.get_by_role("button", name="Layer 3, convolution 3 × 3: look at its output").click()
+    wait_for_words(page, "of layer 3 sees 8 × 8 pixels")
+    figure.layer = 3
+    figure.row, figure.column = map(int, re.findall(r"\d+", page.locator(".cb-place").inner_text())[:2])
+    choose(page, "Channel", "31")
+    figure.channel = 31
+    wait_for_words(page, write_window(figure))
+    page.get_by_role("button", name="Layer 1, convolution 3 × 3: look at its output").click()
+    wait_for_words(page, "of layer 1 sees 3 × 3 pixels")  # which has no channel 31
+    page.get_by_role("checkbox", name="Mean over all 10 digits").check()
+    wait_for_words(page, "Mean over 10 digits")
+    choose(page, "Show", "any stack, by formula")
+    wait_for_words(page, "of layer 2 sees 5 × 5 pixels")
+    assert page.locator(".cb-gradient").is_hidden()
+
+
+def test_heat_map_has_the_gradients_colours(show):
+    from convbook.figures import still
+
+    figure = net_figure(*LOOKED_AT[0])
+    pixels = painted(show(figure), "gradient")[..., :3]
+    expected = still.diverging_colors(figure.gradient, np.abs(figure.gradient).max())
+    assert np.abs(pixels - expected.astype(int)).max() <= 1
+    rows, columns = figure.window
+    zero = still.diverging_colors(0.0, 1).tolist()
+    assert (pixels[: rows.start] == zero).all()
+    assert (pixels[:, columns.stop :] == zero).all()
 
 
 # ---- the arithmetic in the browser ---------------------------------------------------------------------------------
@@ -601,10 +801,11 @@ LOOKS = [
     lambda: ReceptiveField(COLOR, "with pooling"),
     lambda: ReceptiveField(GREY, "padded", row=0, column=0),
     lambda: ReceptiveField(np.zeros((9, 40)), "with pooling"),
+    lambda: net_figure(*LOOKED_AT[0]),
 ]
 
 
-@pytest.mark.parametrize("make", LOOKS, ids=["fits", "padded", "no room"])
+@pytest.mark.parametrize("make", LOOKS, ids=["fits", "padded", "no room", "trained"])
 def test_still_picture_says_what_the_live_figure_says(show, make):
     figure = make()
     live, printed, without_script = show(figure), show(figure), show(figure, java_script_enabled=False)

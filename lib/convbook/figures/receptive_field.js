@@ -2,22 +2,26 @@
 
 import {
   createButton,
+  createLegend,
   createPanel,
   createPixelGrid,
   createSelect,
   cssColor,
   decodePicture,
   divergingColor,
+  formatCell,
   formatNumber,
   h,
   liveFigure,
   picturePixels,
   readableOn,
   remember,
+  responsePixels,
   setStyle,
   setText,
   setVariables,
 } from "./base.js";
+import { inputGradient, runNet, unpackNet } from "./network.js";
 
 const POOL_SIZE = 2;
 const MOST_LAYERS = 8;
@@ -163,19 +167,57 @@ export function writeProblem(height, width, layers) {
   return `${reason} Enlarge the picture, ${remedy}`;
 }
 
-// What one output sees.
+// What one output sees, and by how many ways.
 export function writeWindow(height, width, layers, depth, row, column) {
   const plans = planStack(height, width, layers);
-  const { window } = plans[0][depth - 1];
-  const firsts = [row, column].map((place, axis) => plans[axis][depth - 1].start + place * plans[axis][depth - 1].jump);
-  const [rows, columns] = firsts.map((first) => `${formatNumber(first)} to ${formatNumber(first + window - 1)}`);
+  const steps = plans.map((axis) => axis[depth - 1]);
+  const firsts = [row, column].map((place, axis) => steps[axis].start + place * steps[axis].jump);
   const [down, right] = [row, column].map((place, axis) => countWays(plans[axis], layers, depth, place)[0]);
+  const { window } = steps[0];
   const inside = countInside(firsts[0], window, height) * countInside(firsts[1], window, width);
+  return `${writePlace(steps, depth, row, column)} ${writeReading(down, right, inside, window)}`;
+}
+
+// Which window one output has.
+export function writePlace(steps, depth, row, column) {
+  const { window } = steps[0];
+  const [rows, columns] = [row, column].map((place, axis) => {
+    const first = steps[axis].start + place * steps[axis].jump;
+    return `${formatNumber(first)} to ${formatNumber(first + window - 1)}`;
+  });
   const pixels = window === 1 ? "1 × 1 pixel" : `${window} × ${window} pixels`;
-  return (
-    `Output row ${row}, column ${column} of layer ${depth} sees ${pixels}: rows ${rows}, columns ${columns}. ` +
-    writeReading(down, right, inside, window)
-  );
+  return `Output row ${row}, column ${column} of layer ${depth} sees ${pixels}: rows ${rows}, columns ${columns}.`;
+}
+
+const NO_GRADIENT =
+  "The gradient is 0 everywhere: ReLU lets nothing through here. Choose another place or channel.";
+
+// Where the gradient is not 0, and how much of it lies in the window's middle; `count` digits, if it is their mean.
+export function writeGradient({ height, width, values }, { top, left, size }, count = 0) {
+  const edge = Math.floor(size / 4);
+  const within = (row, column, margin) => {
+    const isIn = (place, first) => place >= first + margin && place < first + size - margin;
+    return isIn(row, top) && isIn(column, left);
+  };
+  let [inside, outside, all, middle] = [0, 0, 0, 0];
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const value = Math.abs(values[row * width + column]);
+      if (value === 0) continue;
+      if (within(row, column, 0)) inside += 1;
+      else outside += 1;
+      all += value;
+      if (within(row, column, edge)) middle += value;
+    }
+  }
+  if (all === 0) return NO_GRADIENT;
+  const start = count ? `Mean over ${count} digits: in` : "In";
+  const places = `at ${inside} of ${size ** 2} pixels, outside at ${outside}`;
+  const sentence = `${start} the window, the gradient is not 0 ${places}`;
+  if (edge === 0) return `${sentence}.`;
+  const side = size - 2 * edge;
+  const [part, share] = [side ** 2 / size ** 2, middle / all].map((ratio) => formatCell(100 * ratio));
+  return `${sentence}. The middle ${side} × ${side}, ${part} % of the window, hold ${share} % of its size.`;
 }
 
 // How many pixels the output reads, why not the whole window, and by how many ways.
@@ -203,23 +245,27 @@ export function writeWeights(layers) {
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
-const TRAITS = ["_picture", "_stacks", "layers", "layer", "row", "column"];
+const PACKED = ["_picture", "_stacks", "_digits", "_network"];
+const TRAITS = [...PACKED, "layers", "layer", "row", "column", "view", "digit", "channel", "all_digits"];
+const VIEWS = { "any stack": "any stack, by formula", "trained net": "a trained net, by gradient" };
 
 export default liveFigure("receptive field", TRAITS, (frame) => {
   const state = createState(frame);
-  const stacks = createStacks(state);
-  const panels = [createSeenPicture(frame, state), createWays(frame), createOutput(state)];
+  const bar = createChoices(frame, state);
+  const views = [createWays(frame), createGradient(frame)]; // one of them is shown
+  const panels = [createSeenPicture(frame, state), ...views, createOutput(frame, state)];
   const verdict = h("p", { class: "cb-verdict" });
   const problem = h("p", { class: "cb-problem" });
   const list = createLayers(frame, state);
-  frame.el.append(stacks.element, h("div", { class: "cb-panels" }, ...panels.map(({ element }) => element)));
+  frame.el.append(bar.element, h("div", { class: "cb-panels" }, ...panels.map(({ element }) => element)));
   frame.el.append(verdict, problem, list.element);
 
   let spoken = null;
   return function draw() {
     const now = state.read();
     frame.el.dataset.fits = now.fits;
-    for (const part of [stacks, ...panels, list]) part.update(now);
+    frame.el.dataset.view = now.isTrained ? "trained net" : "any stack";
+    for (const part of [bar, ...panels, list]) part.update(now);
     setText(verdict, now.sentence);
     setText(problem, now.problem);
     const heard = [now.sentence, now.problem].join(" ").trim();
@@ -230,50 +276,68 @@ export default liveFigure("receptive field", TRAITS, (frame) => {
 
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState({ model, set }) {
-  const pictureOf = remember(decodePicture);
   const plansOf = remember(planStack);
   const [waysDown, waysRight] = [remember(countWays), remember(countWays)];
-  const mapOf = remember(averageStack);
-  const sentenceOf = remember(writeWindow);
+  const [pictureOf, mapOf, sentenceOf] = [remember(decodePicture), remember(averageStack), remember(writeWindow)];
+  const trained = createTrained(model);
 
   const read = () => {
-    const picture = pictureOf(model.get("_picture"));
+    const isTrained = model.get("view") === "trained net" && Boolean(model.get("_network"));
+    const picture = isTrained ? trained.picture() : pictureOf(model.get("_picture"));
+    const layers = isTrained ? trained.layers() : model.get("layers");
     const { height, width } = picture;
-    const layers = model.get("layers");
     const depth = clamp(model.get("layer"), layers.length + 1);
     const plans = plansOf(height, width, layers);
-    const problem = writeProblem(height, width, layers);
-    const now = { picture, layers, stacks: model.get("_stacks"), depth, plans, problem, fits: depth <= plans[0].length };
+    const now = {
+      isTrained,
+      picture,
+      layers,
+      depth,
+      plans,
+      stacks: model.get("_stacks"),
+      problem: writeProblem(height, width, layers),
+      fits: depth <= plans[0].length,
+    };
     if (!now.fits) return { ...now, sentence: "" };
     const steps = plans.map((axis) => axis[depth - 1]);
     const [row, column] = ["row", "column"].map((name, axis) => clamp(model.get(name), steps[axis].outputs));
-    return {
-      ...now,
-      steps,
-      row,
-      column,
-      ways: [waysDown(plans[0], layers, depth, row), waysRight(plans[1], layers, depth, column)],
-      map: mapOf(picture, plans, layers, depth),
-      sentence: sentenceOf(height, width, layers, depth, row, column),
-    };
+    const ways = [waysDown(plans[0], layers, depth, row), waysRight(plans[1], layers, depth, column)];
+    const shown = isTrained
+      ? trained.look(steps, depth, row, column)
+      : {
+          map: mapOf(picture, plans, layers, depth),
+          sentence: sentenceOf(height, width, layers, depth, row, column),
+        };
+    return { ...now, steps, row, column, ways, ...shown };
   };
   const setIfNew = (changes) => {
     if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
   };
   // Another stack or layer; of its outputs the one that looks at the same part of the picture.
   const change = (layers, depth) => {
-    const { picture, fits, steps, row, column } = read();
+    const { isTrained, picture, fits, steps, row, column } = read();
     const sizes = [picture.height, picture.width];
     const plans = planStack(...sizes, layers);
     const places = plans.map((axis, n) => {
       const middle = fits ? middleOf(steps[n], [row, column][n]) : (sizes[n] - 1) / 2;
       return axis.length < depth ? 0 : nearestOutput(axis[depth - 1], middle);
     });
-    setIfNew({ layers, layer: depth, row: places[0], column: places[1] });
+    setIfNew({ ...(isTrained ? {} : { layers }), layer: depth, row: places[0], column: places[1] });
   };
   return {
     read,
     change,
+    choose: setIfNew,
+    // The other view, at the middle of the last output that it has.
+    turnTo(view) {
+      const isTrained = view === "trained net";
+      const { height, width } = isTrained ? trained.picture() : pictureOf(model.get("_picture"));
+      const layers = isTrained ? trained.layers() : model.get("layers");
+      const plans = planStack(height, width, layers);
+      const depth = Math.max(1, plans[0].length - (isTrained ? 1 : 0)); // on a digit the last pooling has one output
+      const [row, column] = plans.map((axis) => ((axis[depth - 1]?.outputs ?? 1) - 1) >> 1);
+      setIfNew({ view, layer: depth, row, column, channel: null });
+    },
     visit(row, column) {
       const { fits, steps } = read();
       if (fits) setIfNew({ row: clamp(row, steps[0].outputs), column: clamp(column, steps[1].outputs) });
@@ -281,25 +345,123 @@ function createState({ model, set }) {
   };
 }
 
+// The trained net: what it makes of the digits, and the gradient of one of its outputs.
+function createTrained(model) {
+  const netOf = remember(unpackNet);
+  const layersOf = remember((net) => placedLayers(net).map(({ layer }) => plainLayer(layer)));
+  const digitsOf = remember((packed) => packed.map(decodePicture));
+  const runsOf = remember((net, digits) => {
+    const runs = new Map();
+    return (digit) => {
+      if (!runs.has(digit)) runs.set(digit, runNet(net, digits[digit]));
+      return runs.get(digit);
+    };
+  });
+  const digits = () => digitsOf(model.get("_digits"));
+  const net = () => netOf(model.get("_network"));
+  const gradientOf = remember((runOf, layer, row, column, channel, digit) => {
+    if (digit !== null) return inputGradient(net(), runOf(digit), { layer, row, column, channel });
+    return meanSize(digits().map((_, n) => inputGradient(net(), runOf(n), { layer, row, column, channel })));
+  });
+  const outputOf = remember(chooseChannel);
+  const digit = () => clamp(model.get("digit"), digits().length);
+  return {
+    picture: () => digits()[digit()],
+    layers: () => layersOf(net()),
+    look(steps, depth, row, column) {
+      const { place } = placedLayers(net())[depth - 1];
+      const runOf = runsOf(net(), digits());
+      const run = runOf(digit());
+      const { channels } = run[place];
+      const channel = model.get("channel") === null ? null : clamp(model.get("channel"), channels);
+      const overAll = model.get("all_digits");
+      const gradient = gradientOf(runOf, place, row, column, channel, overAll ? null : digit());
+      const [top, left] = [row, column].map((at, n) => steps[n].start + at * steps[n].jump);
+      const about = writeGradient(gradient, { top, left, size: steps[0].window }, overAll ? digits().length : 0);
+      return {
+        digit: digit(),
+        count: digits().length,
+        channels,
+        channel,
+        overAll,
+        gradient,
+        map: outputOf(run[place], channel),
+        sentence: `${writePlace(steps, depth, row, column)} ${about}`,
+      };
+    },
+  };
+}
+
+// The net's convolutions and poolings, and the place of their maps in what runNet gives.
+function placedLayers({ layers }) {
+  return layers.flatMap((layer, n) => (["conv", "max_pool"].includes(layer.kind) ? [{ layer, place: n + 1 }] : []));
+}
+
+function plainLayer(layer) {
+  return layer.kind === "conv" ? { ...PLAIN, filters: layer.shape[3] } : { pool_size: POOL_SIZE };
+}
+
+// One channel of a map, or the sum of all.
+function chooseChannel({ height, width, channels, values }, channel) {
+  const chosen = new Float64Array(height * width);
+  for (let pixel = 0; pixel < chosen.length; pixel++) {
+    for (let n = channel ?? 0; n <= (channel ?? channels - 1); n++) chosen[pixel] += values[pixel * channels + n];
+  }
+  return { height, width, channels: 1, values: chosen };
+}
+
+// The mean size of several gradients, pixel by pixel.
+export function meanSize(gradients) {
+  const values = new Float64Array(gradients[0].values.length);
+  for (const gradient of gradients) {
+    gradient.values.forEach((value, pixel) => (values[pixel] += Math.abs(value) / gradients.length));
+  }
+  return { ...gradients[0], values };
+}
+
 function middleOf({ start, jump, window }, place) {
   return start + place * jump + (window - 1) / 2;
 }
 
-// The named stacks to start from.
-function createStacks(state) {
-  const choose = (name) => {
+// What is shown, the named stacks to start from, and the trained net's digit and channel.
+function createChoices(frame, state) {
+  const nameOf = (text) => Object.keys(VIEWS).find((name) => VIEWS[name] === text);
+  const view = createSelect("Show", (text) => state.turnTo(nameOf(text)));
+  const stack = createSelect("Stack", (name) => {
     const layers = state.read().stacks[name];
     if (layers) state.change(layers, layers.length);
-  };
-  const select = createSelect("Stack", choose);
+  });
+  const digit = createSelect("Digit", (text) => state.choose({ digit: Number(text), all_digits: false }));
+  const channel = createSelect("Channel", (text) => state.choose({ channel: text === ALL ? null : Number(text) }));
+  const box = h("input", { type: "checkbox", onchange: () => state.choose({ all_digits: box.checked }) });
+  const label = h("span");
+  const overAll = h("label", { class: "cb-field" }, box, label);
+  const hasNet = () => Boolean(frame.model.get("_network"));
   return {
-    element: h("div", { class: "cb-bar" }, select.element),
-    update({ layers, stacks }) {
-      const names = Object.keys(stacks);
-      const name = names.find((one) => isSameStack(stacks[one], layers));
-      select.update(name ? names : [...names, YOUR_OWN], name ?? YOUR_OWN);
+    element: h("div", { class: "cb-bar" }, view.element, stack.element, digit.element, channel.element, overAll),
+    update(now) {
+      view.element.hidden = !hasNet();
+      stack.element.hidden = now.isTrained;
+      digit.element.hidden = channel.element.hidden = overAll.hidden = !now.isTrained;
+      view.update(Object.values(VIEWS), VIEWS[now.isTrained ? "trained net" : "any stack"]);
+      if (!now.isTrained) {
+        const names = Object.keys(now.stacks);
+        const name = names.find((one) => isSameStack(now.stacks[one], now.layers));
+        return stack.update(name ? names : [...names, YOUR_OWN], name ?? YOUR_OWN);
+      }
+      if (!now.fits) return;
+      digit.update(numbersTo(now.count), String(now.digit));
+      channel.update([ALL, ...numbersTo(now.channels)], now.channel === null ? ALL : String(now.channel));
+      box.checked = now.overAll;
+      setText(label, `Mean over all ${now.count} digits`);
     },
   };
+}
+
+const ALL = "all, summed";
+
+function numbersTo(count) {
+  return Array.from({ length: count }, (_, n) => String(n));
 }
 
 function isSameStack(one, other) {
@@ -327,15 +489,17 @@ function createSeenPicture(frame, state) {
     element: panel.element,
     update(now) {
       const { picture, fits, steps, ways } = now;
-      const margins = fits ? steps.map((step, n) => marginOf(step, sizesOf(now)[n])) : [[0, 0], [0, 0]];
-      const read = fits ? ways.map(([onPicture]) => onPicture) : sizesOf(now).map((size) => new Uint8Array(size).fill(1));
-      const [height, width] = sizesOf(now).map((size, n) => margins[n][0] + size + margins[n][1]);
+      const sizes = sizesOf(now);
+      const margins = sizes.map((size, n) => (fits ? marginOf(steps[n], size) : [0, 0]));
+      const read = sizes.map((size, n) => (fits ? ways[n][0] : new Uint8Array(size).fill(1)));
+      const [height, width] = sizes.map((size, n) => margins[n][0] + size + margins[n][1]);
       pixels.paint(fadeUnread(colorsOf(picture), picture, read, margins, frame.theme), height, width);
       if (fits) {
         pixels.place(windowOn(now));
         frames.update(nestedOn(now, margins), height, width);
       }
       const padded = margins.flat().some((margin) => margin > 0);
+      setText(panel.element.querySelector("strong"), now.isTrained ? `Digit ${now.digit}` : "Picture");
       pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns. ${now.sentence}`.trim());
       setText(panel.note, `${picture.height} × ${picture.width}${padded ? ", padding hatched" : ""}`);
       hint.hidden = !fits;
@@ -429,9 +593,9 @@ function createWays(frame) {
   });
   return {
     element: panel.element,
-    update({ fits, ways, steps, row, column }) {
-      panel.element.hidden = !fits;
-      if (!fits) return;
+    update({ isTrained, fits, ways, steps, row, column }) {
+      panel.element.hidden = !fits || isTrained;
+      if (panel.element.hidden) return;
       const [top, left] = [row, column].map((place, n) => steps[n].start + place * steps[n].jump);
       const size = steps[0].window;
       paint(ways[0][0], ways[1][0], top, left, size, frame.theme);
@@ -478,28 +642,66 @@ function numberCells(values, colors, width) {
   });
 }
 
-// The output of the layer that is looked at, as it would be if every layer took plain averages.
-function createOutput(state) {
+// The gradient of the trained net's output, at every pixel of the digit.
+function createGradient(frame) {
+  const canvas = h("canvas", {});
+  const frames = createFrames();
+  const view = h("div", { class: "cb-heat", role: "img" }, canvas, frames.element);
+  const legend = createLegend();
+  const hint = h("p", { class: "cb-hint" }, "By how much the output changes if a pixel goes from black to white.");
+  const panel = createPanel("gradient", "Gradient", view, legend.element, hint);
+  const paint = remember((gradient, theme) => {
+    const scale = gradient.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const colors = Array.from(gradient.values, (value) => divergingColor(value / (scale || 1), theme));
+    paintCells(canvas, colors, gradient.width);
+    legend.update(255 * scale, theme);
+    setVariables(view, { aspect: gradient.width / gradient.height });
+  });
+  return {
+    element: panel.element,
+    update(now) {
+      panel.element.hidden = !now.isTrained || !now.fits;
+      if (panel.element.hidden) return;
+      const { gradient, channel, overAll, count } = now;
+      paint(gradient, frame.theme);
+      const { row, column, height, width } = windowOn(now);
+      frames.update([{ x: column, y: row, width, height }], gradient.height, gradient.width);
+      const part = channel === null ? "all channels" : `channel ${channel}`;
+      setText(panel.note, overAll ? `mean size, ${count} digits` : part);
+      view.setAttribute("aria-label", `Gradient at every pixel of the digit. ${now.sentence}`);
+    },
+  };
+}
+
+// The output of the layer that is looked at: the trained net's, or as it would be if every layer took plain averages.
+function createOutput(frame, state) {
   const windowAt = () => ({ row: 0, column: 0, ...state.read(), height: 1, width: 1 });
   const pixels = createPixelGrid({ windowAt, moveTo: state.visit });
   const place = h("code", { class: "cb-place" });
-  const hint = h("span", { class: "cb-hint" }, "Drawn with plain averages for all weights. Click an output, or use the arrow keys.");
+  const hint = h("span", { class: "cb-hint" });
   const panel = createPanel("output", "Output", pixels.element, h("p", { class: "cb-below" }, place, hint));
-  const paint = remember((map) => pixels.paint(picturePixels(map), map.height, map.width));
+  const paint = remember((map, isTrained, theme) => {
+    const scale = isTrained && (Math.max(...map.values) || 1);
+    pixels.paint(isTrained ? responsePixels(map, scale, theme) : picturePixels(map), map.height, map.width);
+  });
   return {
     element: panel.element,
-    update({ fits, map, depth, row, column, sentence }) {
+    update({ isTrained, fits, map, depth, row, column, sentence }) {
       pixels.element.hidden = hint.hidden = !fits;
       setText(panel.note, fits ? `layer ${depth}, ${map.height} × ${map.width}` : `layer ${depth}: no window fits`);
-      setText(place, fits ? `output[${row}, ${column}]` : "");
+      const value = isTrained && fits ? ` = ${formatNumber(map.values[row * map.width + column])}` : "";
+      setText(place, fits ? `output[${row}, ${column}]${value}` : "");
       if (!fits) return;
-      paint(map);
+      setText(hint, `${isTrained ? "" : AVERAGED}Click an output, or use the arrow keys.`);
+      paint(map, isTrained, frame.theme);
       pixels.place({ row, column, height: 1, width: 1 });
       const size = `${map.height} rows and ${map.width} columns`;
       pixels.describe(`Output of layer ${depth}, ${size}; arrow keys choose an output. ${sentence}`);
     },
   };
 }
+
+const AVERAGED = "Drawn with plain averages for all weights. ";
 
 // ---- the list of layers --------------------------------------------------------------------------------------------
 
@@ -565,6 +767,8 @@ function createLayers(frame, state) {
       const { layers, picture } = now;
       rows.forEach((row) => row.update(now));
       setVariables(list, { aspect: picture.height / picture.width });
+      below.hidden = now.isTrained;
+      if (now.isTrained) return;
       const isFull = layers.length === MOST_LAYERS;
       for (const button of buttons) button.setAttribute("aria-disabled", isFull);
       setText(weights, `${writeWeights(layers)}${isFull ? ` ${MOST_LAYERS} layers are the most shown here.` : ""}`);
@@ -576,7 +780,8 @@ function createLayers(frame, state) {
 function createLayer(frame, state, n) {
   const name = `Layer ${n + 1}`;
   const canvas = h("canvas", {});
-  const pick = h("button", { type: "button", class: "cb-pick", onclick: () => state.change(state.read().layers, n + 1) });
+  const look = () => state.change(state.read().layers, n + 1);
+  const pick = h("button", { type: "button", class: "cb-pick", onclick: look });
   const read = h("span", { class: "cb-read" });
   const map = h("span", { class: "cb-map" }, canvas, read);
   pick.append(h("span", {}, `${n + 1}`), map);
@@ -594,7 +799,8 @@ function createLayer(frame, state, n) {
     if (rest.length) state.change(rest, clamp(depth > n + 1 ? depth - 1 : depth, rest.length + 1));
   });
   remove.setAttribute("aria-label", `Remove layer ${n + 1}`);
-  const choices = h("div", { class: "cb-choices" }, kind.element, step.element, padding.element);
+  const fixed = h("div", { class: "cb-fixed" });
+  const choices = h("div", { class: "cb-choices" }, fixed, kind.element, step.element, padding.element);
   const element = h("li", { class: "cb-layer" }, pick, choices, h("div", { class: "cb-facts" }, ...facts), remove);
   const paint = remember((height, width, down, right, theme) => {
     const [read, unread] = [0.9, 0].map((share) => asWord(divergingColor(share, theme)));
@@ -607,13 +813,17 @@ function createLayer(frame, state, n) {
   return {
     element,
     update(now) {
-      const { layers, depth, plans, fits, ways, picture } = now;
+      const { isTrained, layers, depth, plans, fits, ways, picture } = now;
       const layer = layers[n];
       element.hidden = !layer;
       if (!layer) return;
-      kind.update(Object.keys(KINDS), kindOf(layer));
-      step.element.hidden = padding.element.hidden = !layer.kernel_size;
-      if (layer.kernel_size) {
+      fixed.hidden = !isTrained;
+      kind.element.hidden = remove.hidden = isTrained;
+      step.element.hidden = padding.element.hidden = isTrained || !layer.kernel_size;
+      const filters = layer.filters ? `, ${layer.filters} filters, ReLU` : "";
+      setText(fixed, `${layer.pool_size ? "max " : ""}${writeLayer(layer)}${filters}`);
+      if (!isTrained) kind.update(Object.keys(KINDS), kindOf(layer));
+      if (!isTrained && layer.kernel_size) {
         step.update(Object.keys(STEPS), stepOf(layer));
         padding.update(PADDINGS, layer.padding);
       }

@@ -1,20 +1,24 @@
 """The receptive field figure: a stack of layers, and what one of its outputs sees of the picture."""
 
+import base64
 import textwrap
 from typing import NamedTuple
 
 import numpy as np
 import traitlets
 
-from convbook import shapes
+from convbook import digit_nets, shapes
 from convbook.figures import still
 from convbook.figures.base import FigureError, LiveFigure, check_picture, pack_picture
+from convbook.operations import convolve2d, max_pool2d
 
 # What a reader can choose for a layer; the JavaScript has the same.
 CHOICES = {"kernel_size": (1, 3, 5), "strides": (1, 2), "padding": ("valid", "same"), "dilation_rate": (1, 2, 3)}
 POOL_SIZE = 2
 MOST_LAYERS = 8
 LARGEST_SIDE_PX = 64
+SMALLEST_DIGIT_PX = 22  # the window of the trained net's last layer
+VIEWS = ("any stack", "trained net")
 
 _CONVOLUTION = {"kernel_size": 3, "strides": 1, "padding": "valid", "dilation_rate": 1}
 _POOLING = {"pool_size": POOL_SIZE}
@@ -59,10 +63,17 @@ class ReceptiveField(LiveFigure):
         layer: whose output is looked at, counted from 1; None for the last.
         row: which output of that layer, its row, counted from 0; None for the middle.
         column: the same, from the left.
+        digits: None, or uint8 (n, height, width, 1) with 2 to 12 pictures. With them, the reader can change to a second
+            view: the convnet of `digit_nets`, and the gradient of one of its outputs with respect to a digit. They are
+            numbered from 0: give one of each class in order, and number and digit agree.
+        view: 'any stack', or 'trained net' to begin with the second view; layer, row and column are then the net's.
+        digit: which of the digits is looked at.
+        channel: which channel's output; None for the sum of all at that place.
+        all_digits: whether the gradient's size is the mean over all digits: ReLU and max pooling hide pixels of one.
 
     Raises:
-        FigureError: a ValueError and a TraitError, if picture, layers, layer or place do not fit; the message says
-            what would.
+        FigureError: a ValueError and a TraitError, if picture, layers, layer, place, digits, view or channel do not
+            fit; the message says what would.
 
     Example:
         >>> figure = ReceptiveField(np.zeros((20, 30)), "with pooling", row=0, column=1)
@@ -75,31 +86,90 @@ class ReceptiveField(LiveFigure):
     """
 
     image = traitlets.Any()
+    digits = traitlets.Any(None)
     layers = traitlets.Any().tag(sync=True)
     layer = traitlets.Int(1).tag(sync=True)
     row = traitlets.Int(0).tag(sync=True)
     column = traitlets.Int(0).tag(sync=True)
+    view = traitlets.Unicode("any stack").tag(sync=True)
+    digit = traitlets.Int(0).tag(sync=True)
+    channel = traitlets.Int(None, allow_none=True).tag(sync=True)
+    all_digits = traitlets.Bool(False).tag(sync=True)
     _picture = traitlets.Dict().tag(sync=True)
     _stacks = traitlets.Dict().tag(sync=True)
+    _digits = traitlets.List().tag(sync=True)
+    _network = traitlets.Dict(None, allow_none=True).tag(sync=True)
 
-    def __init__(self, image, layers="with pooling", *, layer=None, row=None, column=None):
+    def __init__(
+        self,
+        image,
+        layers="with pooling",
+        *,
+        layer=None,
+        row=None,
+        column=None,
+        digits=None,
+        view="any stack",
+        digit=0,
+        channel=None,
+        all_digits=False,
+    ):
         image, layers = check_picture(image, LARGEST_SIDE_PX), check_layers(layers)
-        layer = len(layers) if layer is None else check_layer(layer, layers)
-        rows, columns = _shape_at(plan(image.shape, layers), layer)
+        digits = None if digits is None else check_digits(digits)
+        network = None if digits is None else convolutional_part(digit_nets.packed("convnet"))
+        is_trained = check_view(view, network) == "trained net"
+        stack, shape = (layers_of(network), digits.shape[1:]) if is_trained else (layers, image.shape)
+        layer = len(stack) if layer is None else check_layer(layer, stack)
+        rows, columns = _shape_at(plan(shape, stack), layer)
         super().__init__(
             image=image,
+            digits=digits,
             layers=layers,
             layer=layer,
             row=max(rows - 1, 0) // 2 if row is None else row,
             column=max(columns - 1, 0) // 2 if column is None else column,
+            view=view,
+            digit=digit,
+            channel=channel,
+            all_digits=all_digits,
             _picture=pack_picture(image),
             _stacks=STACKS,
+            _digits=[] if digits is None else [pack_picture(one) for one in digits],
+            _network=network,
         )
+
+    @property
+    def is_trained(self):
+        """Whether the trained net is shown."""
+        return self.view == "trained net" and self.digits is not None
+
+    @property
+    def stack(self):
+        """The layers that are shown: the reader's own, or those of the trained net."""
+        return layers_of(self._network) if self.is_trained else self.layers
+
+    @property
+    def picture(self):
+        """What the first layer reads: the picture, or the digit."""
+        return self.digits[self.digit] if self.is_trained else self.image
+
+    @property
+    def gradient(self):
+        """The output's gradient with respect to the digit: float64 (height, width).
+
+        Over all digits it is the mean of its size. Only for the trained net.
+        """
+        if not self.is_trained:
+            raise FigureError("There is no gradient of a stack without weights; choose view='trained net'.")
+        place = self.layer, self.row, self.column, self.channel
+        if not self.all_digits:
+            return input_gradient(self._network, self.picture, *place)
+        return np.mean([np.abs(input_gradient(self._network, digit, *place)) for digit in self.digits], axis=0)
 
     @property
     def steps(self):
         """One `Step` for each layer, up to the last that has an output."""
-        return plan(self.image.shape, self.layers)
+        return plan(self.picture.shape, self.stack)
 
     @property
     def fits(self):
@@ -126,7 +196,7 @@ class ReceptiveField(LiveFigure):
     def windows(self):
         """The windows of the layers up to this one, each of the output in the middle of what the next one reads."""
         self._refuse_no_window()
-        steps, kernels = self.steps[: self.layer], self.layers
+        steps, kernels = self.steps[: self.layer], self.stack
         place, windows = (self.row, self.column), []
         for number in range(self.layer, 0, -1):
             step = steps[number - 1]
@@ -143,8 +213,8 @@ class ReceptiveField(LiveFigure):
 
     def _ways(self, axis):
         """How many ways lead to the output from each place of the picture and of each map, along one axis."""
-        sizes = [self.image.shape[axis], *(step.shape[axis] for step in self.steps)]
-        return count_ways(sizes, self.layers[: self.layer], self.steps, axis, (self.row, self.column)[axis])
+        sizes = [self.picture.shape[axis], *(step.shape[axis] for step in self.steps)]
+        return count_ways(sizes, self.stack[: self.layer], self.steps, axis, (self.row, self.column)[axis])
 
     def describe(self):
         return describe(self)
@@ -164,9 +234,36 @@ class ReceptiveField(LiveFigure):
     def _validate_layers(self, proposal):
         return check_layers(proposal.value)
 
+    @traitlets.validate("view")
+    def _validate_view(self, proposal):
+        return check_view(proposal.value, self._network)
+
+    @traitlets.validate("digits")
+    def _validate_digits(self, proposal):
+        return None if proposal.value is None else check_digits(proposal.value)
+
+    @traitlets.validate("digit")
+    def _validate_digit(self, proposal):
+        count = 0 if self.digits is None else len(self.digits)
+        if not 0 <= proposal.value < max(count, 1):
+            raise FigureError(
+                f"digit is {proposal.value}; the figure has {count} digits, give 0 to {max(count - 1, 0)}."
+            )
+        return proposal.value
+
+    @traitlets.validate("channel")
+    def _validate_channel(self, proposal):
+        channels = self._channels()
+        if proposal.value is not None and not 0 <= proposal.value < channels:
+            raise FigureError(
+                f"channel is {proposal.value}; layer {self.layer} has {channels}: give 0 to {max(channels - 1, 0)}, or "
+                "None for their sum."
+            )
+        return proposal.value
+
     @traitlets.validate("layer")
     def _validate_layer(self, proposal):
-        return check_layer(proposal.value, self.layers)
+        return check_layer(proposal.value, self.stack)
 
     @traitlets.validate("row", "column")
     def _validate_place(self, proposal):
@@ -184,11 +281,26 @@ class ReceptiveField(LiveFigure):
     def _send_picture(self, change):
         self._picture = pack_picture(self.image)
 
-    @traitlets.observe("image", "layers", "layer")
+    @traitlets.observe("digits")
+    def _send_digits(self, change):
+        if self.digits is None:
+            self.view = "any stack"
+        self._digits = [] if self.digits is None else [pack_picture(one) for one in self.digits]
+        self._network = None if self.digits is None else convolutional_part(digit_nets.packed("convnet"))
+        self.digit = min(self.digit, max(len(self._digits) - 1, 0))
+        self._keep_inside(change)
+
+    def _channels(self):
+        """How many channels the layer has that is looked at; a stack without weights has none."""
+        return channels_of(self._network)[self.layer - 1] if self.is_trained else 0
+
+    @traitlets.observe("image", "layers", "layer", "view")
     def _keep_inside(self, change):
-        self.layer = min(self.layer, len(self.layers))
+        self.layer = min(self.layer, len(self.stack))
         rows, columns = self.output_shape
         self.row, self.column = min(self.row, max(rows - 1, 0)), min(self.column, max(columns - 1, 0))
+        if self.channel is not None and self.channel >= self._channels():
+            self.channel = None
 
 
 # ---- what is computed ----
@@ -260,6 +372,53 @@ def check_layer(layer, layers):
     if not isinstance(layer, int) or not 1 <= layer <= len(layers):
         raise FigureError(f"layer is {layer!r}; the stack has the layers 1 to {len(layers)}.")
     return layer
+
+
+def check_digits(digits):
+    """Return digits in the form that the figure works with.
+
+    Args:
+        digits: uint8 (n, height, width, 1), 2 to 12 pictures of 22 to 64 pixels each way.
+
+    Returns:
+        The array.
+
+    Raises:
+        FigureError: if dtype, rank, number or size are others; the message says what would fit.
+
+    Example:
+        >>> check_digits(np.zeros((2, 28, 30, 1), "uint8")).shape
+        (2, 28, 30, 1)
+    """
+    digits = np.asarray(digits)
+    if digits.dtype != np.uint8 or digits.ndim != 4 or digits.shape[3] != 1 or not 2 <= len(digits) <= 12:
+        raise FigureError(
+            f"digits is {digits.dtype} of the shape {digits.shape}; give 2 to 12 pictures as uint8 (n, height, width, "
+            "1), such as photos.load_digits().test_images[:10]."
+        )
+    if not SMALLEST_DIGIT_PX <= min(digits.shape[1:3]) <= max(digits.shape[1:3]) <= LARGEST_SIDE_PX:
+        raise FigureError(
+            f"digits have {digits.shape[1]} × {digits.shape[2]} pixels; the net and the figure take "
+            f"{SMALLEST_DIGIT_PX} to {LARGEST_SIDE_PX} each way. photos.place_on_canvas puts them on a larger canvas."
+        )
+    return digits
+
+
+def check_view(view, network):
+    """Return the name of a view, if the figure has it.
+
+    Raises:
+        FigureError: if there is no such view, or no digit for it.
+
+    Example:
+        >>> check_view("any stack", network=None)
+        'any stack'
+    """
+    if view not in VIEWS:
+        raise FigureError(f"There is no view {view!r}; choose one of {', '.join(VIEWS)}.")
+    if view == "trained net" and network is None:
+        raise FigureError("The view 'trained net' needs digits: give digits=photos.load_digits().test_images[:10].")
+    return view
 
 
 def plan(image_shape, layers):
@@ -353,6 +512,110 @@ def _window(field, place):
     return range(start, start + field.size)
 
 
+# ---- the trained net ----
+
+
+def convolutional_part(network):
+    """Return a packed net up to its last convolution or pooling, where an output still has a place.
+
+    Args:
+        network: a dictionary as `digit_nets.pack` makes it.
+
+    Returns:
+        A dictionary of the same form.
+
+    Example:
+        >>> [layer["name"] for layer in convolutional_part(digit_nets.packed("convnet"))["layers"]][:3]
+        ['rescaling', 'conv_1', 'pool_1']
+    """
+    layers = network["layers"]
+    last = max(number for number, layer in enumerate(layers) if layer["kind"] in ("conv", "max_pool"))
+    return {**network, "layers": layers[: last + 1]}
+
+
+def layers_of(network):
+    """Return the convolutions and poolings of a packed net in the form of `check_layers`.
+
+    Example:
+        >>> layers_of(convolutional_part(digit_nets.packed("convnet")))[1]
+        {'pool_size': 2}
+    """
+    plain = {"conv": _CONVOLUTION, "max_pool": _POOLING}
+    return [dict(plain[layer["kind"]]) for layer in network["layers"] if layer["kind"] in plain]
+
+
+def channels_of(network):
+    """Return the channels of each convolution and pooling of a packed net.
+
+    Example:
+        >>> channels_of({"layers": [{"kind": "conv", "kernel": {"shape": [3, 3, 1, 16]}}, {"kind": "max_pool"}]})
+        [16, 16]
+    """
+    channels = []
+    for layer in network["layers"]:
+        if layer["kind"] == "conv":
+            channels.append(layer["kernel"]["shape"][3])
+        elif layer["kind"] == "max_pool":
+            channels.append(channels[-1])
+    return channels
+
+
+def input_gradient(network, image, layer, row, column, channel=None):
+    """Compute by how much one output of a packed net changes with each pixel of its picture.
+
+    Args:
+        network: as `convolutional_part` returns it.
+        image: uint8 (height, width, 1).
+        layer: number of the convolution or pooling, from 1.
+        row: the output's place.
+        column: the same, from the left.
+        channel: the output's channel; None for the sum over all.
+
+    Returns:
+        float64 (height, width).
+
+    Example:
+        >>> network = convolutional_part(digit_nets.packed("convnet"))
+        >>> input_gradient(network, np.zeros((28, 28, 1), "uint8"), layer=2, row=3, column=4).shape
+        (28, 28)
+    """
+    maps, scale, layers = [image.astype(float)], 1.0, []
+    for step in network["layers"]:
+        if step["kind"] == "rescaling":
+            scale = step["scale"]
+            maps[0] = maps[0] * scale
+        elif len(layers) < layer:
+            kernel = digit_nets.unpack_kernel(step["kernel"]).astype(float) if step["kind"] == "conv" else None
+            layers.append(kernel)
+            maps.append(max_pool2d(maps[-1]) if kernel is None else _convolve_with_relu(maps[-1], kernel, step["bias"]))
+    slopes = np.zeros_like(maps[-1])
+    slopes[row, column, slice(None) if channel is None else channel] = 1
+    for below, above, kernel in zip(maps[-2::-1], maps[::-1], layers[::-1], strict=False):
+        slopes = _pool_back(below, slopes) if kernel is None else _convolve_back(below, slopes * (above > 0), kernel)
+    return slopes[..., 0] * scale
+
+
+def _convolve_with_relu(image, kernel, bias):
+    return np.maximum(convolve2d(image, kernel, np.frombuffer(base64.b64decode(bias), "<f4").astype(float)), 0)
+
+
+def _convolve_back(below, slopes, kernel):
+    back = np.zeros_like(below)
+    for i, j in zip(*np.nonzero(slopes.any(axis=2)), strict=True):
+        back[i : i + kernel.shape[0], j : j + kernel.shape[1]] += kernel @ slopes[i, j]
+    return back
+
+
+def _pool_back(below, slopes):
+    """Each slope to where its window's largest value stands; of equal ones to the first, as in TensorFlow."""
+    back = np.zeros_like(below)
+    for i, j, channel in zip(*np.nonzero(slopes), strict=True):
+        window = below[2 * i : 2 * i + 2, 2 * j : 2 * j + 2, channel]
+        down, right = np.unravel_index(window.argmax(), window.shape)
+        back[2 * i + down, 2 * j + right, channel] = slopes[i, j, channel]
+    return back
+
+
 # ---- the words, the same as in the JavaScript ----
 
 
@@ -381,10 +644,10 @@ def write_problem(figure):
         'Layer 2: no window fits, it spans 2 × 2 and its input has 1 × 7. Enlarge the picture, or remove a layer.'
     """
     number = len(figure.steps)
-    if number == len(figure.layers):
+    if number == len(figure.stack):
         return ""
-    layer = figure.layers[number]
-    rows, columns = _shape_at(figure.steps, number) if number else figure.image.shape[:2]
+    layer = figure.stack[number]
+    rows, columns = _shape_at(figure.steps, number) if number else figure.picture.shape[:2]
     remedy = (
         "Enlarge the picture, or remove a layer."
         if "pool_size" in layer
@@ -397,7 +660,7 @@ def write_problem(figure):
 
 
 def write_window(figure):
-    """Say what the output looked at sees.
+    """Say what the output looked at sees, and how: by how many ways, or with which gradient.
 
     Example:
         >>> print(write_window(ReceptiveField(np.zeros((9, 12)), "two 3×3", row=0, column=3)))
@@ -409,8 +672,34 @@ def write_window(figure):
     pixels = "1 × 1 pixel" if size == 1 else f"{size} × {size} pixels"
     return (
         f"Output row {figure.row}, column {figure.column} of layer {figure.layer} sees {pixels}: rows {rows}, columns "
-        f"{columns}. {_write_reading(figure)}"
+        f"{columns}. {write_gradient(figure) if figure.is_trained else _write_reading(figure)}"
     )
+
+
+def write_gradient(figure):
+    """Say where the gradient of a trained net's output is not 0, and how much of it lies in the window's middle.
+
+    Args:
+        figure: a ReceptiveField with the view 'trained net'.
+
+    Returns:
+        One sentence of plain text.
+    """
+    size, gradient = figure.fields[0].size, np.abs(figure.gradient)
+    if not gradient.any():
+        return "The gradient is 0 everywhere: ReLU lets nothing through here. Choose another place or channel."
+    rows, columns = figure.window
+    inside = np.count_nonzero(gradient[rows.start : rows.stop, columns.start : columns.stop])
+    outside = np.count_nonzero(gradient) - inside
+    start = f"Mean over {len(figure.digits)} digits: in" if figure.all_digits else "In"
+    sentence = f"{start} the window, the gradient is not 0 at {inside} of {size**2} pixels, outside at {outside}"
+    edge = size // 4
+    if edge == 0:
+        return f"{sentence}."
+    middle = gradient[rows.start + edge : rows.stop - edge, columns.start + edge : columns.stop - edge]
+    share, side = still.format_cell(100 * middle.sum() / gradient.sum()), size - 2 * edge
+    part = still.format_cell(100 * side**2 / size**2)
+    return f"{sentence}. The middle {side} × {side}, {part} % of the window, hold {share} % of its size."
 
 
 def _write_reading(figure):
@@ -427,7 +716,7 @@ def _write_reading(figure):
 
 def _count_inside(figure):
     """Pixels of the picture that lie in the window."""
-    sides = zip(figure.window, figure.image.shape, strict=False)
+    sides = zip(figure.window, figure.picture.shape, strict=False)
     return int(np.prod([sum(0 <= place < size for place in places) for places, size in sides]))
 
 
@@ -449,11 +738,12 @@ def _write(place):
 
 def describe(figure):
     """Say what a ReceptiveField shows: its layers, what the output looked at sees, and what does not fit."""
-    height, width, _ = figure.image.shape
-    stack = "; ".join(f"{number}. {write_layer(layer)}" for number, layer in enumerate(figure.layers, start=1))
+    height, width, _ = figure.picture.shape
+    name = f"Digit {figure.digit}, a picture" if figure.is_trained else "A picture"
+    stack = "; ".join(f"{number}. {write_layer(layer)}" for number, layer in enumerate(figure.stack, start=1))
     seen = [write_window(figure)] if figure.fits else []
     problem = [write_problem(figure)] if write_problem(figure) else []
-    return " ".join([f"A picture of {height} × {width} pixels and the layers {stack}.", *seen, *problem])
+    return " ".join([f"{name} of {height} × {width} pixels and the layers {stack}.", *seen, *problem])
 
 
 # ---- the still picture ----
@@ -471,25 +761,28 @@ def draw_still(figure):
     Returns:
         An SVG element as text.
     """
-    top, (height, width, _) = 24, figure.image.shape
+    top, (height, width, _) = 24, figure.picture.shape
     margins = _margins(figure)
     rows, columns = (sum(margin) + size for margin, size in zip(margins, (height, width), strict=True))
     cell_px = min(PICTURE_PX / max(rows, columns), LARGEST_CELL_PX)
     note = f"{height} × {width}{', padding hatched' if np.any(margins) else ''}"
-    parts = [still.draw_heading("Picture", note, 0, top - 9), *_draw_picture(figure, margins, cell_px, top)]
+    title = f"Digit {figure.digit}" if figure.is_trained else "Picture"
+    parts = [still.draw_heading(title, note, 0, top - 9), *_draw_picture(figure, margins, cell_px, top)]
     y = top + rows * cell_px
     if figure.fits:
-        parts += _draw_ways(figure, STILL_WIDTH_PX - ZOOM_PX - 20, top)
+        draw = _draw_gradient if figure.is_trained else _draw_ways
+        parts += draw(figure, STILL_WIDTH_PX - ZOOM_PX - 20, top)
         y = max(y, top + ZOOM_PX + 20)
     text = " ".join(filter(None, [write_window(figure) if figure.fits else "", write_problem(figure)]))
     for line in textwrap.wrap(text, 92):
         y += 20
         parts.append(still.draw_text(line, 0, y + 8, font_size=14))
     y += 18
-    for number in range(1, len(figure.layers) + 1):
+    for number in range(1, len(figure.stack) + 1):
         y += 20
         parts.append(_draw_layer(figure, number, y))
-    parts.append(still.draw_text(write_weights(figure.layers), 0, y + 22, font_size=12))
+    if not figure.is_trained:
+        parts.append(still.draw_text(write_weights(figure.stack), 0, y + 22, font_size=12))
     return still.wrap_svg(parts, STILL_WIDTH_PX, y + 32, describe(figure))
 
 
@@ -498,7 +791,7 @@ def _margins(figure):
     if not figure.fits:
         return ((0, 0), (0, 0))
     margins = []
-    for field, count, size in zip(figure.fields, figure.output_shape, figure.image.shape, strict=False):
+    for field, count, size in zip(figure.fields, figure.output_shape, figure.picture.shape, strict=False):
         margins.append((max(0, -field.start), max(0, _window(field, count - 1).stop - size)))
     return tuple(margins)
 
@@ -506,8 +799,8 @@ def _margins(figure):
 def _draw_picture(figure, margins, cell_px, top):
     """The picture, faded where it is not read, the padding, and the windows."""
     (above, _), (left, _) = margins
-    height, width, _ = figure.image.shape
-    image = figure.image if figure.image.dtype == np.uint8 else np.round(figure.image * 255).astype(np.uint8)
+    height, width, _ = figure.picture.shape
+    image = figure.picture if figure.picture.dtype == np.uint8 else np.round(figure.picture * 255).astype(np.uint8)
     read = (figure.ways > 0)[..., np.newaxis] if figure.fits else np.True_
     pixels = np.where(read, image, PAPER + FADED * (image.astype(float) - PAPER)).astype(np.uint8)
     pixels = np.broadcast_to(pixels, (height, width, 3))
@@ -546,7 +839,7 @@ def _draw_ways(figure, x, y):
     size, ways = figure.fields[0].size, np.full((figure.fields[0].size,) * 2, np.nan)
     rows, columns = figure.window
     for (i, row), (j, column) in ((a, b) for a in enumerate(rows) for b in enumerate(columns)):
-        if 0 <= row < figure.image.shape[0] and 0 <= column < figure.image.shape[1]:
+        if 0 <= row < figure.picture.shape[0] and 0 <= column < figure.picture.shape[1]:
             ways[i, j] = figure.ways[row, column]
     cell_px, most = ZOOM_PX / size, np.nanmax(ways)
     colors = still.diverging_colors(np.where(ways > 0, 0.15 + 0.85 * np.nan_to_num(ways) / most, 0), 1)
@@ -565,9 +858,27 @@ def _draw_ways(figure, x, y):
     return parts
 
 
+def _draw_gradient(figure, x, y):
+    """The gradient at every pixel of the digit, with the window."""
+    gradient, (height, width, _) = figure.gradient, figure.picture.shape
+    scale, cell_px = np.abs(gradient).max() or 1.0, ZOOM_PX / max(height, width)
+    left, top, side = _box(figure.window, 0, 0, cell_px)
+    note = f"mean size, {len(figure.digits)} digits" if figure.all_digits else _write_channel(figure)
+    return [
+        still.draw_heading("Gradient", note, x, y - 9),
+        still.draw_pixels(still.diverging_colors(gradient, scale), x, y, cell_px),
+        still.draw_frame(x + left, y + top, side, side),
+        still.draw_text("blue: below 0, orange: above", x, y + height * cell_px + 20),
+    ]
+
+
+def _write_channel(figure):
+    return "all channels" if figure.channel is None else f"channel {figure.channel}"
+
+
 def _draw_layer(figure, number, y):
     """One layer: its name, and what follows from it."""
-    texts = [f"{number}. {write_layer(figure.layers[number - 1])}", "no window fits", "", ""]
+    texts = [f"{number}. {write_layer(figure.stack[number - 1])}", "no window fits", "", ""]
     if number <= len(figure.steps):
         step = figure.steps[number - 1]
         rows, columns = step.shape
