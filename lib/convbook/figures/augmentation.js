@@ -202,7 +202,7 @@ export function writeMeanings({ rotation, zoom, translation, contrast, brightnes
   const [lowest, highest] = [-contrast, contrast].map((change) => formatNumber(1 + change));
   return {
     rotation: `±${formatNumber(360 * rotation)}°`,
-    zoom: `${smallest} % to ${largest} % as large`,
+    zoom: `size ${smallest} to ${largest} %`,
     translation: height === width ? `±${down} px` : `±${down} px down, ±${across} px across`,
     contrast: `× ${lowest} to × ${highest}`,
     brightness: `±${Math.round(255 * brightness)} of 255`,

@@ -548,7 +548,7 @@ def write_meanings(figure):
         >>> for name, meaning in write_meanings(figure).items():
         ...     print(f"{name}: {meaning}")
         rotation: ±36°
-        zoom: 83 % to 125 % as large
+        zoom: size 83 to 125 %
         translation: ±3.2 px down, ±6.4 px across
         contrast: × 0.7 to × 1.3
         brightness: ±51 of 255
@@ -559,7 +559,7 @@ def write_meanings(figure):
     lowest, highest = (still.format_number(1 + change) for change in (-figure.contrast, figure.contrast))
     return {
         "rotation": f"±{still.format_number(360 * figure.rotation)}°",
-        "zoom": f"{smallest} % to {largest} % as large",
+        "zoom": f"size {smallest} to {largest} %",
         "translation": f"±{down} px" if height == width else f"±{down} px down, ±{across} px across",
         "contrast": f"× {lowest} to × {highest}",
         "brightness": f"±{_whole(255 * figure.brightness)} of 255",
