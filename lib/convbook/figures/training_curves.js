@@ -363,7 +363,7 @@ function createChart(read, goTo) {
   moveByPointer(picture, (x) => goTo(plot.epochAt(x)));
   moveByKeys(element, read, goTo);
   const paint = remember((view, width) => {
-    plot = planPlot(view, width);
+    plot = planPlot(view, width, createRuler(element));
     const { height, left, right, top, bottom } = plot;
     setAttributes(picture, { viewBox: `0 0 ${width} ${height}`, height });
     const box = { x: left - 8, y: top - 4, width: right - left + 16, height: bottom - top + 8 };
@@ -394,17 +394,18 @@ function createChart(read, goTo) {
 }
 
 // Where things stand in a chart so wide, in px.
-function planPlot(view, width) {
+function planPlot(view, width, measure) {
   const { axis, epochs } = view;
   const named = width >= 560 ? namesOf(view) : [];
-  const room = named.length > 0 ? Math.min(Math.max(...named.map(({ text }) => measureText(text))), 150) + 20 : 12;
-  const left = Math.max(...axis.labels.map(measureText)) + 16;
+  const widest = Math.max(0, ...named.map(({ text }) => measure(text)));
+  const room = named.length > 0 ? Math.min(widest, 0.2 * width) + 12 : 12;
+  const left = Math.max(...axis.labels.map(measure)) + 14;
   const [top, right, height] = [8, width - room, Math.round(Math.max(230, Math.min(0.5 * width, 360)))];
   const bottom = height - 38;
   const span = right - left;
   const share = axis.scale === "log" ? logShare(axis) : (value) => (value - axis.low) / (axis.high - axis.low);
   const plot = {
-    ...{ width, height, left, right, top, bottom, named },
+    ...{ width, height, left, right, top, bottom, named, measure },
     x: (epoch) => (epochs > 1 ? left + (span * (epoch - 1)) / (epochs - 1) : left + span / 2),
     // What is off the scale leaves the plot, but not far: no screen draws to a million.
     y: (value) => bottom - Math.max(-1, Math.min(share(value), 2)) * (bottom - top),
@@ -417,9 +418,19 @@ function logShare({ low, high }) {
   return (value) => (value > 0 ? Math.log(value / low) / Math.log(high / low) : -1);
 }
 
-// Text is about so wide: exact enough for the margins, and it costs no layout.
-function measureText(text) {
-  return 7.1 * text.length;
+// A function that tells the width of a text in the chart, in px, and costs no layout.
+function createRuler(element) {
+  const context = h("canvas").getContext("2d");
+  context.font = `600 13px ${getComputedStyle(element).fontFamily || "sans-serif"}`;
+  return (text) => context.measureText(text).width;
+}
+
+// As much of a text as has room.
+function shorten(text, room, measure) {
+  if (measure(text) <= room) return text;
+  let letters = text.length - 1;
+  while (letters > 1 && measure(`${text.slice(0, letters)}…`) > room) letters -= 1;
+  return `${text.slice(0, letters).trimEnd()}…`;
 }
 
 function drawGrid({ axis }, { left, right, bottom, width, y, numbers }) {
@@ -432,10 +443,10 @@ function drawGrid({ axis }, { left, right, bottom, width, y, numbers }) {
 }
 
 // The numbers below the chart, which make way for the cursor's own.
-function writeEpochNumbers({ epochs }, { left, right, bottom, x }) {
+function writeEpochNumbers({ epochs }, { left, right, bottom, x, measure }) {
   return planEpochs(epochs, (right - left) / 44).map((epoch) => {
     const element = writeText(epoch, x(epoch), bottom + 20, { "text-anchor": "middle" });
-    return { place: x(epoch), half: measureText(String(epoch)) / 2, element };
+    return { place: x(epoch), half: measure(String(epoch)) / 2, element };
   });
 }
 
@@ -522,7 +533,7 @@ function namesOf({ runs, shown, parts }) {
 }
 
 // The names, moved apart where curves end side by side, and back into the plot from below.
-function drawNames(view, { named, x, y, top, bottom, width }) {
+function drawNames(view, { named, x, y, top, bottom, width, measure }) {
   const places = named
     .map(({ run, part, text }) => {
       const { smoothed } = view.runs[run.index].curves[part];
@@ -541,14 +552,13 @@ function drawNames(view, { named, x, y, top, bottom, width }) {
     for (const below of all.slice(0, n)) if (near(below, place)) place.middle = Math.min(place.middle, below.middle - 15);
   });
   return places.map(({ run, part, text, left, middle }) => {
-    const letters = Math.max(4, Math.floor((width - left) / 7.1));
-    const short = text.length > letters ? `${text.slice(0, letters - 1)}…` : text;
+    const short = shorten(text, width - left, measure);
     return writeText(short, left, middle + 4, { class: "cb-end", "data-color": colorOf(view, run, part) });
   });
 }
 
 // The line of the epoch, its number below, and a dot on every curve; beside it each run's gap is a bar.
-function drawCursor(view, { x, y, top, bottom, left, right, numbers }) {
+function drawCursor(view, { x, y, top, bottom, left, right, numbers, measure }) {
   const at = x(view.epoch);
   const side = at < (left + right) / 2 ? 1 : -1;
   const bands = view.shown.flatMap((run, n) => {
@@ -564,7 +574,7 @@ function drawCursor(view, { x, y, top, bottom, left, right, numbers }) {
     return [drawn("circle", { class: `cb-dot cb-${part}`, cx: at, cy: y(value), r: 4, "data-color": color })];
   });
   const text = `epoch ${view.epoch}`;
-  const half = measureText(text) / 2 + 8;
+  const half = measure(text) / 2 + 9;
   const middle = Math.max(left - 10 + half, Math.min(at, right + 8 - half));
   const tag = drawn("rect", { class: "cb-tag", x: middle - half, y: bottom + 5, width: 2 * half, height: 21, rx: 10.5 });
   const line = drawn("path", { class: "cb-line", d: `M${at} ${top - 6}V${bottom + 6}` });
