@@ -99,8 +99,8 @@ def ones_network(size, layers):
 def gradient_of(model, size, row, column):
     """The gradient of one output with respect to every pixel: what each pixel gives alone, as the model is linear.
 
-    (TensorFlow's own gradient of a dilated convolution on a small picture is not to be trusted: on the CPU it ended
-    the process now and then.)
+    TensorFlow 2.21's own gradient of a 1 × 1 convolution with stride 2 and padding "same" writes beyond its memory on
+    the CPU where a side of the picture is even, and ends the process.
     """
     lit = np.eye(size[0] * size[1], dtype="float32").reshape(-1, *size, 1)
     return model(lit).numpy()[:, row, column, 0].reshape(size)
@@ -509,7 +509,7 @@ def test_javascript_plans_every_stack_as_shapes_does(show):
 
 def test_javascript_counts_ways_and_nests_windows_as_python_does(show):
     page = show(ReceptiveField(GREY))
-    figures = [figure_of(size, layers) for size, layers in FITTING]
+    figures = [figure_of(size, layers) for size, layers in FITTING[:60]]
     plans = call(page, "planStack", [[*figure.image.shape[:2], figure.layers] for figure in figures])
     for axis, name in enumerate(("row", "column")):
         calls = [[plans[n][axis], f.layers, f.layer, getattr(f, name)] for n, f in enumerate(figures)]
@@ -759,40 +759,43 @@ def test_result_is_spoken_once_the_window_rests(show):
     page.locator(".cb-spoken", has_text="no window fits").wait_for(state="attached")
 
 
+# Clicks and keys, and how many milliseconds pass from the start of the frame to the end of its layout: the median.
+TIME_REDRAWS = """async (kind) => {
+  const output = document.querySelector(".cb-output .cb-pixels");
+  const padding = document.querySelectorAll(".cb-layer select")[2];
+  const actions = {
+    window: (n) => output.dispatchEvent(new KeyboardEvent("keydown", { key: n % 2 ? "End" : "Home" })),
+    stack: (n) => {
+      padding.value = n % 2 ? "valid" : "same";
+      padding.dispatchEvent(new Event("change"));
+    },
+  };
+  const times = [];
+  for (let n = 0; n < 41; n++) {
+    let start;
+    requestAnimationFrame(() => (start = performance.now()));
+    actions[kind](n);
+    await new Promise((done) => requestAnimationFrame(done));
+    output.getBoundingClientRect();
+    times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b)[20];
+}"""
+
+
 def test_redraw_costs_less_than_a_frame(show):
     picture = RNG.integers(0, 256, (64, 64, 3), dtype="uint8")
     page = show(ReceptiveField(picture, [{"kernel_size": 5, "padding": "same"}] * MOST_LAYERS))
-    times = page.evaluate(
-        """async () => {
-          const output = document.querySelector(".cb-output .cb-pixels");
-          const padding = document.querySelectorAll(".cb-layer select")[2];
-          const actions = {
-            window: (n) => output.dispatchEvent(new KeyboardEvent("keydown", { key: n % 2 ? "End" : "Home" })),
-            stack: (n) => {
-              padding.value = n % 2 ? "valid" : "same";
-              padding.dispatchEvent(new Event("change"));
-            },
-          };
-          const frame = () => new Promise((done) => requestAnimationFrame(done));
-          const median = {};
-          for (const [name, act] of Object.entries(actions)) {
-            const times = [];
-            for (let n = 0; n < 41; n++) {
-              let start;
-              requestAnimationFrame(() => (start = performance.now()));
-              act(n);
-              await frame();
-              output.getBoundingClientRect();
-              times.push(performance.now() - start);
-            }
-            median[name] = times.sort((a, b) => a - b)[20];
-          }
-          return median;
-        }"""
-    )
-    print(times)
-    assert 0 < times["window"] < 16
-    assert 0 < times["stack"] < 33  # the maps of all eight layers are computed anew
+    assert 0 < page.evaluate(TIME_REDRAWS, "window") < 16
+    assert 0 < page.evaluate(TIME_REDRAWS, "stack") < 33  # the maps of all eight layers are computed anew
+
+
+def test_redraw_with_the_trained_net_costs_less_than_a_frame(show):
+    page = show(net_figure(TEN, 3, 5, 1, 1, None))
+    assert 0 < page.evaluate(TIME_REDRAWS, "window") < 16
+    page.get_by_role("checkbox", name="Mean over all 10 digits").check()
+    wait_for_words(page, "Mean over 10 digits")
+    assert 0 < page.evaluate(TIME_REDRAWS, "window") < 33  # ten gradients
 
 
 # ---- themes, phone, print ------------------------------------------------------------------------------------------

@@ -255,10 +255,11 @@ export default liveFigure("receptive field", TRAITS, (frame) => {
   const views = [createWays(frame), createGradient(frame)]; // one of them is shown
   const panels = [createSeenPicture(frame, state), ...views, createOutput(frame, state)];
   const verdict = h("p", { class: "cb-verdict" });
+  const why = h("p", { class: "cb-hint" }, WHY);
   const problem = h("p", { class: "cb-problem" });
   const list = createLayers(frame, state);
   frame.el.append(bar.element, h("div", { class: "cb-panels" }, ...panels.map(({ element }) => element)));
-  frame.el.append(verdict, problem, list.element);
+  frame.el.append(verdict, why, problem, list.element);
 
   let spoken = null;
   return function draw() {
@@ -267,12 +268,17 @@ export default liveFigure("receptive field", TRAITS, (frame) => {
     frame.el.dataset.view = now.isTrained ? "trained net" : "any stack";
     for (const part of [bar, ...panels, list]) part.update(now);
     setText(verdict, now.sentence);
+    why.hidden = !now.isTrained;
     setText(problem, now.problem);
     const heard = [now.sentence, now.problem].join(" ").trim();
     if (spoken !== null && heard !== spoken) frame.announce(heard);
     spoken = heard;
   };
 });
+
+const WHY =
+  "More ways lead to the output from the middle of its window than from the edge. ReLU and max pooling close some of " +
+  "them, for each digit others: the mean over all digits shows more of the window.";
 
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState({ model, set }) {
@@ -648,7 +654,7 @@ function createGradient(frame) {
   const frames = createFrames();
   const view = h("div", { class: "cb-heat", role: "img" }, canvas, frames.element);
   const legend = createLegend();
-  const hint = h("p", { class: "cb-hint" }, "By how much the output changes if a pixel goes from black to white.");
+  const hint = h("p", { class: "cb-hint" }, "Slope of the output, for one pixel from black to white.");
   const panel = createPanel("gradient", "Gradient", view, legend.element, hint);
   const paint = remember((gradient, theme) => {
     const scale = gradient.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
