@@ -10,6 +10,7 @@ from convbook.figures.padding_and_strides import PaddingAndStrides
 from convbook.figures.pooling import Pooling
 from convbook.figures.receptive_field import ReceptiveField
 from convbook.figures.training_curves import TrainingCurves
+from convbook.figures.translation import Translation
 
 __all__ = [
     "KERNELS",
@@ -21,4 +22,5 @@ __all__ = [
     "Pooling",
     "ReceptiveField",
     "TrainingCurves",
+    "Translation",
 ]
