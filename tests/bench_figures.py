@@ -1,6 +1,6 @@
-"""How long the convolution figure takes to redraw in the browser: `python tests/bench_figures.py`.
+"""How long the live figures take to redraw in the browser: `python tests/bench_figures.py [FIGURE ...]`.
 
-A picture of 64 × 64 × 3 pixels; each redraw is timed from the start of its frame to the end of its layout, so that what
+Each figure is at its largest; each redraw is timed from the start of its frame to the end of its layout, so that what
 the script does and what the browser computes from it both count. Painting follows outside the script, and shows only in
 the time from frame to frame. The processor's time is that of script, style and layout, and leaves out what else the
 machine was busy with.
@@ -14,7 +14,16 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 from visits import BROWSER_ARGUMENTS, BROWSERS, find_browser
 
-from convbook.figures import Convolution
+from convbook.figures import (
+    KERNELS,
+    Augmentation,
+    Convolution,
+    PaddingAndStrides,
+    Pooling,
+    ReceptiveField,
+    TrainingCurves,
+    Translation,
+)
 
 TARGET_MS = 16
 
@@ -51,22 +60,73 @@ MEASURE = """async ([source, state, changes]) => {
 }"""
 
 
-def changes_of(kind, figure, count, rng):
-    """So many different states to go to, one after the other."""
+def convolution(rng):
+    """A picture of 64 × 64 × 3 pixels: the window moves; the kernel changes, and all windows with it."""
+    figure = Convolution(rng.integers(0, 256, (64, 64, 3), dtype="uint8"), "sharpen", all_windows=True)
     rows, columns = figure.response_shape
-    if kind == "window":
-        return [{"row": n % rows, "column": (7 * n) % columns} for n in range(1, count + 1)]
-    return [{"kernel": rng.integers(-3, 4, (3, 3, 3)).tolist()} for _ in range(count)]
+    yield "the window moves", figure, lambda n: {"row": n % rows, "column": (7 * n) % columns}
+    yield "the kernel changes", figure, lambda n: {"kernel": rng.integers(-3, 4, (3, 3, 3)).tolist()}
 
 
-def measure(page, session, kind, count):
+def pooling(rng):
+    """The largest picture, 32 × 32 pixels: all 24 moves are counted whenever the picture or the kernel changes."""
+    figure = Pooling(rng.integers(0, 256, (32, 32), dtype="uint8"))
+    kernels = [name for name in KERNELS if name != figure.kernel] + [figure.kernel]
+    yield "the window moves", figure, lambda n: {"row": n % 15, "column": (7 * n) % 15}
+    yield "the picture moves", figure, lambda n: {"down": n % 5 - 2, "right": (n // 5) % 5 - 2}
+    yield "the kernel changes", figure, lambda n: {"kernel": kernels[n % len(kernels)]}
+
+
+def padding_and_strides(rng):
+    """The largest grid with all counts shown."""
+    figure = PaddingAndStrides(16, 16, 7, padding="same", dilation_rate=3, show_counts=True)
+    yield "the window moves", figure, lambda n: {"row": n % 16, "column": (7 * n) % 16}
+    yield "the size changes", figure, lambda n: {"height": 15 + n % 2}
+
+
+def receptive_field(rng):
+    """The largest picture under the deepest stack; the trained net on one digit and on ten."""
+    picture = rng.integers(0, 256, (64, 64, 3), dtype="uint8")
+    layer = {"kernel_size": 5, "strides": 1, "padding": "same", "dilation_rate": 1}
+    figure = ReceptiveField(picture, [layer] * 8)
+    yield "the window moves", figure, lambda n: {"row": n % 64, "column": (7 * n) % 64}
+    stacks = [[{**layer, "padding": padding}] * 8 for padding in ("valid", "same")]
+    yield "the stack changes", figure, lambda n: {"layers": stacks[n % 2], "row": 0, "column": 0}
+    digits = rng.integers(0, 256, (10, 28, 28, 1), dtype="uint8")
+    for words, all_digits in (("one gradient", False), ("the mean of ten gradients", True)):
+        figure = ReceptiveField(picture, layer=5, digits=digits, view="trained net", all_digits=all_digits)
+        yield words, figure, lambda n: {"row": n % 3, "column": (n // 3) % 3}
+
+
+def translation(rng):
+    """Two nets answer at each place."""
+    yield "the digit moves", Translation(), lambda n: {"down": n % 35 - 17, "right": (7 * n) % 35 - 17}
+
+
+def augmentation(rng):
+    """Nine pictures of 64 × 64 × 3 pixels, all transforms on."""
+    images = rng.integers(0, 256, (2, 64, 64, 3), dtype="uint8")
+    figure = Augmentation(images, rotation=0.1, zoom=0.2, translation=0.1, contrast=0.2, brightness=0.1)
+    yield "new draws", figure, lambda n: {"draw": n % 100}
+
+
+def training_curves(rng):
+    """Six runs of 100 epochs."""
+    names = ("loss", "val_loss", "accuracy", "val_accuracy")
+    runs = {f"run {n}": {name: rng.random(100).tolist() for name in names} for n in range(6)}
+    figure = TrainingCurves(runs, smoothing=0.5)
+    yield "the cursor moves", figure, lambda n: {"epoch": 1 + n % 100}
+    yield "the smoothing changes", figure, lambda n: {"smoothing": 0.3 + 0.01 * (n % 50)}
+
+
+FIGURES = (convolution, pooling, padding_and_strides, receptive_field, translation, augmentation, training_curves)
+
+
+def measure(page, session, figure, changes):
     """Milliseconds of many redraws, from frame to frame, and of the processor for one redraw on average."""
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (64, 64, 3), dtype="uint8")
-    figure = Convolution(image, "sharpen", all_windows=True)
     before = processor_ms(session)
-    times = page.evaluate(MEASURE, [str(figure._esm), figure.state(), changes_of(kind, figure, count, rng)])
-    return {**times, "processor": (processor_ms(session) - before) / count}
+    times = page.evaluate(MEASURE, [str(figure._esm), figure.state(), changes])
+    return {**times, "processor": (processor_ms(session) - before) / len(changes)}
 
 
 def processor_ms(session):
@@ -82,32 +142,38 @@ def quantiles(times):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--redraws", type=int, default=500, help="redraws of each kind (default: 500)")
-    count = parser.parse_args().redraws
+    names = [figure.__name__ for figure in FIGURES]
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"of {', '.join(names)}; without any, all")
+    parser.add_argument("--redraws", type=int, default=200, help="redraws of each kind (default: 200)")
+    options = parser.parse_args()
+    if unknown := set(options.figures) - set(names):
+        parser.error(f"there is no figure {', '.join(sorted(unknown))}; there are {', '.join(names)}.")
     path = find_browser()
     if path is None:
         sys.exit(f"There is no browser to measure in: install one of {', '.join(BROWSERS)}.")
-    slow = False
-    print(f"convolution figure, 64 × 64 × 3, {count} redraws of each kind; target {TARGET_MS} ms")
+    slow = []
+    print(f"milliseconds of {options.redraws} redraws of each kind; target {TARGET_MS} ms")
+    print(f"{'':46} median  95 % within  processor  frame to frame")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_content(f"<!doctype html><style>{Convolution._css}</style><body>")
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
-        for kind, words in (("window", "the window moves"), ("kernel", "the kernel changes")):
-            measure(page, session, kind, 50)  # the browser compiles what it meets often
-            times = measure(page, session, kind, count)
-            median, p95 = quantiles(times["redraws"])
-            slow |= p95 > TARGET_MS
-            frame, processor = statistics.median(times["frames"]), times["processor"]
-            print(
-                f"{words:18}  median {median:5.2f} ms  95 % within {p95:5.2f} ms  processor {processor:5.2f} ms  ",
-                end="",
-            )
-            print(f"frame to frame {frame:5.2f} ms")
+        for kinds in FIGURES:
+            if options.figures and kinds.__name__ not in options.figures:
+                continue
+            for words, figure, change in kinds(np.random.default_rng(0)):
+                page.set_content(f"<!doctype html><style>{figure._css}</style><body>")
+                changes = [change(n) for n in range(1, options.redraws + 1)]
+                measure(page, session, figure, changes[:50])  # the browser compiles what it meets often
+                times = measure(page, session, figure, changes)
+                median, p95 = quantiles(times["redraws"])
+                name = f"{kinds.__name__}: {words}"
+                slow += [name] * (p95 > TARGET_MS)
+                frame = statistics.median(times["frames"])
+                print(f"{name:46} {median:6.1f} {p95:12.1f} {times['processor']:10.1f} {frame:15.1f}", flush=True)
         browser.close()
-    print("target missed" if slow else "target met")
+    print(f"target missed: {', '.join(slow)}" if slow else "target met")
 
 
 if __name__ == "__main__":

@@ -759,45 +759,6 @@ def test_result_is_spoken_once_the_window_rests(show):
     page.locator(".cb-spoken", has_text="no window fits").wait_for(state="attached")
 
 
-# Clicks and keys, and how many milliseconds pass from the start of the frame to the end of its layout: the median.
-TIME_REDRAWS = """async (kind) => {
-  const output = document.querySelector(".cb-output .cb-pixels");
-  const padding = document.querySelectorAll(".cb-layer select")[2];
-  const actions = {
-    window: (n) => output.dispatchEvent(new KeyboardEvent("keydown", { key: n % 2 ? "End" : "Home" })),
-    stack: (n) => {
-      padding.value = n % 2 ? "valid" : "same";
-      padding.dispatchEvent(new Event("change"));
-    },
-  };
-  const times = [];
-  for (let n = 0; n < 41; n++) {
-    let start;
-    requestAnimationFrame(() => (start = performance.now()));
-    actions[kind](n);
-    await new Promise((done) => requestAnimationFrame(done));
-    output.getBoundingClientRect();
-    times.push(performance.now() - start);
-  }
-  return times.sort((a, b) => a - b)[20];
-}"""
-
-
-def test_redraw_costs_less_than_a_frame(show):
-    picture = RNG.integers(0, 256, (64, 64, 3), dtype="uint8")
-    page = show(ReceptiveField(picture, [{"kernel_size": 5, "padding": "same"}] * MOST_LAYERS))
-    assert 0 < page.evaluate(TIME_REDRAWS, "window") < 16
-    assert 0 < page.evaluate(TIME_REDRAWS, "stack") < 33  # the maps of all eight layers are computed anew
-
-
-def test_redraw_with_the_trained_net_costs_less_than_a_frame(show):
-    page = show(net_figure(TEN, 3, 5, 1, 1, None))
-    assert 0 < page.evaluate(TIME_REDRAWS, "window") < 16
-    page.get_by_role("checkbox", name="Mean over all 10 digits").check()
-    wait_for_words(page, "Mean over 10 digits")
-    assert 0 < page.evaluate(TIME_REDRAWS, "window") < 33  # ten gradients
-
-
 # ---- themes, phone, print ------------------------------------------------------------------------------------------
 
 LOOKS = [
