@@ -66,9 +66,9 @@ function* answerPlaceByPlace(net, digit, answers) {
   }
 }
 
-// What a convolution gives moves with its picture. So places that lie a multiple of the net's stride apart are read from
-// the same maps: those of a larger canvas, from which the maps of the canvas itself are cut out. The answers are the
-// same, number by number, in a fraction of the time.
+// What a convolution gives moves with its picture. So places that lie a multiple of the net's stride apart are read
+// from the same maps: those of a larger canvas, from which the maps of the canvas itself are cut out. The answers are
+// the same, number by number, in a fraction of the time.
 function* answerFromSharedMaps(net, average, digit, answers) {
   const stride = net.layers.reduce((product, { size = 1 }) => product * size, 1);
   const head = { ...net, layers: net.layers.slice(average) };
@@ -134,10 +134,10 @@ function describeCounts({ dense, convnet }) {
   return `Over all ${writeCount(SIDE * SIDE)} places, the Dense net is right at ${first}, the convnet at ${second}.`;
 }
 
-const HINT = "Both nets were trained on the same digits, all of them within 2 pixels of the centre (dashed). Elsewhere " +
-  "neither has seen one. What you see are other digits, for testing.";
-const HINT_STRIDE = "The convnet's last windows lie 8 pixels apart. So its map repeats every 8 pixels, but for the edge: " +
-  "there, windows are missing that would see the digit.";
+const HINT = "Both nets were trained on the same digits, all of them within 2 pixels of the centre (dashed). " +
+  "Elsewhere neither has seen one. The digits here are test digits: none of them was trained on.";
+const HINT_STRIDE = "The convnet's last windows lie 8 pixels apart. So its map repeats every 8 pixels, but for the " +
+  "edge: there, windows are missing that would see the digit.";
 const HINT_KEYS = "Drag the digit, or use the arrow keys; with Shift it leaps 8 pixels.";
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
@@ -150,7 +150,8 @@ export default liveFigure("translation", TRAITS, (frame) => {
   const canvas = createCanvas(frame, state);
   const nets = Object.keys(NETS).map((name) => createNet(frame, state, name));
   const panels = [canvas, ...nets].map(({ element }) => element);
-  const hints = h("div", { class: "cb-origin" }, ...[HINT, HINT_STRIDE].map((text) => h("p", { class: "cb-hint" }, text)));
+  const lines = [HINT, HINT_STRIDE].map((text) => h("p", { class: "cb-hint" }, text));
+  const hints = h("div", { class: "cb-origin" }, ...lines);
   frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels, hints));
 
   let spoken = null;

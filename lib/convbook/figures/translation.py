@@ -19,7 +19,7 @@ PLACES = (2 * LARGEST_MOVE_PX + 1) ** 2
 TRAINED_PX = 2  # both nets saw digits in the centre, up to so many pixels beside it
 HINT = (
     "Both nets were trained on the same digits, all of them within 2 pixels of the centre (dashed). Elsewhere neither "
-    "has seen one. What you see are other digits, for testing."
+    "has seen one. The digits here are test digits: none of them was trained on."
 )
 
 
@@ -254,7 +254,7 @@ def describe(figure):
 
 # ---- the still picture ----
 
-STILL_WIDTH_PX, PIXEL_PX, BAR_PX, ROW_PX, MAP_PIXEL_PX = 620, 4, 96, 17, 4
+STILL_WIDTH_PX, PIXEL_PX, BAR_PX, ROW_PX, MAP_PIXEL_PX, MAP_Y_PX = 620, 4, 96, 17, 4, 240
 COLUMNS_PX = {"dense": 252, "convnet": 446}
 RIGHT_SHADE, WRONG_SHADE = -1.0, 0.45  # on the scale of colours from blue to orange
 
@@ -273,10 +273,10 @@ def draw_still(figure):
     probabilities, everywhere = figure.probabilities, figure.answers_everywhere
     for name, x in COLUMNS_PX.items():
         parts += _draw_answer(name, probabilities[name], figure.digit, x, y)
-        parts += _draw_places(figure, everywhere[name] == figure.digit, x, y + 268)
-    lines = textwrap.wrap(HINT, 34)
-    parts += [still.draw_text(line, 0, y + 270 + n * 18) for n, line in enumerate(lines)]
-    return still.wrap_svg(parts, STILL_WIDTH_PX, y + 268 + 35 * MAP_PIXEL_PX + 30, describe(figure))
+        parts += _draw_places(figure, everywhere[name] == figure.digit, x, y + MAP_Y_PX)
+    lines = textwrap.wrap(HINT, 38)
+    parts += [still.draw_text(line, 0, y + MAP_Y_PX + 10 + n * 18) for n, line in enumerate(lines)]
+    return still.wrap_svg(parts, STILL_WIDTH_PX, y + MAP_Y_PX + 35 * MAP_PIXEL_PX + 30, describe(figure))
 
 
 def _draw_canvas(figure, y):
@@ -317,7 +317,7 @@ def _draw_places(figure, is_right, x, y):
     place = x + (LARGEST_MOVE_PX + figure.right) * MAP_PIXEL_PX, y + (LARGEST_MOVE_PX + figure.down) * MAP_PIXEL_PX
     corner, side = LARGEST_MOVE_PX - TRAINED_PX, 2 * TRAINED_PX + 1
     return [
-        still.draw_text("Right (dark) or wrong, place by place:", x, y - 10, font_size=12),
+        still.draw_text("Right at the dark places:", x, y - 10, font_size=12),
         still.draw_pixels(still.diverging_colors(shades, 1), x, y, MAP_PIXEL_PX),
         _draw_dashes(x + corner * MAP_PIXEL_PX, y + corner * MAP_PIXEL_PX, side * MAP_PIXEL_PX, "#000"),
         still.draw_frame(*place, MAP_PIXEL_PX, MAP_PIXEL_PX),
