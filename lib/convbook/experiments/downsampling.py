@@ -307,7 +307,6 @@ MAX_VS_MEAN = Experiment(
     measure=measure_max_vs_mean,
     settings={"learning_rate": 1e-3, "batch_size": 32},
     data={
-        "drawn": {"filters": (32, 64, 128, 128), "train_pictures": 1000, "test_pictures": 1000, "epochs": 30},
         "digits": {
             "digits": "scikit-learn",
             "filters": (16, 32, 64),
@@ -315,8 +314,9 @@ MAX_VS_MEAN = Experiment(
             "test_pictures": 500,
             "epochs": 60,
         },
+        "drawn": {"filters": (32, 64, 128, 128), "train_pictures": 1000, "test_pictures": 1000, "epochs": 30},
     },
-    sources={"drawn": "the book's drawn cats and dogs, 64x64 pixels", "digits": SMALL_DIGITS},
+    sources={"digits": SMALL_DIGITS, "drawn": "the book's drawn cats and dogs, 64x64 pixels"},
     effects=(
         Effect(
             name="max-beats-average",
