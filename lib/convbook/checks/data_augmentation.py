@@ -244,6 +244,9 @@ def _redness(images):
 def _likeness(versions):
     """The signs' names, and how like each version is to each sign, (versions, signs), wherever and how large it is."""
     names, templates = _templates()
+    # What a layer leaves empty is black, which no sign is: on a picture with a black frame the frame is not judged.
+    is_empty = versions[..., 0] + versions[..., 1] + versions[..., 2] == 0
+    versions = np.where(is_empty[..., None], np.float32(GREY), versions)
     likeness = _coarse(versions) @ templates.reshape(-1, templates.shape[-1]).T
     return names, likeness.reshape(len(versions), len(names), -1).max(axis=2)
 
@@ -267,7 +270,7 @@ def _templates():
 
 def _coarse(images):
     """Pictures of 16x16 blocks as vectors of length 1, without their mean: what light adds or takes does not count."""
-    blocks = images.astype("float64").reshape(len(images), 16, 4, 16, 4, 3).mean(axis=(2, 4)).reshape(len(images), -1)
+    blocks = images.astype("float32").reshape(len(images), 16, 4, 16, 4, 3).mean(axis=(2, 4)).reshape(len(images), -1)
     blocks -= blocks.mean(axis=1, keepdims=True)
     return blocks / (np.linalg.norm(blocks, axis=1, keepdims=True) + 1e-9)
 
