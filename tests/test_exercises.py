@@ -43,6 +43,10 @@ answer = keras.Sequential([
     keras.Input((36, 20, 3)), layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(8, 3), layers.MaxPooling2D(),
     layers.Flatten(), layers.Dense(5, activation="softmax"),
 ])"""
+FIND_COPIES = """def answer(train_images, val_images):
+    grey = [images.astype(float).mean(axis=3) for images in (val_images, train_images)]
+    return [(v, t) for v, a in enumerate(grey[0]) for t, b in enumerate(grey[1]) if abs(a - b).mean() <= {}]
+"""
 
 # For each check, wrong answers that a reader may well give: code that assigns `answer`, and words that the explanation
 # must hold.
@@ -126,6 +130,47 @@ WRONG_ANSWERS = {
         ('answer = {"sees_more": [(3, 2, "full")], "sees_less": [(4, 4, "valid")]}', "padding"),
         ('answer = {"sees_more": "same", "sees_less": "valid"}', "a list of 1 to 30 layers"),
         ("answer = [(3, 2, 'same')]", "dictionary"),
+    ],
+    "cats_and_dogs.batches": [
+        ("answer = 20, 40, 60", "what becomes of the other 40"),
+        ("answer = 63, 40, 60", "the first number asks for one"),
+        ("answer = 22, 40, 60", "up to 1,056 pictures"),
+        ("answer = 21, 8, 60", "8 pictures are missing"),
+        ("answer = 21, 48, 60", "is not full"),
+        ("answer = 21, 41, 60", "41 is not what is left"),
+        ("answer = 21, 40, 63", "counts the small batch"),
+        ("answer = 21, 40, 62", "3,000 // 48"),
+        ("answer = 21, 40, 20", "right for one epoch"),
+        ("answer = 21, 40, 61", "3 epochs have not 61"),
+        ("answer = 1000 / 48, 40, 60", "whole numbers"),
+        ("answer = 21", "three whole numbers"),
+    ],
+    "cats_and_dogs.order": [
+        ('answer = ["cache", "decode", "shuffle", "augment", "batch", "prefetch"]', "12 files were decoded 24 times"),
+        ('answer = ["shuffle", "decode", "cache", "augment", "batch", "prefetch"]', "Both epochs began with the files"),
+        ('answer = ["decode", "augment", "cache", "shuffle", "batch", "prefetch"]', "the very same versions"),
+        ('answer = ["decode", "cache", "batch", "shuffle", "augment", "prefetch"]', "held the files [0, 1, 2]"),
+        ('answer = ["decode", "cache", "shuffle", "batch", "prefetch", "augment"]', "'augment' comes after 'prefetch'"),
+        ('answer = ["augment", "decode", "cache", "shuffle", "batch", "prefetch"]', "only names of files"),
+        ('answer = ["cache", "batch", "decode", "augment", "shuffle", "prefetch"]', "'batch' stacks pictures"),
+        ('answer = ["decode", "cache", "shuffle", "batch", "prefetch"]', "stands in the list once"),
+        ('answer = ["decode"] * 6', "stands in the list once"),
+        ('answer = "decode, cache, shuffle"', "a list of names"),
+    ],
+    "cats_and_dogs.find_copies": [
+        (
+            "def answer(train_images, val_images):\n"
+            "    same = (val_images[:, None] == train_images).all(axis=(2, 3, 4))\n"
+            "    return [(v, t) for v in range(len(same)) for t in range(same.shape[1]) if same[v, t]]",
+            "2 of 3 copies were missed: validation picture 5 is training picture 3, saved again as JPEG",
+        ),
+        (FIND_COPIES.format(12), "validation picture 9 is training picture 20, made paler"),
+        (FIND_COPIES.format(45), "pairs are no copies"),
+        ("answer = lambda train_images, val_images: [(17, 2), (3, 5), (20, 9)]", "the wrong way round"),
+        ("answer = lambda train_images, val_images: []", "3 of 3 copies were missed"),
+        ("answer = lambda train_images, val_images: [2, 5, 9]", "Return pairs"),
+        ("answer = lambda train_images: []", "raised TypeError"),
+        ("answer = [(2, 17), (5, 3), (9, 20)]", "the function itself"),
     ],
 }
 

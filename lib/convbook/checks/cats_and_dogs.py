@@ -208,7 +208,7 @@ def _judged(pairs, planted):
             f"{len(missed)} of {len(wanted)} copies were missed: validation picture {place} is training picture "
             f"{other}, {how}. {_missed_advice(how)}"
         )
-    return right(f"All {len(wanted)} copies were found, also those that share not one pixel, and nothing else.")
+    return right(f"All {len(wanted)} copies were found, also those whose pixels differ, and nothing else.")
 
 
 def _missed_advice(how):
