@@ -32,16 +32,18 @@
   const speaks = (e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
   const texts = shown("article :is(p, li, td, th, h1, h2, h3, summary)").filter(speaks).map((e) => ({
     text: e.textContent.trim().slice(0, 60),
+    live: e.closest(".convbook-live") !== null,
     contrast: contrast(channels(getComputedStyle(e).color), background(e)),
     luminance: luminance(channels(getComputedStyle(e).color).slice(0, 3)),
   }));
 
   // Text in drawings: against the shape that lies under its middle, or the page; over a picture nothing can be said.
+  const covers = (style) => channels(style.fill)[3] * style.fillOpacity > 0.5;
   const labels = (withLabels ? shown("svg text") : []).map((e) => {
     e.scrollIntoView({ block: "center" });
     const box = e.getBoundingClientRect();
     const under = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2)
-      .find((o) => o.tagName === "image" || (o instanceof SVGGeometryElement && channels(getComputedStyle(o).fill)[3] > 0.5));
+      .find((o) => o.tagName === "image" || (o instanceof SVGGeometryElement && covers(getComputedStyle(o))));
     const behind = under && under.tagName !== "image" ? channels(getComputedStyle(under).fill) : background(e);
     const ink = channels(getComputedStyle(e).fill);
     return { text: e.textContent, contrast: under?.tagName === "image" ? null : contrast(ink, behind) };
@@ -72,6 +74,8 @@
     scripts: attributes("script[src]", "src"),
     background: luminance(background(document.body).slice(0, 3)),
     texts,
+    figures: document.querySelectorAll(".convbook-page").length,
+    stills: shown(".convbook-still svg").length,
     labels,
     scrollWidth: document.scrollingElement.scrollWidth,
     tooWide: shown("article *").filter(sticksOut).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),

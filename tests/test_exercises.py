@@ -43,6 +43,11 @@ answer = keras.Sequential([
     keras.Input((36, 20, 3)), layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(8, 3), layers.MaxPooling2D(),
     layers.Flatten(), layers.Dense(5, activation="softmax"),
 ])"""
+GRADIENT = """answer = {
+    "through_max": [[0, 12, 0, 0], [0, 0, -4, 0]],
+    "through_average": [[3, 3, -1, -1]] * 2,
+}
+"""
 FIND_COPIES = """def answer(train_images, val_images):
     grey = [images.astype(float).mean(axis=3) for images in (val_images, train_images)]
     return [(v, t) for v, a in enumerate(grey[0]) for t, b in enumerate(grey[1]) if abs(a - b).mean() <= {}]
@@ -130,6 +135,46 @@ WRONG_ANSWERS = {
         ('answer = {"sees_more": [(3, 2, "full")], "sees_less": [(4, 4, "valid")]}', "padding"),
         ('answer = {"sees_more": "same", "sees_less": "valid"}', "a list of 1 to 30 layers"),
         ("answer = [(3, 2, 'same')]", "dictionary"),
+    ],
+    "pooling.gradient": [
+        (
+            GRADIENT.replace("[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[0, 8, 0, 0], [0, 0, 6, 0]]"),
+            "values that went forward",
+        ),
+        (GRADIENT.replace("[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[0, 96, 0, 0], [0, 0, -24, 0]]"), "do not multiply"),
+        (GRADIENT.replace("[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[12, 12, -4, -4]] * 2"), "nudged and nothing changes"),
+        (GRADIENT.replace("0, 12, 0, 0", "0, 1, 0, 0"), "the places are right"),
+        (GRADIENT.replace("0, 12, 0, 0", "12, 0, 0, 0"), "only the largest value"),
+        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[[12, 12, -4, -4]] * 2"), "by a quarter only"),
+        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[[0, 12, 0, 0], [0, 0, -4, 0]]"), "knows no winner"),
+        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[[6, 6, -2, -2]] * 2"), "whatever its size"),
+        (
+            'answer = {"through_average": [[0, 12, 0, 0], [0, 0, -4, 0]], "through_max": [[3, 3, -1, -1]] * 2}',
+            "exchanged the two",
+        ),
+        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[3, -1]"), "through_average: give two rows of four"),
+        ("answer = [[0, 12, 0, 0], [0, 0, -4, 0]]", "dictionary"),
+    ],
+    "pooling.ignores_a_step": [
+        ("answer = [1, 2, 3, 4]", "1 2 3 4 becomes 0 1 2 3, and max pooling gives 2 4 before and 1 3 after: the first"),
+        ("answer = [5, 1, 0, 3]", "the second window"),
+        ("answer = [1, 0, 1, 0]", "the means stay too: 0.5 0.5"),
+        ("answer = [0, 0, 0, 0]", "nothing happens at all"),
+        ("answer = [2, 1, 3]", "four numbers"),
+        ("answer = [2, -1, 3, 0]", "none below 0"),
+        ("answer = 2", "four numbers"),
+    ],
+    "pooling.stack": [
+        ('answer = ["conv"] * 9', "8,904,384 multiply-adds"),
+        ('answer = ["conv", "conv", "pool", "conv"]', "could stand behind a pooling"),
+        ('answer = ["pool", "conv", "pool", "conv", "conv"]', "before any filter has looked"),
+        ('answer = ["conv", "pool", "conv", "pool"]', "2 of at least 3 convolutions"),
+        ('answer = ["conv", "pool", "pool", "pool", "conv", "conv"]', "no window fits for layer 6"),
+        ('answer = ["conv", "pool", "conv", "pool", "conv", "pool"]', "the last map has 2 rows"),
+        ('answer = ["conv", "pool", "conv", "conv", "pool"]', "1,056,960 multiply-adds"),
+        ('answer = ["convolution"]', "no layer here"),
+        ('answer = "conv"', "a list of 1 to 30 layers"),
+        ("answer = [(3, 1), (2, 2)]", "no layer here"),
     ],
     "cats_and_dogs.batches": [
         ("answer = 20, 40, 60", "what becomes of the other 40"),

@@ -3,14 +3,16 @@
 - Mathematics becomes MathML, so that no script and no other host is needed to read it.
 - A chapter's cached outputs are keyed on the library, the requirements and the run, so that a stale page is impossible
   and an edit of prose executes nothing.
-- Charts (SVG) are put into the page itself, in the theme's colours; one request and one theme switch fewer each.
-- Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and of the theme's
-  style sheet the rules that no page can use, two thirds of it.
+- Charts (SVG) are put into the page itself, in the theme's colours; one request and one theme switch fewer each. So
+  are small JPEGs.
+- Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and of the
+  theme's style sheet the rules that no page can use, two thirds of it.
 - A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
 """
 
 import base64
 import hashlib
+import html
 import io
 import os
 import platform
@@ -40,6 +42,8 @@ THEME_COLOURS = {
 
 # Charts are drawn small, so that their letters stay readable on a phone; a wide screen shows them larger.
 ENLARGED = 1.2
+
+SMALL_JPEG_BYTES = 30_000
 
 # What only pages with code need, and what no page needs.
 CODE_FILES = ("copybutton", "clipboard", "mystnb")
@@ -85,18 +89,32 @@ def visit_block_math(translator, node):
     raise nodes.SkipNode
 
 
-class ChartsInThePage(SphinxPostTransform):
-    """Replace each SVG that a cell drew by the drawing itself, described by its alternative text."""
+class PicturesInThePage(SphinxPostTransform):
+    """Put what a cell drew into the page: each SVG as the drawing itself, and small JPEGs, a request fewer each."""
 
     default_priority = 900
 
     def run(self, **kwargs):
-        charts = [
-            n for n in self.document.findall(nodes.image) if n["uri"].endswith(".svg") and "jupyter_execute" in n["uri"]
-        ]
-        for number, image in enumerate(charts):
-            source = (Path(self.env.srcdir) / image["uri"]).read_text(encoding="utf-8")
-            image.replace_self(nodes.raw("", inline_svg(source, image.get("alt", ""), f"c{number}"), format="html"))
+        drawn = [image for image in self.document.findall(nodes.image) if "jupyter_execute" in image["uri"]]
+        for number, image in enumerate(drawn):
+            file, alt = Path(self.env.srcdir) / image["uri"], image.get("alt", "")
+            if file.suffix == ".svg":
+                content = inline_svg(file.read_text(encoding="utf-8"), alt, f"c{number}")
+            elif file.suffix in (".jpg", ".jpeg") and file.stat().st_size <= SMALL_JPEG_BYTES:
+                data = base64.b64encode(file.read_bytes()).decode()
+                content = f'<img alt="{attribute(alt)}" src="data:image/jpeg;base64,{data}"/>'
+            else:
+                continue
+            image.replace_self(nodes.raw("", content, format="html"))
+
+
+def attribute(text):
+    """A text as the value of an HTML attribute.
+
+    >>> attribute('An "<a>"')
+    'An &quot;&lt;a&gt;&quot;'
+    """
+    return html.escape(nodes.Text(text).astext())
 
 
 def inline_svg(source, alt, prefix):
@@ -117,10 +135,8 @@ def inline_svg(source, alt, prefix):
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     view_box = re.search(r'viewBox="([^"]+)"', svg).group(1)
     width_px = float(view_box.split()[2]) * 96 / 72 * ENLARGED
-    label = (
-        nodes.Text(alt).astext().replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")
-    )
-    head = f'<svg class="chart" role="img" aria-label="{label}" style="width: {width_px:g}px" viewBox="{view_box}">'
+    described = f'role="img" aria-label="{attribute(alt)}"'
+    head = f'<svg class="chart" {described} style="width: {width_px:g}px" viewBox="{view_box}">'
     body = re.sub(r"<style.*?</style>", "", svg[svg.index(">") + 1 :], flags=re.S)
     used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", body))
     used = {name for pair in used for name in pair if name}
@@ -246,7 +262,7 @@ def can_apply(selector, names):
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
     app.connect("config-inited", use_keyed_cache)
-    app.add_post_transform(ChartsInThePage)
+    app.add_post_transform(PicturesInThePage)
     app.add_post_transform(NamedBlocks)
     app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("html-page-context", leave_out_needless_files, priority=900)
