@@ -151,7 +151,7 @@ class ReceptiveField(LiveFigure):
     @property
     def picture(self):
         """What the first layer reads: the picture, or the digit."""
-        return self.digits[self.digit] if self.is_trained else self.image
+        return self.digits[self._check_digit(self.digit)] if self.is_trained else self.image
 
     @property
     def gradient(self):
@@ -244,12 +244,14 @@ class ReceptiveField(LiveFigure):
 
     @traitlets.validate("digit")
     def _validate_digit(self, proposal):
+        return self._check_digit(proposal.value)
+
+    def _check_digit(self, digit):
+        # Also asked by `picture`: a new figure's traits are validated in no certain order.
         count = 0 if self.digits is None else len(self.digits)
-        if not 0 <= proposal.value < max(count, 1):
-            raise FigureError(
-                f"digit is {proposal.value}; the figure has {count} digits, give 0 to {max(count - 1, 0)}."
-            )
-        return proposal.value
+        if not 0 <= digit < max(count, 1):
+            raise FigureError(f"digit is {digit}; the figure has {count} digits, give 0 to {max(count - 1, 0)}.")
+        return digit
 
     @traitlets.validate("channel")
     def _validate_channel(self, proposal):
