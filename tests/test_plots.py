@@ -1,8 +1,11 @@
 """Charts: that they show the numbers they were given, and refuse what is no picture."""
 
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 from convbook import plots
 
@@ -47,6 +50,42 @@ def test_colour_pictures_keep_their_colours():
 def test_what_is_no_stack_of_pictures_is_refused(images, titles, words):
     with pytest.raises(ValueError, match=words):
         plots.show_images(images, titles)
+
+
+def read_sheet(shown):
+    return np.asarray(Image.open(io.BytesIO(shown.data))).astype(int)
+
+
+def test_a_sheet_holds_its_pictures_row_by_row_under_their_captions():
+    colours = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
+    images = [np.full((4, 8, 3), colour, "uint8") for colour in colours]
+    sheet = read_sheet(plots.show_sheet(images, columns=2, size_px=32, quality=95))
+    assert sheet.shape == (2 * 16, 2 * 32, 3)  # twice as wide as high, as the pictures are
+    centres = [sheet[8, 16], sheet[8, 48], sheet[24, 16], sheet[24, 48]]
+    assert np.abs(np.array(centres) - [*colours, (255, 255, 255)]).max() < 12
+    captioned = read_sheet(plots.show_sheet(images, ["a", "b", "c"], columns=5, size_px=32))
+    assert captioned.shape == (15 + 16, 3 * 32, 3)
+    assert captioned[:15, :20].min() < 100 < 200 < captioned[:15, 20:32].min()  # a dark letter, then white
+
+
+def test_a_sheet_leaves_pictures_as_large_as_they_are():
+    image = np.arange(24, dtype="float32").reshape(4, 6) * 10
+    sheet = read_sheet(plots.show_sheet([image], quality=95))
+    assert sheet.shape == (4, 6, 3)
+    assert np.abs(sheet[:, :, 1] - image).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("images", "captions", "words"),
+    [
+        ([], None, "at least one"),
+        (np.zeros((2, 4, 5)), ["one"], "1 captions for 2 images"),
+        ([np.zeros((4, 5)), np.zeros((5, 4))], None, r"sizes \[\(4, 5\), \(5, 4\)\]"),
+    ],
+)
+def test_what_makes_no_sheet_is_refused(images, captions, words):
+    with pytest.raises(ValueError, match=words):
+        plots.show_sheet(images, captions)
 
 
 def test_feature_maps_of_a_layer_share_one_scale():

@@ -1,8 +1,9 @@
 """Charts: arrays and histories to matplotlib figures, in one style, as SVG.
 
-Each function returns the figure that it drew; a notebook shows it at the end of the cell.
+Each function returns what it drew; a notebook shows it at the end of the cell.
 """
 
+import io
 import itertools
 from importlib import resources
 
@@ -99,6 +100,52 @@ def show_images(images, titles=None, columns=10, size_inches=0.58, vmin=0, vmax=
         if titles is not None:
             axis.set_title(str(titles[index]), loc="center", pad=2)
     return figure
+
+
+def show_sheet(images, captions=None, columns=6, size_px=None, quality=75):
+    """Paste pictures into one sheet, each with a line of text above it, and show it as a small JPEG.
+
+    A chart (`show_images`) is for few pictures with axes; a sheet is for many pictures in colour.
+
+    Args:
+        images: pictures (height, width, 3) or (height, width) with values from 0 to 255, all of one shape.
+        captions: a short text for each picture, or None for sheets without lines of text. A text may run on over the
+            pictures to its right if theirs is empty.
+        columns: pictures in a row.
+        size_px: width to which each picture is scaled, in pixels; None leaves them as they are.
+        quality: of the JPEG, from 1 to 95.
+
+    Returns:
+        IPython.display.Image with the JPEG.
+
+    Raises:
+        ValueError: if there is no picture, pictures differ in shape, or `captions` has another length.
+    """
+    from IPython import display
+    from PIL import Image, ImageDraw
+
+    tiles = [Image.fromarray(np.asarray(image).astype("uint8")).convert("RGB") for image in images]
+    if not tiles:
+        raise ValueError("There are no images to show; give at least one.")
+    if captions is not None and len(captions) != len(tiles):
+        raise ValueError(f"{len(captions)} captions for {len(tiles)} images; give one caption for each image.")
+    if size_px is not None:
+        tiles = [tile.resize((size_px, round(size_px * tile.height / tile.width))) for tile in tiles]
+    sizes = {tile.size for tile in tiles}
+    if len(sizes) > 1:
+        raise ValueError(f"images have the sizes {sorted(sizes)}, width by height; scale them to one size first.")
+    (width, height), line = tiles[0].size, 0 if captions is None else 15
+    columns = min(columns, len(tiles))
+    rows = -(-len(tiles) // columns)
+    sheet = Image.new("RGB", (columns * width, rows * (height + line)), "white")
+    for place, tile in enumerate(tiles):
+        left, top = place % columns * width, place // columns * (height + line)
+        sheet.paste(tile, (left, top + line))
+        if captions is not None:
+            ImageDraw.Draw(sheet).text((left + 3, top + 2), str(captions[place]), fill="black")
+    file = io.BytesIO()
+    sheet.save(file, "JPEG", quality=quality)
+    return display.Image(file.getvalue())
 
 
 def show_feature_maps(feature_maps, titles):
