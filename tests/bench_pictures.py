@@ -53,7 +53,7 @@ class _BestWeights(keras.callbacks.Callback):
 def train_from_scratch(options, seed):
     parts = load_pictures(options, seed, 64)
     keras.utils.set_random_seed(seed)
-    model = models.build_convnet(64, kernel_initializer=options.initializer)
+    model = models.build_convnet(64)
     return train(model, parts, options.epochs, options.learning_rate, seed)
 
 
@@ -90,7 +90,6 @@ def main():
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--head-epochs", type=int, default=40)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--initializer", default="glorot_uniform")
     parser.add_argument("--only", nargs="+", choices=("scratch", "frozen"), default=("scratch", "frozen"))
     options = parser.parse_args()
     lines = []

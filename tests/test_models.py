@@ -217,13 +217,32 @@ def test_dropout_of_the_convnet_works_in_training_only():
     assert (np.asarray(model(images, training=True)) != np.asarray(model(images, training=True))).any()
 
 
-def test_the_convolutions_begin_as_asked():
-    begun = {name: models.build_convnet(8, (4,), kernel_initializer=name) for name in ("zeros", "he_normal")}
-    assert not begun["zeros"].get_layer("conv_1").kernel.numpy().any()
-    assert begun["he_normal"].get_layer("conv_1").kernel.numpy().any()
-    assert begun["zeros"].get_layer("classifier").kernel.numpy().any()
-    default = models.build_convnet(8, (4,)).get_layer("conv_1").kernel_initializer
-    assert isinstance(default, keras.initializers.GlorotUniform)
+def test_batch_normalization_stands_between_each_convolution_and_its_relu():
+    model = models.build_convnet((21, 12), filters=(5, 6), batch_norm=True)
+    assert list(layer_shapes(model)) == [
+        *("image", "rescaling", "conv_1", "norm_1", "relu_1", "pool_1", "conv_2", "norm_2", "relu_2"),
+        *("global_average", "classifier"),
+    ]
+    # No bias: nine weights for each pair of channels, then four numbers for each filter, two of which are trained.
+    assert model.count_params() == 27 * 5 + 4 * 5 + 45 * 6 + 4 * 6 + (6 + 1)
+    assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == 27 * 5 + 2 * 5 + 45 * 6 + 2 * 6 + (6 + 1)
+
+    images = picture_batch(16, 21, 12)
+    normalized = keras.Model(model.input, model.get_layer("norm_1").output)
+    maps = np.asarray(normalized(images, training=True))
+    np.testing.assert_allclose(maps.mean(axis=(0, 1, 2)), 0, atol=1e-3)
+    np.testing.assert_allclose(maps.std(axis=(0, 1, 2)), 1, atol=0.05)
+    assert model.get_layer("norm_2").momentum == models.MOMENTUM
+
+
+def test_the_first_convolution_can_take_larger_steps():
+    model = models.build_convnet((21, 13), filters=(5, 6), strides=2)
+    assert model.get_layer("conv_1").output.shape == (None, 10, 6, 5)  # (21 - 3) // 2 + 1 and (13 - 3) // 2 + 1
+    assert model.get_layer("conv_2").strides == (1, 1)
+    assert model.count_params() == models.build_convnet((21, 13), filters=(5, 6)).count_params()
+    # Backwards: 1 needs 3 before the second convolution, 6 before the pooling, (6 - 1) * 2 + 3 = 13 before the first.
+    with pytest.raises(ValueError, match=r"12x20.*at least 13x13"):
+        models.build_convnet((12, 20), filters=(5, 6), strides=2)
 
 
 def test_a_convnet_learns_to_tell_bright_from_dark_pictures():
@@ -256,6 +275,7 @@ def test_too_small_pictures_for_a_convnet_are_refused_with_the_smallest_size_and
         ({"image_size_px": (64, 64, 3)}, r"image_size_px.*pair"),
         ({"filters": ()}, r"filters.*none.*try"),
         ({"filters": (32, 1.5)}, r"filters.*positive"),
+        ({"strides": 0}, r"strides.*positive"),
         ({"dropout": 1.0}, r"dropout.*not including, 1.*1\.0"),
         ({"dropout": "0.5"}, r"dropout.*'0\.5'"),
         ({"head": "average"}, r"'average'.*'flatten' or 'global_average'"),
