@@ -413,17 +413,22 @@ PART_TWO = {experiment.claim: experiment for experiment in from_scratch.EXPERIME
 FEW = {"train_pictures": 8, "validation_pictures": 3, "test_pictures": 4}
 
 
+FEW_WEIGHTS = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
+
+
 @pytest.mark.parametrize("claim", PART_TWO)
 def test_part_twos_experiments_measure_every_number_that_their_effects_name(claim, monkeypatch):
     class Coin:
         def set_weights(self, weights):
-            assert weights == "best"
+            assert weights == ["best"]
 
         def predict(self, images, **options):
             return np.linspace(0, 1, len(images))[:, np.newaxis]
 
     history = {"loss": [0.5, 0.4, 0.3, 0.2], "val_loss": [0.6, 0.8]}
-    monkeypatch.setattr(from_scratch, "train", lambda *arguments, **options: (Coin(), history, "best"))
+    monkeypatch.setattr(from_scratch, "train", lambda *arguments, **options: (Coin(), history, ["best"]))
+    monkeypatch.setattr(from_scratch, "build", lambda size_px: Coin())
+    monkeypatch.setattr(from_scratch, "_trained", from_scratch._trained.__wrapped__)  # nothing is remembered
     experiment = PART_TWO[claim]
     numbers = experiment.measure(1000, experiment.settings_for() | FEW | {"pictures": (50, 4, 200, 500), "shown": 200})
     for effect in experiment.effects:
@@ -459,6 +464,26 @@ def test_a_training_makes_the_stated_number_of_updates_and_returns_its_best_weig
         model.set_weights(best)
         images, labels = parts["validation"]
         assert model.evaluate(images, labels, verbose=0)[0] == pytest.approx(min(history["val_loss"]), rel=1e-3)
+
+
+def test_a_training_that_several_claims_ask_for_is_done_once(monkeypatch):
+    calls = []
+
+    def train(parts, seed, settings, **options):
+        calls.append((seed, len(parts["train"][0]), settings["updates"], options))
+        return FEW_WEIGHTS, {"loss": [0.5], "val_loss": [0.6]}, FEW_WEIGHTS.get_weights()
+
+    monkeypatch.setattr(from_scratch, "train", train)
+    settings = FEW | {"updates": 3, "learning_rate": 0.1, "kind": "drawn"}
+    from_scratch._trained.cache_clear()
+    first = from_scratch.trained(1000, settings, strength=1)
+    assert from_scratch.trained(1000, settings | {"calls": 16}, strength=1) is first
+    from_scratch.trained(1000, settings | {"train_pictures": 4}, strength=1)
+    from_scratch.trained(1001, settings, strength=1)
+    from_scratch.trained(1000, settings)
+    assert calls[:3] == [(1000, 16, 3, {"strength": 1}), (1000, 8, 3, {"strength": 1}), (1001, 16, 3, {"strength": 1})]
+    assert calls[3:] == [(1000, 16, 3, {})]
+    from_scratch._trained.cache_clear()
 
 
 def test_augmentation_of_strength_0_is_none_and_its_strength_is_what_the_layers_get():

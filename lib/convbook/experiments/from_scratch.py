@@ -1,6 +1,9 @@
 """Part two, training a model from scratch: few pictures, overfitting, and what augmentation does about it."""
 
+import functools
+import math
 import time
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -11,6 +14,13 @@ from convbook.experiments import Experiment
 
 DRAWN_PETS = "the book's drawn cats and dogs, 64x64 pixels"
 BATCH_SIZE = 32
+RECIPE = {
+    "train_pictures": 200,
+    "validation_pictures": 250,
+    "test_pictures": 500,
+    "updates": 520,  # 40 epochs of 400 pictures
+    "learning_rate": 1e-3,
+}
 VALIDATIONS = 60  # how often a training looks at the validation pictures, however long its epochs are
 
 
@@ -64,8 +74,13 @@ def augmentation(strength, seed):
     ]
 
 
+def build(size_px, dropout=0.0, augmentation=None):
+    """Build the convnet of chapters 6 and 7, as `models.build_convnet` does with batch normalization."""
+    return models.build_convnet(size_px, dropout=dropout, augmentation=augmentation, batch_norm=True)
+
+
 def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
-    """Train the small convnet for cats and dogs for a number of updates.
+    """Train the small convnet with batch normalization on cats and dogs for a number of updates.
 
     Args:
         parts: {"train": (images, labels), "validation": (images, labels), …}.
@@ -81,9 +96,9 @@ def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     keras.utils.set_random_seed(seed)
     layers = augmentation(strength, seed)
     images, labels = parts["train"]
-    model = models.build_convnet(images.shape[1], dropout=dropout, augmentation=None if in_pipeline else layers)
+    model = build(images.shape[1], dropout, None if in_pipeline else layers)
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
-    epochs = round(settings["updates"] * BATCH_SIZE / len(images))
+    epochs = round(settings["updates"] / math.ceil(len(images) / BATCH_SIZE))
     best = _BestWeights()
     options = {"batch_size": BATCH_SIZE}
     if in_pipeline:
@@ -119,6 +134,51 @@ def accuracy(model, part):
     return float(((probabilities > 0.5) == labels).mean())
 
 
+class Training(NamedTuple):
+    """What one training gave.
+
+    Attributes:
+        history: {metric: list with a number for each look at the validation pictures, or for each epoch}.
+        training, validation: accuracy on clean training and validation pictures after the last update.
+        test: accuracy on the test pictures with the weights of the lowest validation loss.
+        best_weights: these weights.
+        seconds: how long it took.
+    """
+
+    history: dict
+    training: float
+    validation: float
+    test: float
+    best_weights: list
+    seconds: float
+
+
+def trained(seed, settings, **options):
+    """Draw pictures, train on them and measure; once, however many claims ask for the same training.
+
+    Args:
+        seed: decides the pictures and all that is drawn by lot in training.
+        settings: dict with train_pictures, validation_pictures, test_pictures (per class), updates and learning_rate.
+        options: strength, dropout and in_pipeline, as for `train`.
+
+    Returns:
+        A `Training`.
+    """
+    names = ("train_pictures", "validation_pictures", "test_pictures", "updates", "learning_rate")
+    return _trained(seed, tuple((name, settings[name]) for name in names), tuple(sorted(options.items())))
+
+
+@functools.cache
+def _trained(seed, settings, options):
+    parts = draw_pets(seed, dict(settings))
+    start = time.perf_counter()
+    model, history, best_weights = train(parts, seed, dict(settings), **dict(options))
+    seconds = time.perf_counter() - start
+    training, validation = accuracy(model, parts["train"]), accuracy(model, parts["validation"])
+    model.set_weights(best_weights)
+    return Training(history, training, validation, accuracy(model, parts["test"]), best_weights, seconds)
+
+
 def measure_small_data(seed, settings):
     """Train the same convnet on ever more pictures, with equally many updates.
 
@@ -131,27 +191,23 @@ def measure_small_data(seed, settings):
         after the last update and the gap between them, test accuracy of the best epoch, that epoch, and the validation
         loss there and at the end; for settings["shown"] pictures also the history.
     """
-    largest = draw_pets(seed, settings)
     numbers = {}
     for count in settings["pictures"]:
-        images, labels = largest["train"]  # kinds alternate, so the first 2 n are n of each
-        parts = largest | {"train": (images[: 2 * count], labels[: 2 * count])}
-        model, history, best_weights = train(parts, seed, settings)
-        training, validation = accuracy(model, parts["train"]), accuracy(model, parts["validation"])
-        model.set_weights(best_weights)
-        best = int(np.argmin(history["val_loss"]))
+        one = trained(seed, settings | {"train_pictures": count})
+        losses = one.history["val_loss"]
+        best = int(np.argmin(losses))
         numbers |= {
-            f"training_{count}": training,
-            f"validation_{count}": validation,
-            f"gap_{count}": training - validation,
-            f"test_{count}": accuracy(model, parts["test"]),
-            f"best_epoch_{count}": (best + 1) * (len(history["loss"]) // len(history["val_loss"])),
-            f"val_loss_best_{count}": history["val_loss"][best],
-            f"val_loss_last_{count}": history["val_loss"][-1],
+            f"training_{count}": one.training,
+            f"validation_{count}": one.validation,
+            f"gap_{count}": one.training - one.validation,
+            f"test_{count}": one.test,
+            f"best_epoch_{count}": (best + 1) * (len(one.history["loss"]) // len(losses)),
+            f"val_loss_best_{count}": losses[best],
+            f"val_loss_last_{count}": losses[-1],
         }
         if count == settings["shown"]:
-            numbers |= {f"history_{name}": values for name, values in history.items()}
-            numbers["memorised"] = training - 0.9
+            numbers |= {f"history_{name}": values for name, values in one.history.items()}
+            numbers["memorised"] = one.training - 0.9
     return numbers
 
 
@@ -160,15 +216,8 @@ SMALL_DATA = Experiment(
     sentence="A convnet that is trained from scratch on few pictures overfits.",
     chapter=6,
     measure=measure_small_data,
-    settings={
-        "pictures": (50, 100, 200, 500),
-        "shown": 200,
-        "validation_pictures": 250,
-        "test_pictures": 500,
-        "updates": 750,  # 60 epochs of 400 pictures
-        "learning_rate": 1e-3,
-    },
-    data={"drawn": {"train_pictures": 500}},
+    settings=RECIPE | {"pictures": (50, 100, 200, 500), "shown": 200},
+    data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
     effects=(
         Effect(
@@ -220,7 +269,6 @@ def measure_augment_helps(seed, settings):
         {name: number}: for each of the four, accuracy on the clean training pictures after the last update, the gap to
         the validation pictures, and test accuracy of the best epoch.
     """
-    parts = draw_pets(seed, settings)
     nets = {
         "plain": {},
         "dropout": {"dropout": settings["dropout"]},
@@ -229,23 +277,18 @@ def measure_augment_helps(seed, settings):
     }
     numbers = {}
     for name, options in nets.items():
-        model, _, best_weights = train(parts, seed, settings, **options)
-        training, validation = accuracy(model, parts["train"]), accuracy(model, parts["validation"])
-        model.set_weights(best_weights)
-        numbers |= {f"training_{name}": training, f"gap_{name}": training - validation}
-        numbers[f"test_{name}"] = accuracy(model, parts["test"])
+        one = trained(seed, settings, **options)
+        numbers |= {f"training_{name}": one.training, f"gap_{name}": one.training - one.validation}
+        numbers[f"test_{name}"] = one.test
     return numbers
 
-
-FEW_PICTURES = {"train_pictures": 200, "validation_pictures": 250, "test_pictures": 500, "learning_rate": 1e-3}
-LONG = {"updates": 1500}  # 120 epochs of 400 pictures: an augmented net learns for longer
 
 AUGMENT_HELPS = Experiment(
     claim="augment-helps",
     sentence="Data augmentation is a regularization technique.",
     chapter=7,
     measure=measure_augment_helps,
-    settings=FEW_PICTURES | LONG | {"dropout": 0.25},
+    settings=RECIPE | {"dropout": 0.25},
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
     effects=(
@@ -289,15 +332,13 @@ def measure_augment_place(seed, settings):
         {name: number}: test accuracy of the best epoch and seconds of the training, for the layers in the model and for
         the same layers in the pipeline.
     """
-    parts = draw_pets(seed, settings)
-    numbers = {}
-    for name in ("in_model", "in_pipeline"):
-        start = time.perf_counter()
-        model, _, best_weights = train(parts, seed, settings, strength=1, in_pipeline=name == "in_pipeline")
-        numbers[f"seconds_{name}"] = time.perf_counter() - start
-        model.set_weights(best_weights)
-        numbers[name] = accuracy(model, parts["test"])
-    return numbers
+    in_model, in_pipeline = trained(seed, settings, strength=1), trained(seed, settings, strength=1, in_pipeline=True)
+    return {
+        "in_model": in_model.test,
+        "in_pipeline": in_pipeline.test,
+        "seconds_in_model": in_model.seconds,
+        "seconds_in_pipeline": in_pipeline.seconds,
+    }
 
 
 AUGMENT_PLACE = Experiment(
@@ -305,7 +346,7 @@ AUGMENT_PLACE = Experiment(
     sentence="Augmentation goes into the model, before Rescaling, or into the data pipeline.",
     chapter=7,
     measure=measure_augment_place,
-    settings=FEW_PICTURES | LONG,
+    settings=RECIPE,
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
     effects=(
@@ -332,10 +373,9 @@ def measure_augment_train_only(seed, settings):
         {name: number or list}: test accuracy on clean pictures, by call on augmented ones, the mean and the range of
         these, and the accuracy of the mean probability over all calls.
     """
-    parts = draw_pets(seed, settings)
-    model, _, best_weights = train(parts, seed, settings, strength=1)
-    model.set_weights(best_weights)
-    images, labels = parts["test"]
+    images, labels = draw_pets(seed, settings)["test"]
+    model = build(images.shape[1])
+    model.set_weights(trained(seed, settings, strength=1).best_weights)
     layers = augmentation(1, seed + 1000)
     probabilities = []
     for _ in range(settings["calls"]):
@@ -345,7 +385,7 @@ def measure_augment_train_only(seed, settings):
         probabilities.append(model.predict(changed, batch_size=250, verbose=0)[:, 0])
     by_call = [float(((each > 0.5) == labels).mean()) for each in probabilities]
     return {
-        "clean": accuracy(model, parts["test"]),
+        "clean": accuracy(model, (images, labels)),
         "augmented_by_call": by_call,
         "augmented_once": float(np.mean(by_call)),
         "spread_of_calls": max(by_call) - min(by_call),
@@ -358,7 +398,7 @@ AUGMENT_TRAIN_ONLY = Experiment(
     sentence="Augmentation is a regularization technique, so it is not applied to test and validation data.",
     chapter=7,
     measure=measure_augment_train_only,
-    settings=FEW_PICTURES | LONG | {"calls": 16},
+    settings=RECIPE | {"calls": 16},
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
     effects=(
@@ -393,12 +433,10 @@ def measure_augment_strength(seed, settings):
         {name: number or list}: test accuracy of the best epoch, by strength; and that of the strengths that the effects
         compare.
     """
-    parts = draw_pets(seed, settings)
     by_strength = []
-    for strength in settings["strengths"]:
-        model, _, best_weights = train(parts, seed, settings, strength=strength)
-        model.set_weights(best_weights)
-        by_strength.append(accuracy(model, parts["test"]))
+    for strength in settings["strengths"]:  # at 0 the training is that of the plain net
+        one = trained(seed, settings, **({"strength": strength} if strength else {}))
+        by_strength.append(one.test)
     return {
         "by_strength": by_strength,
         "usual": by_strength[settings["strengths"].index(1)],
@@ -411,7 +449,7 @@ AUGMENT_STRENGTH = Experiment(
     sentence="Random transformations should yield believable pictures.",
     chapter=7,
     measure=measure_augment_strength,
-    settings=FEW_PICTURES | LONG | {"strengths": (0, 0.5, 1, 2, 4)},
+    settings=RECIPE | {"strengths": (0, 0.5, 1, 2, 4)},
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
     effects=(
