@@ -22,11 +22,10 @@ COUNTS_ADVICE = {
     },
     "fine_tuned": {
         HEAD: "nothing of the base is among them: it was never unfrozen.",
-        CONVOLUTION: "you left out the head, which goes on learning in the fifth step.",
+        CONVOLUTION: "you left out the head, which goes on learning in the fifth step, or all the biases.",
         CONVOLUTION + HEAD + SCALES: "BatchNorm is unfrozen in your count: its gamma and beta stay frozen too.",
         CONVOLUTION + HEAD + SCALES + STATISTICS: "you counted BatchNorm's moving statistics; no gradient trains them.",
         CONVOLUTION + HEAD - 8: "you left out the biases of the 8 filters.",
-        CONVOLUTION + HEAD - 9: "you left out the biases.",
         3 * 3 * 8 + 8 + HEAD: "a filter spans all 3 channels of the picture.",
     },
 }
