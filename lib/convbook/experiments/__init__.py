@@ -22,7 +22,7 @@ import numpy as np
 
 from convbook import evidence
 
-PARTS = ("understanding", "downsampling", "from_scratch")
+PARTS = ("understanding", "downsampling", "from_scratch", "features")
 
 
 @dataclass(frozen=True)
