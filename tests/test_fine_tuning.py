@@ -157,3 +157,14 @@ def test_stubs_are_unanswered(stub):
     assert check.prove(stub).passed is None
     assert check.repair(stub).passed is None
     assert check.trainable_weights({"frozen": ..., "fine_tuned": 233}).passed is None
+
+
+def test_setting_trainable_to_true_where_it_is_true_reaches_no_layer():
+    """Keras 3.15 on TensorFlow: chapter 11 warns of it among its pitfalls; if Keras changes, the chapter must."""
+    base = check._build_base()
+    base.layers[1].trainable = False
+    base.trainable = True
+    assert not base.layers[1].trainable
+    base.trainable = False
+    base.trainable = True
+    assert base.layers[1].trainable
