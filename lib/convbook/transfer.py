@@ -8,19 +8,26 @@ functional model of Keras 3, calling the base with `training=False` does not do 
 moves them all the same. What does it is `trainable = False` on each BatchNormalization layer, in nested models too.
 `unfreeze` sets it; `changes` proves it.
 
+**Set it on every layer.** With TensorFlow, `model.trainable = True` does nothing at all where `model.trainable` is True
+already, although layers in it are frozen; and False does nothing where it is False. The functions here therefore set
+`trainable` on every layer by itself.
+
 **Compile again.** What `fit` trains is settled at the first step after `compile`. A later change of `trainable` has no
 effect, and gives no warning, until `compile` is called again; `trainable_table` says so where it can see it.
 
-**Saving.** A model whose `trainable` has changed is saved and loaded with `model.save("….keras")` or
-`model.save_weights("….weights.h5")` like any other: Keras 3 stores weights by layer and place, not in the order of
-`model.weights`, which does change with `trainable`. So never carry weights over with `get_weights` and `set_weights`
-between two models whose `trainable` differs: arrays of equal shape would change places in silence.
+**Saving.** `model.save("….keras")` and `model.save_weights("….weights.h5")` keep every weight in its place, whatever
+has become of `trainable`: the loaded model predicts the same. Two things are lost. The older whole-model format `….h5`
+writes trainable weights first, and for a base of KerasHub that is partly frozen it cannot be loaded again: use
+`….keras`. And a base of KerasHub comes back from `….keras` with every layer trainable, BatchNormalization too, because
+its layers' `trainable` is not in its configuration: before you train a loaded model further, call `freeze` or
+`unfreeze` on its base again, and compile.
 """
 
 import hashlib
 import io
 import itertools
 import json
+import math
 import numbers
 import os
 import re
@@ -37,10 +44,18 @@ from convbook import evidence
 
 STEM = "stem"
 # The longest beginning of a name that ends in a numbered block: block2_sepconv1, conv2_block1_1_conv, block1a_bn.
-BLOCK = re.compile(r"(?:.*_)?(?:block|stage|stack)_?\d+[a-z]?(?=_|$)|expanded_conv(?:_\d+)?(?=_)|conv_(?:dw|pw)_\d+")
+BLOCK = re.compile(
+    r"(?:.*_)?(?:block|stack|stage|encoder|layer)_?\d+(?:_\d+$|[a-z]?(?=_|$))"
+    r"|expanded_conv(?:_\d+)?(?=_)"
+    r"|conv_(?:dw|pw)_\d+"
+)
 
 DTYPES = ("float32", "float16")
 LARGEST_PX = 4096
+ENDLESS = -1  # what tf.data calls the cardinality of a dataset that repeats
+FEATURE_TOLERANCE = (
+    0.01  # of the largest feature: devices and libraries round differently, other converters differ more
+)
 FEATURES, LABELS, RECORD, PROGRESS = "features.npy", "labels.npy", "record.json", "progress.json"
 PARTIAL = ".partial"
 
@@ -48,8 +63,9 @@ PARTIAL = ".partial"
 def block_names(backbone):
     """List the blocks of a backbone, from the input to the output.
 
-    A block is all layers whose names begin alike, up to and with the last numbered "block", "stack" or "stage":
-    `block2_sepconv1` belongs to `block2`, `conv5_block3_2_bn` to `conv5_block3`, `block_16_project` to `block_16`. (The
+    A block is all layers whose names begin alike, up to and with the last numbered "block", "stack", "stage", "encoder"
+    or "layer": `block2_sepconv1` belongs to `block2`, `conv5_block3_2_bn` to `conv5_block3`, `block_16_project` to
+    `block_16`; a layer of layers called `block_1_0`, as in KerasHub's MobileNets, is a block of its own. (The
     blocks of the MobileNets of keras.applications are called `expanded_conv_3` and, in the first, `conv_dw_3` with
     `conv_pw_3`, which is one block, `conv_3`.) A layer whose own name shows no block, but that stands in a nested model
     whose name does, belongs to that one.
@@ -95,7 +111,7 @@ def freeze(backbone):
         >>> freeze(model), len(model.trainable_weights)
         (2, 0)
     """
-    _layer(backbone).trainable = False
+    _set_trainable(_layer(backbone), False)
     return len(backbone.weights)
 
 
@@ -135,9 +151,9 @@ def unfreeze(backbone, blocks=None, *, batch_norm=False):
         found = _blocks(backbone)
         chosen = _choose(blocks, list(found), backbone.name)
         frozen = [layer for name, layers in found.items() if name not in chosen for layer in layers]
-    backbone.trainable = True  # reaches every layer in it, so it comes first
+    _set_trainable(backbone, True)
     for layer in frozen:
-        layer.trainable = False
+        _set_trainable(layer, False)
     if not batch_norm:
         freeze_batch_norm(backbone)
     return chosen
@@ -148,7 +164,8 @@ def freeze_batch_norm(model):
 
     These are BatchNormalization, its subclasses, and other layers with weights called `moving_…` that heed `trainable`.
     Frozen, they use their moving means and variances in training as well, and leave them as they are. Compile the model
-    again afterwards.
+    again afterwards. A keras.layers.SpectralNormalization cannot be kept still: it changes its kernel in each step of
+    training, frozen or not; `trainable_table` says "move" for it.
 
     Args:
         model: a keras.Model or any keras layer.
@@ -366,18 +383,19 @@ def extract_features(backbone, batches, folder, *, dtype="float32", progress=Tru
         ((3, 2, 3, 256), [0, 1, 1])
     """
     _check_request(backbone, batches, dtype)
-    folder = Path(folder)
-    first = _first_batch(batches)
-    _refuse_impossible_pictures(backbone, first[0])
+    started = time.perf_counter()
+    folder, first = Path(folder), _first_batch(batches)
+    _refuse_impossible_pictures(backbone, first[0].shape[1:])
+    features = _compute(backbone, first[0], dtype, 1)  # builds the model, so that it has weights to compare
     identity = {
         "backbone": backbone.name,
         "weights": _fingerprint_weights(backbone),
         "dtype": dtype,
-        "first_batch": _fingerprint(b"", *first),
+        "first_batch": _fingerprint("", *first),
     }
     if (folder / RECORD).is_file():
-        return _compare(backbone, batches, folder, identity, progress)
-    return _Recording(backbone, batches, folder, identity, first).run(progress)
+        return _compare(batches, folder, identity, features, progress)
+    return _Recording(backbone, batches, folder, identity, features, first).run(progress, started)
 
 
 def read_features(folder):
@@ -416,10 +434,7 @@ def read_features(folder):
         except (OSError, ValueError, KeyError, TypeError, EOFError):
             whole = False
         if not whole:
-            raise ValueError(
-                f"{name} in {folder} is broken or does not belong to its {RECORD}: delete the folder and call "
-                f"extract_features again."
-            )
+            raise ValueError(_broken(folder / name))
     return Record(arrays[FEATURES], arrays[LABELS], folder, about["backbone"], about["seconds"])
 
 
@@ -442,6 +457,12 @@ def _model(model):
 def _all_layers(layer):
     """The layer and every layer in it, whether in a model, a wrapper or a layer of layers."""
     return list(layer._flatten_layers(include_self=True, recursive=True))
+
+
+def _set_trainable(layer, trainable):
+    """Set `trainable` of a layer and of each in it: Keras passes it on only where the outer value changes."""
+    for inner in _all_layers(layer):
+        inner.trainable = trainable
 
 
 def _units(model, around=""):
@@ -479,10 +500,7 @@ def _blocks(model):
     """As `_find_blocks`, but a model without blocks is refused."""
     shape = getattr(model, "output_shape", None) if model.built else None
     if isinstance(shape, tuple) and len(shape) == 2:
-        raise ValueError(
-            f"{model.name} gives {shape}, not feature maps (n, height, width, channels): a classifier or a pooling is "
-            f"still on. Give the base alone, such as {_suggest_base(model)}."
-        )
+        raise ValueError(_not_feature_maps(model, shape))
     blocks = _find_blocks(model)
     if not blocks:
         names = [layer.name for layer, _ in _units(model) if layer.weights]
@@ -531,9 +549,13 @@ def _own_weights(layer):
 
 
 def _keeps_moving_statistics(layer):
-    return isinstance(layer, keras.layers.BatchNormalization) or any(
-        weight.name.startswith("moving_") for weight in _own_weights(layer)
-    )
+    kinds = (keras.layers.BatchNormalization, keras.layers.SpectralNormalization)
+    return isinstance(layer, kinds) or any(weight.name.startswith("moving_") for weight in _own_weights(layer))
+
+
+def _moves_in_training(layer):
+    """Whether a layer that keeps moving statistics changes them; SpectralNormalization does not heed `trainable`."""
+    return layer.trainable or isinstance(layer, keras.layers.SpectralNormalization)
 
 
 def _refuse_float16_weights(model):
@@ -575,7 +597,7 @@ def _parts(model):
 def _row(name, layers, trainable):
     weights = {id(weight): weight for layer in layers for weight in layer.weights}
     keepers = [inner for layer in layers for inner in _all_layers(layer) if _keeps_moving_statistics(inner)]
-    moving = "none" if not keepers else "move" if any(layer.trainable for layer in keepers) else "still"
+    moving = "none" if not keepers else "move" if any(map(_moves_in_training, keepers)) else "still"
     counts = {key: int(np.prod(weight.shape)) for key, weight in weights.items()}
     return name, sum(counts.values()), sum(count for key, count in counts.items() if key in trainable), moving
 
@@ -600,139 +622,160 @@ def _compile_notes(model):
 class _Recording:
     """One run of `extract_features` into a folder: new, or going on from where an earlier one stopped."""
 
-    def __init__(self, backbone, batches, folder, identity, first):
+    def __init__(self, backbone, batches, folder, identity, first_features, first):
         self.backbone, self.batches, self.folder, self.identity = backbone, batches, folder, identity
-        self.image_shape = first[0].shape[1:]
-        self.first_features = _compute(backbone, first[0], identity["dtype"])
-        self.shapes = {FEATURES: self.first_features.shape[1:], LABELS: first[1].shape[1:]}
-        self.dtypes = {FEATURES: self.first_features.dtype, LABELS: first[1].dtype}
-        self.headers = {name: self._header(name, 0) for name in (FEATURES, LABELS)}
+        self.first_features, self.first = first_features, first
+        self.shapes = {FEATURES: first_features.shape[1:], LABELS: first[1].shape[1:]}
+        self.dtypes = {FEATURES: first_features.dtype, LABELS: first[1].dtype}
         self.done = {"batches": 0, "examples": 0, "digest": "", "seconds": 0.0}
 
-    def run(self, progress):
+    def run(self, progress, started):
+        """Record what is not recorded yet; `started` is when the clock was started, in seconds."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / PROGRESS).is_file():
             self._take_up()
         else:
-            self._begin()
-        started, before = time.perf_counter(), self.done["seconds"]
-        bar = tqdm(self.batches, "Extracting", total=_count(self.batches), unit=" batches", disable=not progress)
-        digest, examples = "", 0
-        for number, batch in enumerate(bar, start=1):
+            for name in (FEATURES, LABELS):
+                self._partial(name).write_bytes(self._header(name, 0))
+        started -= self.done["seconds"]
+        digest, examples, number = "", 0, 0
+        for number, batch in enumerate(_bar("Extracting", self.batches, progress), start=1):
             images, labels = _pair(batch, number)
             self._refuse_other_size(images, labels, number)
-            digest = _fingerprint(digest.encode(), images, labels)
-            examples += len(images)
-            if number <= self.done["batches"]:
-                self._compare_done(number, digest, examples)
-                continue
-            self._append(images, labels, number)
-            seconds = before + time.perf_counter() - started
-            self.done = {"batches": number, "examples": examples, "digest": digest, "seconds": seconds}
-            self._write_progress()
+            digest, examples = _fingerprint(digest, images, labels), examples + len(images)
+            if number > self.done["batches"]:
+                self._append(images, labels, number)
+                seconds = time.perf_counter() - started
+                self.done = {"batches": number, "examples": examples, "digest": digest, "seconds": seconds}
+                evidence.write_atomically(self.identity | {"done": self.done}, self.folder / PROGRESS)
+            elif number == self.done["batches"] and digest != self.done["digest"]:
+                raise ValueError(_another(self.folder, f"its first {number} batches are others than these"))
         if number < self.done["batches"]:
-            raise ValueError(_other_batches(self.folder, f"there are only {number} of {self.done['batches']} batches"))
+            raise ValueError(
+                _another(self.folder, f"it has {self.done['batches']} batches already, these are {number}")
+            )
         return self._finish()
+
+    def _partial(self, name):
+        return self.folder / (name + PARTIAL)
 
     def _header(self, name, examples):
         """The first bytes of an .npy file; NumPy leaves room in them, so that the number of rows can grow."""
         stream = io.BytesIO()
-        shape = (examples, *self.shapes[name])
-        descr = np.lib.format.dtype_to_descr(self.dtypes[name])
-        np.lib.format.write_array_header_1_0(stream, {"descr": descr, "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(
+            stream,
+            {
+                "descr": np.lib.format.dtype_to_descr(self.dtypes[name]),
+                "fortran_order": False,
+                "shape": (examples, *self.shapes[name]),
+            },
+        )
         return stream.getvalue()
-
-    def _begin(self):
-        for name, header in self.headers.items():
-            (self.folder / (name + PARTIAL)).write_bytes(header)
-        self._write_progress()
 
     def _take_up(self):
         """Go on from what an interrupted run has written; what it wrote after its last note of progress is cut off."""
         stored = _read_json(self.folder / PROGRESS)
         _refuse_other_identity(self.folder, stored, self.identity)
         self.done = stored["done"]
-        for name, header in self.headers.items():
-            path, size = self.folder / (name + PARTIAL), len(header) + self.done["examples"] * self._row_bytes(name)
-            if not path.is_file() or path.stat().st_size < size or path.read_bytes()[: len(header)] != header:
-                raise ValueError(
-                    f"{path.name} in {self.folder} is broken: delete the folder and call extract_features again."
-                )
+        for name in (FEATURES, LABELS):
+            path = self._partial(name)
+            if not path.is_file() and (self.folder / name).is_file():
+                os.replace(self.folder / name, path)  # interrupted while the files got their final names
+            row_bytes = math.prod(self.shapes[name]) * self.dtypes[name].itemsize
+            size = len(self._header(name, 0)) + self.done["examples"] * row_bytes
+            if not path.is_file() or path.stat().st_size < size:
+                raise ValueError(_broken(path))
             os.truncate(path, size)
-
-    def _row_bytes(self, name):
-        return int(np.prod(self.shapes[name])) * self.dtypes[name].itemsize
+        rows = len(self.first_features)
+        start = np.fromfile(
+            self._partial(FEATURES),
+            self.dtypes[FEATURES],
+            count=self.first_features.size,
+            offset=len(self._header(FEATURES, 0)),
+        )
+        _refuse_other_features(self.folder, start.reshape(rows, *self.shapes[FEATURES]), self.first_features)
 
     def _append(self, images, labels, number):
-        features = self.first_features if number == 1 else _compute(self.backbone, images, self.identity["dtype"])
-        for name, array in ((FEATURES, features), (LABELS, labels.astype(self.dtypes[LABELS], copy=False))):
-            with open(self.folder / (name + PARTIAL), "ab") as file:
+        first = number == 1
+        features = self.first_features if first else _compute(self.backbone, images, self.identity["dtype"], number)
+        for name, array in ((FEATURES, features), (LABELS, labels)):
+            with open(self._partial(name), "ab") as file:
                 file.write(np.ascontiguousarray(array).tobytes())
                 file.flush()
                 os.fsync(file.fileno())
 
-    def _write_progress(self):
-        evidence.write_atomically(self.identity | {"done": self.done}, self.folder / PROGRESS)
-
     def _refuse_other_size(self, images, labels, number):
-        if images.shape[1:] != self.image_shape or labels.shape[1:] != self.shapes[LABELS]:
+        seen = (images.shape[1:], labels.shape[1:], labels.dtype.name)
+        expected = (self.first[0].shape[1:], self.shapes[LABELS], self.dtypes[LABELS].name)
+        if seen != expected:
             raise ValueError(
-                f"Batch {number} holds pictures of {images.shape[1:]} with labels of {labels.shape[1:]}, but those "
-                f"before are of {self.image_shape} with labels of {self.shapes[LABELS]}: resize all pictures to one "
-                f"size."
+                f"Batch {number} holds pictures of {seen[0]} with labels of {seen[1]} {seen[2]}, but the first holds "
+                f"pictures of {expected[0]} with labels of {expected[1]} {expected[2]}: resize all pictures to one "
+                f"size, and give all labels one dtype."
             )
 
-    def _compare_done(self, number, digest, examples):
-        if number == self.done["batches"] and (digest, examples) != (self.done["digest"], self.done["examples"]):
-            raise ValueError(_other_batches(self.folder, f"the first {number} batches are not those recorded before"))
-
     def _finish(self):
-        about = {**self.identity, **self.done}
+        """Write the number of rows into the files, and give them their final names; the record makes them count."""
+        about = self.identity | self.done
         for name in (FEATURES, LABELS):
-            path = self.folder / (name + PARTIAL)
-            with open(path, "r+b") as file:
+            with open(self._partial(name), "r+b") as file:
                 file.write(self._header(name, self.done["examples"]))
-            os.replace(path, self.folder / name)
-            about[name] = {
-                "shape": [self.done["examples"], *self.shapes[name]],
-                "dtype": np.dtype(self.dtypes[name]).name,
-            }
+            shape = [self.done["examples"], *self.shapes[name]]
+            about[name] = {"shape": shape, "dtype": self.dtypes[name].name}
+        for name in (FEATURES, LABELS):
+            os.replace(self._partial(name), self.folder / name)
         evidence.write_atomically(about, self.folder / RECORD)
         (self.folder / PROGRESS).unlink()
         return read_features(self.folder)
 
 
-def _compare(backbone, batches, folder, identity, progress):
+def _compare(batches, folder, identity, first_features, progress):
     """Return the record that is there, once it is known to be the one asked for."""
     stored = _read_json(folder / RECORD)
     _refuse_other_identity(folder, stored, identity)
+    record = read_features(folder)
+    _refuse_other_features(folder, record.features[: len(first_features)], first_features)
     digest, number = "", 0
-    for number, batch in enumerate(tqdm(batches, "Comparing", disable=not progress), start=1):
-        digest = _fingerprint(digest.encode(), *_pair(batch, number))
-    if (number, digest) != (stored["batches"], stored["digest"]):
-        raise ValueError(_other_batches(folder, f"it holds {stored['batches']} batches, and these {number} differ"))
-    return read_features(folder)
+    for number, batch in enumerate(_bar("Comparing", batches, progress), start=1):
+        digest = _fingerprint(digest, *_pair(batch, number))
+    if digest != stored.get("digest"):
+        raise ValueError(_another(folder, f"it holds {stored.get('batches')} batches, and these {number} are others"))
+    return record
+
+
+def _bar(what, batches, progress):
+    return tqdm(batches, what, total=_count(batches), unit=" batches", disable=not progress)
 
 
 def _check_request(backbone, batches, dtype):
-    _model(backbone)
+    _refuse_float16(_model(backbone))
     if dtype not in DTYPES:
         raise ValueError(f"dtype={dtype!r} is not possible: use {' or '.join(map(repr, DTYPES))}.")
-    if iter(batches) is batches:
-        raise ValueError("batches is a generator, which gives its batches only once: give a list or a dataset.")
-    _refuse_float16_weights(backbone)
+    if not hasattr(batches, "__iter__") or hasattr(batches, "__next__"):
+        raise ValueError(
+            f"batches is a {type(batches).__name__}, which cannot be gone through twice: give a dataset of `pipelines` "
+            f"or a list of pairs (images, labels)."
+        )
+    cardinality = getattr(batches, "cardinality", None)
+    if callable(cardinality) and int(cardinality()) == ENDLESS:
+        raise ValueError("The dataset never ends: leave out repeat(), so that each picture comes once.")
+
+
+def _refuse_float16(model):
+    if any(getattr(layer, "compute_dtype", None) == "float16" for layer in _all_layers(model)):
+        raise ValueError(
+            f"{model.name} computes in float16, which has about three digits and ends at 65,504: its features would "
+            f"not be those of the float32 model. Load it with dtype='float32', as backbones.load does; to save space, "
+            f"give dtype='float16' to extract_features."
+        )
 
 
 def _first_batch(batches):
     """The first batch, if it is the same when taken again."""
-    taken = []
-    for _ in range(2):
-        for batch in batches:
-            taken.append(_pair(batch, 1))
-            break
-    if not taken:
+    taken = [_pair(batch, 1) for _ in range(2) for batch in itertools.islice(iter(batches), 1)]
+    if len(taken) < 2:
         raise ValueError("There are no batches: give at least one pair (images, labels).")
-    if _fingerprint(b"", *taken[0]) != _fingerprint(b"", *taken[1]):
+    if _fingerprint("", *taken[0]) != _fingerprint("", *taken[1]):
         raise ValueError(
             "The first batch is another one when taken again: the dataset is shuffled or augmented anew in each pass. "
             "Make it with shuffle=False and augmentation=None."
@@ -753,40 +796,111 @@ def _pair(batch, number):
     return images, labels
 
 
-def _compute(backbone, images, dtype):
+def _compute(backbone, images, dtype, number):
+    """The features of one batch in the dtype of the record."""
     features = np.asarray(backbone.predict_on_batch(images))
     if features.ndim != 4:
+        raise ValueError(_not_feature_maps(backbone, features.shape))
+    stored = features.astype(dtype, copy=False) if np.abs(features).max() <= np.finfo(dtype).max else None
+    if stored is None:
         raise ValueError(
-            f"{backbone.name} gives {features.shape}, not feature maps (n, height, width, channels): a classifier or a "
-            f"pooling is still on. Give the base alone, such as {_suggest_base(backbone)}."
+            f"The features of batch {number} hold {features.ravel()[np.abs(features).argmax()]}, which {dtype} cannot "
+            f"hold: check that the pictures have finite values that suit the backbone (its converter makes them so)"
+            f"{', or use dtype=' + repr('float32') if dtype != 'float32' else ''}."
         )
-    return features.astype(dtype)
+    return stored
 
 
-def _refuse_impossible_pictures(backbone, images):
-    """Placeholder for the check of sizes."""
+def _refuse_impossible_pictures(backbone, shape):
+    """Refuse pictures, of shape (height, width, channels), that the backbone has no output for."""
+    expected = tuple(getattr(backbone, "input_shape", None) or ())[1:] if backbone.built else ()
+    if len(expected) == 3 and any(side not in (None, given) for side, given in zip(expected, shape, strict=True)):
+        sides = ", ".join("any" if side is None else str(side) for side in expected)
+        raise ValueError(
+            f"{backbone.name} takes pictures of (height, width, channels) = ({sides}), got {shape}: resize the "
+            f"pictures, or build the backbone for this size."
+        )
+    if not _has_output(backbone, shape):
+        smallest_px = _smallest_px(backbone, shape)
+        raise ValueError(
+            f"Pictures of {shape[0]}x{shape[1]} pixels are too small for {backbone.name}, of whose feature maps "
+            f"nothing would be left: resize them to at least {smallest_px}x{smallest_px}."
+        )
+
+
+def _has_output(backbone, shape):
+    try:
+        output = _output_shape(backbone, (1, *shape))
+    except ValueError:
+        return False
+    return not isinstance(output, tuple) or all(side is None or side > 0 for side in output)
+
+
+def _output_shape(model, shape):
+    """The shape of what comes out, for models with a KerasHub converter too, which cannot tell its own."""
+    if isinstance(model, keras.Sequential):
+        for layer in model.layers:
+            shape = _output_shape(layer, shape)
+        return shape
+    try:
+        return model.compute_output_shape(shape)
+    except NotImplementedError:
+        size = getattr(model, "image_size", None)
+        return (shape[0], *size, shape[3]) if size else shape
+
+
+def _smallest_px(backbone, shape):
+    """The smallest size of square pictures with an output, by halving the range that holds it."""
+    low, high = min(shape[:2]), LARGEST_PX
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _has_output(backbone, (middle, middle, shape[2])) else (middle, high)
+    return high
 
 
 def _refuse_other_identity(folder, stored, identity):
     reasons = {
-        "weights": f"a backbone with other weights ({stored.get('backbone')})",
-        "dtype": f"dtype {stored.get('dtype')}",
-        "first_batch": "other pictures, or the same in another order",
+        "weights": f"it belongs to a backbone with other weights, {stored.get('backbone')}",
+        "dtype": f"it holds {stored.get('dtype')}",
+        "first_batch": "it holds other pictures, or the same in another order or other batches",
     }
     for key, reason in reasons.items():
         if stored.get(key) != identity[key]:
-            raise ValueError(_other_batches(folder, f"it belongs to {reason}"))
+            raise ValueError(_another(folder, reason))
 
 
-def _other_batches(folder, reason):
+def _refuse_other_features(folder, stored, computed):
+    """Refuse a record whose first features are others: the same weights, but another converter or another network."""
+    same = stored.shape == computed.shape
+    if same:
+        scale = float(np.abs(computed).max())
+        same = np.allclose(stored, computed, rtol=0, atol=FEATURE_TOLERANCE * scale)
+    if not same:
+        raise ValueError(
+            _another(folder, "it belongs to a backbone that gives other features for the first batch (its converter?)")
+        )
+
+
+def _another(folder, reason):
     return f"The record in {folder} is another one: {reason}. Give another folder, or delete this one."
+
+
+def _broken(path):
+    return f"{path.name} in {path.parent} is broken or missing: delete the folder and call extract_features again."
+
+
+def _not_feature_maps(model, shape):
+    return (
+        f"{model.name} gives {shape}, not feature maps (n, height, width, channels): a classifier or a pooling is "
+        f"still on. Give the base alone, such as {_suggest_base(model)}."
+    )
 
 
 def _read_json(path):
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} cannot be read ({error}): delete the folder and extract again.") from error
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(_broken(path)) from error
 
 
 def _count(batches):
@@ -797,13 +911,14 @@ def _count(batches):
         return None
 
 
-def _fingerprint(start, *arrays):
-    digest = hashlib.blake2b(start, digest_size=16)
+def _fingerprint(before, *arrays):
+    """A hash of arrays that come after those of another hash."""
+    digest = hashlib.blake2b(before.encode(), digest_size=16)
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 
 def _fingerprint_weights(model):
-    return _fingerprint(b"", *(np.asarray(keras.ops.convert_to_numpy(weight)) for weight in model.weights))
+    return _fingerprint("", *(np.asarray(keras.ops.convert_to_numpy(weight)) for weight in model.weights))
