@@ -6,6 +6,7 @@
 from convbook.figures.augmentation import Augmentation
 from convbook.figures.base import FigureError, LiveFigure
 from convbook.figures.convolution import KERNELS, Convolution
+from convbook.figures.feature_maps import FeatureMaps
 from convbook.figures.padding_and_strides import PaddingAndStrides
 from convbook.figures.pooling import Pooling
 from convbook.figures.receptive_field import ReceptiveField
@@ -16,6 +17,7 @@ __all__ = [
     "KERNELS",
     "Augmentation",
     "Convolution",
+    "FeatureMaps",
     "FigureError",
     "LiveFigure",
     "PaddingAndStrides",

@@ -1,0 +1,589 @@
+// The feature maps figure: what a trained network makes of a few pictures, stage after stage.
+
+import {
+  createButton,
+  createPanel,
+  createPixelGrid,
+  createSlider,
+  cssColor,
+  divergingColor,
+  formatNumber,
+  h,
+  liveFigure,
+  remember,
+  setStyle,
+  setText,
+  setVariables,
+} from "./base.js";
+
+// ---- the mathematics: pure functions, tested against zlib, NumPy and Keras -----------------------------------------
+
+// What deflate has packed (RFC 1951), without a header. Browsers can do this too, but not at once: the figure would
+// have nothing to draw at first.
+export function inflate(source, size) {
+  const out = new Uint8Array(size);
+  let [place, written] = [0, 0]; // in bits, in bytes
+  const readBits = (count) => {
+    let value = 0;
+    for (let n = 0; n < count; n++, place++) value |= ((source[place >> 3] >> (place & 7)) & 1) << n;
+    return value;
+  };
+  const readSymbol = ({ counts, symbols }) => {
+    let [code, first, index] = [0, 0, 0];
+    for (let length = 1; length < 16; length++) {
+      code |= readBits(1);
+      const count = counts[length];
+      if (code - first < count) return symbols[index + code - first];
+      index += count;
+      first = (first + count) << 1;
+      code <<= 1;
+    }
+    throw new Error("The figure's maps are damaged.");
+  };
+  const copyStored = () => {
+    place = (place + 7) & ~7;
+    const length = readBits(16);
+    readBits(16); // the same number, inverted
+    out.set(source.subarray(place >> 3, (place >> 3) + length), written);
+    written += length;
+    place += 8 * length;
+  };
+  const copyCoded = ([lengths, distances]) => {
+    for (;;) {
+      const symbol = readSymbol(lengths);
+      if (symbol === 256) return;
+      if (symbol < 256) {
+        out[written++] = symbol;
+        continue;
+      }
+      const length = LENGTHS[symbol - 257] + readBits(LENGTH_BITS[symbol - 257]);
+      const code = readSymbol(distances);
+      const distance = DISTANCES[code] + readBits(code < 2 ? 0 : (code >> 1) - 1);
+      for (let n = 0; n < length; n++, written++) out[written] = out[written - distance];
+    }
+  };
+  const readTables = () => {
+    const [literals, distances, orders] = [readBits(5) + 257, readBits(5) + 1, readBits(4) + 4];
+    const sizes = new Uint8Array(19);
+    for (let n = 0; n < orders; n++) sizes[ORDER[n]] = readBits(3);
+    const table = huffman(sizes);
+    const lengths = [];
+    while (lengths.length < literals + distances) {
+      const symbol = readSymbol(table);
+      if (symbol < 16) lengths.push(symbol);
+      else {
+        const repeated = symbol === 16 ? lengths.at(-1) : 0;
+        const times = symbol === 16 ? 3 + readBits(2) : symbol === 17 ? 3 + readBits(3) : 11 + readBits(7);
+        for (let n = 0; n < times; n++) lengths.push(repeated);
+      }
+    }
+    return [huffman(lengths.slice(0, literals)), huffman(lengths.slice(literals))];
+  };
+  for (let last = 0; !last; ) {
+    last = readBits(1);
+    const kind = readBits(2);
+    if (kind === 0) copyStored();
+    else copyCoded(kind === 1 ? [huffman(FIXED_LENGTHS), huffman(new Uint8Array(30).fill(5))] : readTables());
+  }
+  return out;
+}
+
+const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+const FIXED_LENGTHS = Array.from({ length: 288 }, (_, n) => (n < 144 ? 8 : n < 256 ? 9 : n < 280 ? 7 : 8));
+const LENGTH_BITS = Array.from({ length: 29 }, (_, n) => (n < 8 || n === 28 ? 0 : (n >> 2) - 1));
+const LENGTHS = LENGTH_BITS.map((_, n) => (n < 8 ? n + 3 : n === 28 ? 258 : ((4 + (n & 3)) << ((n >> 2) - 1)) + 3));
+const DISTANCES = Array.from({ length: 30 }, (_, n) => (n < 2 ? n + 1 : ((2 + (n & 1)) << ((n >> 1) - 1)) + 1));
+
+// The codes of symbols whose lengths in bits are given: how many there are of each length, and the symbols in order.
+function huffman(lengths) {
+  const counts = new Uint16Array(16);
+  for (const length of lengths) counts[length]++;
+  const symbols = [];
+  for (let size = 1; size < 16; size++) lengths.forEach((length, symbol) => length === size && symbols.push(symbol));
+  counts[0] = 0;
+  return { counts, symbols };
+}
+
+// Where in the strip of bytes each stage begins.
+export function offsetsOf(stages, pictures) {
+  let next = 0;
+  return stages.map(({ height, width, channels }) => {
+    const start = next;
+    next += height * width * channels.length * pictures;
+    return start;
+  });
+}
+
+// The window of the picture that a place looks at, maybe beyond its edges; null where it is not known.
+export function windowOf({ rows, columns, whole, problem }, { height, width }, row, column) {
+  if (problem) return null;
+  if (whole) return { top: 0, bottom: height, left: 0, right: width };
+  const [top, left] = [rows[0] + row * rows[2], columns[0] + column * columns[2]];
+  return { top, bottom: top + rows[1], left, right: left + columns[1] };
+}
+
+// Where a map lies on the picture, in pixels: each place around the centre of its window, as wide as the step from one
+// window to the next. Without windows the map is spread over the whole picture.
+export function areaOf({ field, height, width }, picture) {
+  if (!field.rows) return { top: 0, left: 0, height: picture.height, width: picture.width };
+  const along = ([start, size, jump], count) => [start + size / 2 - jump / 2, jump * count];
+  const [[top, high], [left, wide]] = [along(field.rows, height), along(field.columns, width)];
+  return { top, left, height: high, width: wide };
+}
+
+// The place of another stage's maps that looks at nearly the same spot of the picture.
+export function samePlace(from, to, picture, row, column) {
+  const [source, target] = [areaOf(from, picture), areaOf(to, picture)];
+  const along = (start, step, place, otherStart, otherStep, count) =>
+    within(Math.round((start + (place + 0.5) * step - otherStart) / otherStep - 0.5), count);
+  return {
+    row: along(source.top, source.height / from.height, row, target.top, target.height / to.height, to.height),
+    column: along(source.left, source.width / from.width, column, target.left, target.width / to.width, to.width),
+  };
+}
+
+// The place with the largest size of a value, the first of equal ones.
+export function strongestPlace(levels, zero, width) {
+  let [best, size] = [0, -1];
+  levels.forEach((level, place) => {
+    if (Math.abs(level - zero) > size) [best, size] = [place, Math.abs(level - zero)];
+  });
+  return { row: Math.floor(best / width), column: best % width };
+}
+
+function within(number, count) {
+  return Math.max(0, Math.min(number, count - 1));
+}
+
+// ---- what is said; feature_maps.py has the same sentences ----------------------------------------------------------
+
+export function writeValue(value, step) {
+  if (value === 0) return "0";
+  return `${value < 0 ? "−" : ""}${Math.abs(value).toFixed(decimalsOf(step))}`;
+}
+
+function decimalsOf(step) {
+  return Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
+}
+
+export function writeStep(step) {
+  const decimals = Math.max(0, decimalsOf(step) + (step < 1 ? 1 : 0));
+  return (Math.ceil(step * 10 ** decimals - 1e-9) / 10 ** decimals).toFixed(decimals);
+}
+
+export function writeShare(part, whole) {
+  return `${Math.floor((100 * part) / whole + 0.5)} %`;
+}
+
+export function writeWindow({ top, bottom, left, right }, { height, width }) {
+  const inside = [Math.max(top, 0), Math.min(bottom, height), Math.max(left, 0), Math.min(right, width)];
+  const size = `${bottom - top} × ${right - left} pixels`;
+  if (inside.join() === [0, height, 0, width].join()) return `It looks at the whole picture: its window has ${size}.`;
+  if (inside[0] >= inside[1] || inside[2] >= inside[3]) {
+    return `It looks at padding alone: its window of ${size} lies beyond the edge.`;
+  }
+  const [rows, columns] = [`rows ${inside[0]} to ${inside[1] - 1}`, `columns ${inside[2]} to ${inside[3] - 1}`];
+  if (inside.join() !== [top, bottom, left, right].join()) {
+    return `It looks at ${rows} and ${columns} of the picture: its window of ${size} goes beyond the edge.`;
+  }
+  const centre = `row ${formatNumber((top + bottom - 1) / 2)}, column ${formatNumber((left + right - 1) / 2)}`;
+  return `It looks at ${rows} and ${columns} of the picture: ${size} around ${centre}.`;
+}
+
+function writeLook({ window, stage, size }) {
+  return window ? writeWindow(window, size) : `Which pixels it looks at is not known: ${stage.field.problem}.`;
+}
+
+function describe(now) {
+  const { stage, stages, channelNumber, row, column } = now;
+  const shape = `${stage.height} × ${stage.width} places × ${stage.all_channels} channels`;
+  const accuracy = now.accuracies
+    ? ` A probe on this stage's output is right for ${writeShare(now.accuracies[now.stageNumber], 1)} of the pictures.`
+    : "";
+  return (
+    `${now.names[now.picture]}, stage ${now.stageNumber + 1} of ${stages.length}, ${stage.title}: ${shape}. Channel ` +
+    `${channelNumber} at row ${row}, column ${column}: ${writeValue(now.value, now.step)}. ${writeLook(now)} It is ` +
+    `zero at ${now.zeroShare} of its places.${accuracy}`
+  );
+}
+
+function writeCount(count) {
+  return count.toLocaleString("en");
+}
+
+const HINT_KEYS = "Point at a place, or use the arrow keys.";
+const HINT_CHOSEN = "Shown are those whose values spread most over all pictures and places (standard deviation), no two " +
+  "of them alike (correlation below 0.9).";
+const HINT_SCALE = "Each channel has its own scale, the same for all pictures.";
+
+// ---- the figure ----------------------------------------------------------------------------------------------------
+
+const TRAITS = ["_accuracies", "_maps", "_names", "_pictures", "_stages"];
+TRAITS.push("picture", "stage", "channel", "row", "column", "strength");
+
+export default liveFigure("feature_maps", TRAITS, (frame) => {
+  const state = createState(frame);
+  const parts = [createControls, createStages, createView, createChannels, createStrip].map((part) => part(frame, state));
+  const [controls, stages, view, channels, strip] = parts.map(({ element }) => element);
+  frame.el.append(controls, stages, h("div", { class: "cb-panels" }, view, channels), strip);
+
+  let spoken = null;
+  return function draw() {
+    const now = state.read();
+    for (const part of parts) part.update(now);
+    const words = describe(now);
+    if (spoken !== null && words !== spoken) frame.announce(words);
+    spoken = words;
+  };
+});
+
+// The figure's state as its parts need it: the traits, and what follows from them.
+function createState({ model, set }) {
+  const stripOf = remember(({ data, size }) => {
+    return inflate(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)), size);
+  });
+  const offsetsFor = remember(offsetsOf);
+  const largestFor = remember((strip, stages, pictures) => largestSizes(strip, stages, pictures));
+
+  const choice = () => {
+    const [stages, names] = [model.get("_stages"), model.get("_names")];
+    const picture = within(model.get("picture"), names.length);
+    const stageNumber = within(model.get("stage"), stages.length);
+    const stage = stages[stageNumber];
+    const channel = within(model.get("channel"), stage.channels.length);
+    const [row, column] = [within(model.get("row"), stage.height), within(model.get("column"), stage.width)];
+    const size = model.get("_pictures");
+    return { stages, names, picture, stageNumber, stage, channel, row, column, size };
+  };
+  const read = () => {
+    const now = choice();
+    const { stages, names, picture, stageNumber, stage, channel, row, column, size } = now;
+    const strip = stripOf(model.get("_maps"));
+    const offsets = offsetsFor(stages, names.length);
+    const places = stage.height * stage.width;
+    const levelsOf = (channel, picture) => {
+      const start = offsets[stageNumber] + (channel * names.length + picture) * places;
+      return strip.subarray(start, start + places);
+    };
+    const [step, zero] = [stage.steps[channel], stage.zero_levels[channel]];
+    const valueAt = (level) => (level - zero) * step;
+    return {
+      ...now,
+      strength: Math.max(0, Math.min(model.get("strength"), 100)),
+      accuracies: model.get("_accuracies"),
+      urls: size.urls,
+      levelsOf,
+      largest: largestFor(strip, stages, names.length)[stageNumber],
+      channelNumber: stage.channels[channel],
+      step,
+      zero,
+      valueAt,
+      value: valueAt(levelsOf(channel, picture)[row * stage.width + column]),
+      window: windowOf(stage.field, size, row, column),
+      zeroShare: writeShare(stage.zeros[picture][channel], places),
+    };
+  };
+  const setIfNew = (changes) => {
+    if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
+  };
+  return {
+    read,
+    choice,
+    choose: setIfNew,
+    visit(row, column) {
+      const { stage } = choice();
+      setIfNew({ row: within(row, stage.height), column: within(column, stage.width) });
+    },
+    walkTo(number) {
+      const { stages, stage, channel, row, column, size } = choice();
+      const next = stages[within(number, stages.length)];
+      const place = samePlace(stage, next, size, row, column);
+      setIfNew({ stage: stages.indexOf(next), channel: within(channel, next.channels.length), ...place });
+    },
+  };
+}
+
+// For every stage and channel the largest distance of a level from zero's, over all pictures: the ends of its scale.
+function largestSizes(strip, stages, pictures) {
+  const offsets = offsetsOf(stages, pictures);
+  return stages.map(({ height, width, channels, zero_levels }, n) => {
+    const size = height * width * pictures;
+    return channels.map((_, channel) => {
+      const start = offsets[n] + channel * size;
+      return strip
+        .subarray(start, start + size)
+        .reduce((largest, level) => Math.max(largest, Math.abs(level - zero_levels[channel])), 1);
+    });
+  });
+}
+
+// Draws a map, one pixel to a place; colours come from a table of all levels.
+function paintMap(canvas, levels, { height, width }, zero, largest, theme) {
+  if (canvas.height !== height || canvas.width !== width) Object.assign(canvas, { height, width });
+  const image = new ImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const table = new Uint32Array(256);
+  const bytes = new Uint8Array(table.buffer);
+  for (let level = 0; level < 256; level++) {
+    bytes.set([...divergingColor((level - zero) / largest, theme), 255], 4 * level);
+  }
+  for (let place = 0; place < pixels.length; place++) pixels[place] = table[levels[place]];
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+
+// Buttons of which one is chosen, reached with Tab as one and walked through with the arrow keys. `make(n)` gives a
+// button's children, once; `update(count, chosen)` shows the choice.
+function createChoices(label, name, make, onChoose) {
+  const element = h("div", { class: `cb-${name}`, role: "radiogroup", "aria-label": label });
+  let [buttons, chosen] = [[], 0];
+  const columns = () => buttons.filter(({ offsetTop }) => offsetTop === buttons[0].offsetTop).length;
+  element.addEventListener("keydown", (event) => {
+    const step = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -columns(),
+      ArrowDown: columns(),
+      Home: -chosen,
+      End: buttons.length - 1 - chosen,
+    }[event.key];
+    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // pages turn leaves with the arrow keys
+    const target = chosen + step;
+    if (!buttons[target]) return;
+    onChoose(target);
+    buttons[target].focus();
+  });
+  return {
+    element,
+    buttons: () => buttons,
+    update(count, next) {
+      chosen = next;
+      if (buttons.length !== count) {
+        buttons = Array.from({ length: count }, (_, n) =>
+          h("button", { type: "button", role: "radio", onclick: () => onChoose(n) }, ...make(n)),
+        );
+        element.replaceChildren(...buttons);
+      }
+      buttons.forEach((button, n) => {
+        const isChosen = n === next;
+        if (button.getAttribute("aria-checked") === String(isChosen)) return;
+        button.setAttribute("aria-checked", isChosen);
+        button.tabIndex = isChosen ? 0 : -1;
+      });
+    },
+  };
+}
+
+// Walking: back, on, and a slider; and how much of the map lies over the picture.
+function createControls(frame, state) {
+  const walk = (step) => () => state.walkTo(state.choice().stageNumber + step);
+  const [back, on] = [createButton("←", walk(-1)), createButton("→", walk(1))];
+  back.setAttribute("aria-label", "Stage before");
+  on.setAttribute("aria-label", "Next stage");
+  const slider = createSlider("Stage", (number) => state.walkTo(number - 1));
+  const strength = createSlider("Map over picture", (strength) => state.choose({ strength }), { unit: " %" });
+  const steps = h("div", { class: "cb-field cb-walk", role: "group", "aria-label": "Walk the stages" });
+  steps.append(back, slider.element, on);
+  return {
+    element: h("div", { class: "cb-bar" }, steps, strength.element),
+    update({ stageNumber, stages, strength: share }) {
+      slider.update(stageNumber + 1, { min: 1, max: stages.length, disabled: stages.length === 1 });
+      strength.update(share, { min: 0, max: 100 });
+      // Not disabled: that would take the keyboard's focus away.
+      back.setAttribute("aria-disabled", stageNumber === 0);
+      on.setAttribute("aria-disabled", stageNumber === stages.length - 1);
+    },
+  };
+}
+
+// One row for each stage: its shape, how many numbers, how many of them are zero, and what a probe makes of them.
+function createStages(frame, state) {
+  const rows = [];
+  const make = (n) => {
+    const names = ["title", "shape", "numbers", "zeros", "accuracy"];
+    rows[n] = Object.fromEntries(names.map((name) => [name, h("span", { class: "cb-words" })]));
+    rows[n].bars = Object.fromEntries(names.slice(2).map((name) => [name, h("span", { class: "cb-fill" })]));
+    return names.map((name) => {
+      const bar = rows[n].bars[name];
+      const track = bar ? [h("span", { class: "cb-track" }, bar)] : [];
+      return h("span", { class: `cb-at-${name}` }, rows[n][name], ...track);
+    });
+  };
+  const choices = createChoices("Stage", "stages", make, state.walkTo);
+  const head = h("div", { class: "cb-stage-head", "aria-hidden": "true" });
+  for (const [name, text] of [["title", "Stage"], ["shape", "Maps"], ["numbers", "Numbers"], ["zeros", "Zero"]]) {
+    head.append(h("span", { class: `cb-at-${name}` }, text));
+  }
+  head.append(h("span", { class: "cb-at-accuracy" }, "Probe"));
+  const element = h("div", { class: "cb-stage-table" }, head, choices.element);
+  return {
+    element,
+    update(now) {
+      const { stages, stageNumber, picture, accuracies } = now;
+      choices.update(stages.length, stageNumber);
+      element.classList.toggle("cb-with-accuracy", Boolean(accuracies));
+      const counts = stages.map(({ height, width, all_channels }) => height * width * all_channels);
+      const most = Math.max(...counts);
+      stages.forEach((stage, n) => {
+        const { bars, ...words } = rows[n];
+        const zeros = stage.all_zeros[picture] / counts[n];
+        setText(words.title, stage.title);
+        setText(words.shape, `${stage.height} × ${stage.width} × ${stage.all_channels}`);
+        setText(words.numbers, writeCount(counts[n]));
+        setText(words.zeros, writeShare(zeros, 1));
+        setText(words.accuracy, accuracies ? writeShare(accuracies[n], 1) : "");
+        const shares = { numbers: counts[n] / most, zeros, accuracy: accuracies ? accuracies[n] : 0 };
+        for (const [name, share] of Object.entries(shares)) setStyle(bars[name], `width:${100 * share}%`);
+        const probe = accuracies ? `, a probe is right for ${writeShare(accuracies[n], 1)}` : "";
+        const label = `${stage.title}: ${words.shape.textContent}, ${writeCount(counts[n])} numbers, ${words.zeros.textContent} of them zero${probe}`;
+        choices.buttons()[n].setAttribute("aria-label", label);
+        choices.buttons()[n].title = `Layer ${stage.layer}`;
+      });
+    },
+  };
+}
+
+// The picture, large, under the chosen map; the place, its value, and the window that it looks at.
+function createView(frame, state) {
+  const windowAt = () => ({ ...state.choice(), height: 1, width: 1 });
+  const pixels = createPixelGrid({ windowAt, moveTo: state.visit });
+  followPointer(pixels.element, ({ row, column }) => state.visit(row, column));
+  const image = h("img", { class: "cb-photo", alt: "" });
+  const sight = h("div", { class: "cb-sight" });
+  const screen = h("div", { class: "cb-screen" }, image, pixels.element, sight);
+  const strongest = createButton("Strongest place", () => {
+    const { stage, picture, channel, zero, levelsOf } = state.read();
+    state.choose(strongestPlace(levelsOf(channel, picture), zero, stage.width));
+  });
+  const [low, middle, high] = [h("span"), h("span"), h("span")];
+  const bar = h("div", { class: "cb-scale" });
+  const legend = h("div", { class: "cb-legend" }, bar, low, middle, high);
+  const [value, exact] = [h("strong", { class: "cb-value" }), h("span", { class: "cb-hint" })];
+  const [look, zeros] = [h("p", { class: "cb-look" }), h("p", { class: "cb-zeros" })];
+  const reading = h("p", { class: "cb-reading" }, value, exact);
+  const keys = h("p", { class: "cb-below" }, strongest, h("span", { class: "cb-hint" }, HINT_KEYS));
+  const panel = createPanel("view", "", screen, legend, reading, look, zeros, keys);
+  const title = panel.element.querySelector("strong");
+  const canvas = pixels.element.querySelector("canvas");
+  const paint = remember((stages, stageNumber, channel, picture, theme) => {
+    const { stage, zero, largest, levelsOf } = state.read();
+    paintMap(canvas, levelsOf(channel, picture), stage, zero, largest[channel], theme);
+    const ends = zero ? [-1, 0, 1] : [0, 1];
+    setStyle(bar, `background:linear-gradient(to right,${ends.map((t) => cssColor(divergingColor(t, theme)))})`);
+  });
+  return {
+    element: panel.element,
+    update(now) {
+      const { stages, stageNumber, stage, picture, channel, row, column, zero, step, size, window } = now;
+      const largest = now.largest[channel];
+      paint(stages, stageNumber, channel, picture, frame.theme);
+      if (image.src !== now.urls[picture]) image.src = now.urls[picture];
+      setVariables(panel.element, { ratio: size.width / size.height, strength: now.strength / 100 });
+      const percent = (part, whole) => `${(100 * part) / whole}%`;
+      const box = ({ top, left, height, width }) =>
+        `top:${percent(top, size.height)};left:${percent(left, size.width)};` +
+        `height:${percent(height, size.height)};width:${percent(width, size.width)}`;
+      setStyle(pixels.element, `${box(areaOf(stage, size))};--rows:${stage.height};--columns:${stage.width}`);
+      pixels.place({ row, column, height: 1, width: 1 });
+      const { top, bottom, left, right } = window ?? { top: 0, bottom: size.height, left: 0, right: size.width };
+      setStyle(sight, box({ top, left, height: bottom - top, width: right - left }));
+      sight.hidden = !window;
+      const written = writeValue(now.value, step);
+      setText(title, `Channel ${now.channelNumber}`);
+      setText(panel.note, `of ${stage.title}, ${now.names[picture]}`);
+      setText(low, zero ? writeValue(-largest * step, step) : "0");
+      setText(middle, zero ? "0" : "");
+      setText(high, writeValue(largest * step, step));
+      setText(value, written);
+      setText(exact, `at row ${row}, column ${column}; right to within ${writeStep(step)}`);
+      setText(look, writeLook(now));
+      setText(zeros, `Zero at ${now.zeroShare} of its places in this picture.`);
+      const keys = "arrow keys move the place";
+      pixels.describe(`Map of channel ${now.channelNumber}, ${stage.height} rows and ${stage.width} columns; ${keys}`);
+    },
+  };
+}
+
+// Tells which place a mouse stands on when it comes to another one; a click or a finger asks through the pixel grid.
+function followPointer(element, visit) {
+  let last = "";
+  element.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "mouse" || event.buttons) return;
+    const canvas = element.querySelector("canvas");
+    const box = canvas.getBoundingClientRect();
+    const row = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
+    const column = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
+    if (last === (last = `${row} ${column}`)) return;
+    visit(row, column);
+  });
+}
+
+// The maps of the stage's channels for the chosen picture.
+function createChannels(frame, state) {
+  const cells = [];
+  const make = (n) => {
+    cells[n] = { canvas: h("canvas", {}), name: h("span", { class: "cb-caption" }) };
+    return [cells[n].canvas, cells[n].name];
+  };
+  const choices = createChoices("Channel", "maps", make, (channel) => state.choose({ channel }));
+  const hint = h("p", { class: "cb-hint" }, `${HINT_CHOSEN} ${HINT_SCALE}`);
+  const panel = createPanel("channels", "", choices.element, hint);
+  const title = panel.element.querySelector("strong");
+  const paint = remember((stages, stageNumber, picture, theme) => {
+    const { stage, levelsOf, largest } = state.read();
+    stage.channels.forEach((number, n) => {
+      paintMap(cells[n].canvas, levelsOf(n, picture), stage, stage.zero_levels[n], largest[n], theme);
+      setText(cells[n].name, String(number));
+      choices.buttons()[n].setAttribute("aria-label", `Channel ${number}`);
+    });
+  });
+  return {
+    element: panel.element,
+    update({ stage, stages, stageNumber, picture, channel }) {
+      const [count, all] = [stage.channels.length, stage.all_channels];
+      choices.update(count, channel);
+      setVariables(choices.element, { ratio: stage.width / stage.height, across: count % 4 && count < 7 ? 3 : 4 });
+      setText(title, count === all ? `All ${count} channels` : `${count} of ${all} channels`);
+      setText(panel.note, `${stage.height} × ${stage.width} each`);
+      paint(stages, stageNumber, picture, frame.theme);
+    },
+  };
+}
+
+// The chosen channel for every picture, on one scale; here the picture is chosen.
+function createStrip(frame, state) {
+  const cells = [];
+  const make = (n) => {
+    const [image, canvas] = [h("img", { class: "cb-photo", alt: "" }), h("canvas", {})];
+    cells[n] = { image, canvas, name: h("span", { class: "cb-caption" }), most: h("span", { class: "cb-caption" }) };
+    return [image, canvas, cells[n].name, cells[n].most];
+  };
+  const choices = createChoices("Picture", "strip", make, (picture) => state.choose({ picture }));
+  const panel = createPanel("pictures", "", choices.element);
+  const title = panel.element.querySelector("strong");
+  setText(panel.note, "with its strongest value; choose one to see it large");
+  const paint = remember((names, stages, stageNumber, channel, theme) => {
+    const { stage, levelsOf, largest, zero, step, urls } = state.read();
+    names.forEach((name, n) => {
+      const { image, canvas, ...words } = cells[n];
+      const levels = levelsOf(channel, n);
+      paintMap(canvas, levels, stage, zero, largest[channel], theme);
+      if (image.src !== urls[n]) image.src = urls[n];
+      const { row, column } = strongestPlace(levels, zero, stage.width);
+      const most = writeValue((levels[row * stage.width + column] - zero) * step, step);
+      setText(words.name, name);
+      setText(words.most, most);
+      choices.buttons()[n].setAttribute("aria-label", `${name}, strongest value ${most}`);
+    });
+  });
+  return {
+    element: panel.element,
+    update({ names, stages, stageNumber, channel, channelNumber, picture, size }) {
+      choices.update(names.length, picture);
+      setVariables(choices.element, { pictures: names.length, ratio: size.width / size.height });
+      setText(title, `Channel ${channelNumber} in every picture`);
+      paint(names, stages, stageNumber, channel, frame.theme);
+    },
+  };
+}
