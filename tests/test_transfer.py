@@ -6,6 +6,7 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from convbook import backbones, transfer
 from convbook.transfer import (
@@ -452,8 +453,11 @@ def test_the_older_format_cannot_load_a_partly_frozen_keras_hub_base(tmp_path):
 
 @pytest.fixture
 def base():
+    """A base for pictures of any size; run eagerly, as tracing it takes longer than all its batches."""
     keras.utils.set_random_seed(1000)
-    return small_base(input_shape=(None, None, 3))
+    tf.config.run_functions_eagerly(True)
+    yield small_base(input_shape=(None, None, 3))
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture
