@@ -1,0 +1,610 @@
+"""Part three, pretrained models: what a base knows of classes that it has never seen, and where that comes from."""
+
+import keras
+import numpy as np
+
+from convbook import backbones, drawings
+from convbook.evidence import Effect
+from convbook.experiments import Experiment
+
+DRAWN = "the book's drawn cats and dogs, 64x64 pixels"
+SMALL_DRAWN = "the book's drawings, 32x32 pixels"
+BASES = ("drawn_world", "drawn_things")
+PETS_RECIPE = {"train_pictures": 200, "validation_pictures": 250, "test_pictures": 500, "size_px": 64}
+PENALTIES = 10.0 ** np.arange(-1, 7)
+PARTS = ("train", "validation", "test")
+BATCH_SIZE = 64
+
+
+# ---- pictures, features and probes ----
+
+
+def draw_parts(kinds, seed, settings):
+    """Draw pictures to train on, to choose with and to test on, other ones for each seed.
+
+    Args:
+        kinds: names of what is drawn; labels are places in this sequence.
+        seed: decides the pictures.
+        settings: dict with train_pictures, validation_pictures and test_pictures, numbers per class, and size_px.
+
+    Returns:
+        {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
+    """
+    parts = {}
+    for place, part in enumerate(PARTS):
+        first_seed = 1_000_000 + 100_000 * (len(PARTS) * seed + place)  # the bases were pretrained on seeds below 1000
+        count = settings[f"{part}_pictures"]
+        parts[part] = drawings.draw_set(kinds, count, first_seed, settings["size_px"], progress=False)
+    return parts
+
+
+def features_of(model, parts, prepare=None):
+    """Run pictures through a model, and keep the mean of each channel where its output is a map.
+
+    Args:
+        model: keras.Model from pictures to maps (n, height, width, channels) or to rows (n, channels).
+        parts: {part: (images, labels)}, see `draw_parts`.
+        prepare: what is done to the pictures before, as float32 arrays; nothing if None.
+
+    Returns:
+        {part: (features (n, channels), labels)}.
+    """
+    rows = {}
+    for part, (images, labels) in parts.items():
+        batches = (images[first : first + 250].astype("float32") for first in range(0, len(images), 250))
+        outputs = [model.predict_on_batch(prepare(batch) if prepare else batch) for batch in batches]
+        rows[part] = np.concatenate([each.mean(axis=(1, 2)) if each.ndim == 4 else each for each in outputs]), labels
+    return rows
+
+
+def probe(parts, served=None):
+    """Train a linear classifier on features, and measure it on the test part.
+
+    It is ridge regression on one column of 0 and 1 for each class, each feature divided by its spread on the training
+    part. Of eight penalties the one with the smallest squared error on the validation part is taken.
+
+    Args:
+        parts: {"train": (features (n, d), labels (n,)), "validation": …, "test": …}.
+        served: features of the same test pictures as another pipeline would give them; without it those of `parts`.
+
+    Returns:
+        Test accuracy, a float from 0 to 1.
+
+    Example:
+        >>> lots = np.random.default_rng(0)
+        >>> labels = np.arange(60) % 3
+        >>> part = np.eye(3)[labels] + 0.1 * lots.normal(size=(60, 3)), labels
+        >>> probe({"train": part, "validation": part, "test": part})
+        1.0
+    """
+    (features, labels), (held_out, held_out_labels), (test, test_labels) = (parts[part] for part in PARTS)
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    spread = np.where(spread > 1e-6 * np.abs(features).max(axis=0), spread, np.inf)  # what never changes tells nothing
+    one_hot = np.eye(labels.max() + 1)
+    targets = one_hot[labels]
+    left, singular, right = np.linalg.svd((features - mean) / spread, full_matrices=False)
+    candidates = []
+    for penalty in PENALTIES:
+        weights = right.T @ ((singular / (singular**2 + penalty))[:, np.newaxis] * (left.T @ targets))
+        error = (_scores(held_out, mean, spread, weights, targets) - one_hot[held_out_labels]) ** 2
+        candidates.append((error.mean(), weights))
+    _, weights = min(candidates, key=lambda candidate: candidate[0])
+    scores = _scores(test if served is None else served, mean, spread, weights, targets)
+    return float((scores.argmax(axis=1) == test_labels).mean())
+
+
+def _scores(features, mean, spread, weights, targets):
+    return (features - mean) / spread @ weights + targets.mean(axis=0)
+
+
+def untrain(backbone, seed, images):
+    """Build a backbone of the same shape whose weights are drawn by lot, and let it see some pictures.
+
+    Batch normalization that has never seen a picture divides by 1; so the pictures set its means and variances, and
+    nothing else. Without that, the random base would be worse than it needs to be.
+
+    Args:
+        backbone: keras.Model that can be built from its configuration.
+        seed: decides the weights.
+        images: float32 pictures as the backbone gets them.
+
+    Returns:
+        A keras.Model.
+    """
+    keras.utils.set_random_seed(seed)
+    random = backbone.__class__.from_config(backbone.get_config())
+    for layer in random.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = 0.5
+    for _ in range(15):  # deeper layers settle after those before them
+        random(images, training=True)
+    return random
+
+
+# ---- generic ----
+
+
+def measure_generic(seed, settings):
+    """Train the same probe on the features of two pretrained bases, of a random one, and on pixels.
+
+    Args:
+        seed: decides the pictures of cats and dogs, and the random base.
+        settings: those of `GENERIC`.
+
+    Returns:
+        {name: number}: test accuracy on the features of each base, on those of the random base, and on pixels.
+    """
+    parts = draw_parts(drawings.PETS, seed, settings)
+    numbers = {}
+    for name in BASES:
+        backbone, converter = backbones.load(name)
+        numbers[name] = probe(features_of(backbone, parts, converter))
+    random = untrain(backbone, seed, converter(parts["train"][0][:128].astype("float32")))
+    numbers["random"] = probe(features_of(random, parts, converter))
+    pixels = {part: (images.reshape(len(images), -1) / 255, labels) for part, (images, labels) in parts.items()}
+    return numbers | {"pixels": probe(pixels)}
+
+
+def _better(name, of, minus, meaning, margin=0.02):
+    return Effect(name, meaning, of, minus, "greater", margin)
+
+
+GENERIC = Experiment(
+    claim="generic",
+    sentence="Features learned on one set of classes are useful for classes that the network has never seen.",
+    chapter=8,
+    measure=measure_generic,
+    settings=PETS_RECIPE,
+    data={"drawn": {}},
+    sources={"drawn": DRAWN},
+    effects=(
+        _better(
+            "world-beats-random",
+            "drawn_world",
+            "random",
+            "A linear classifier tells cats from dogs better on the features of a base that saw 46 other kinds than on "
+            "those of a random base",
+        ),
+        _better("world-beats-pixels", "drawn_world", "pixels", "The same against a linear classifier on pixels"),
+        _better(
+            "things-beats-random",
+            "drawn_things",
+            "random",
+            "The features of a base that saw 16 things and no animal are better than those of a random base",
+        ),
+        _better("things-beats-pixels", "drawn_things", "pixels", "The same against a linear classifier on pixels"),
+    ),
+)
+
+
+# ---- no-old-classifier ----
+
+
+def project(parts, directions):
+    """Multiply features by some directions, after their mean over the training part is taken away."""
+    mean = parts["train"][0].mean(axis=0)
+    return {part: ((features - mean) @ directions, labels) for part, (features, labels) in parts.items()}
+
+
+def principal_directions(features, count):
+    """Find the directions along which features vary most.
+
+    Args:
+        features: array (n, d).
+        count: how many directions.
+
+    Returns:
+        Array (d, count) of orthogonal columns of length 1.
+
+    Example:
+        >>> np.abs(principal_directions(np.array([[0.0, 5.0], [1.0, 0.0], [0.0, -5.0]]), 1)).round().ravel().tolist()
+        [0.0, 1.0]
+    """
+    return np.linalg.svd(features - features.mean(axis=0), full_matrices=False)[2][:count].T
+
+
+def measure_no_old_classifier(seed, settings):
+    """Train a new classifier on a base's features, and on what its old classifier says, with equally many numbers.
+
+    Args:
+        seed: decides the pictures of cats and dogs, and the random directions.
+        settings: those of `NO_OLD_CLASSIFIER`.
+
+    Returns:
+        {name: number}: for both bases the test accuracy on all features, on as many of their principal directions and
+        of random directions as the base has old classes, and on the old classifier's logits and probabilities.
+    """
+    parts = draw_parts(drawings.PETS, seed, settings)
+    numbers = {}
+    for name in BASES:
+        classifier = backbones.load_classifier(name)
+        features = features_of(classifier.backbone, parts, classifier.preprocessor)
+        kernel, bias = classifier.layers[-1].get_weights()
+        logits = {part: (rows @ kernel + bias, labels) for part, (rows, labels) in features.items()}
+        shape = kernel.shape
+        directions = {
+            "principal": principal_directions(features["train"][0], shape[1]),
+            "random": np.random.default_rng(seed).normal(size=shape),
+        }
+        numbers |= {f"{name}_features": probe(features), f"{name}_logits": probe(logits)}
+        numbers[f"{name}_probabilities"] = probe({part: (softmax(x), y) for part, (x, y) in logits.items()})
+        for kind, columns in directions.items():
+            numbers[f"{name}_{kind}"] = probe(project(features, columns))
+    return numbers
+
+
+def softmax(logits):
+    """Turn logits (n, classes) into probabilities.
+
+    >>> softmax(np.array([[0.0, 0.0]])).tolist()
+    [[0.5, 0.5]]
+    """
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+NO_OLD_CLASSIFIER = Experiment(
+    claim="no-old-classifier",
+    sentence="Reusing the dense classifier should be avoided: what it represents is specific to the old classes.",
+    chapter=8,
+    measure=measure_no_old_classifier,
+    settings=PETS_RECIPE,
+    data={"drawn": {}},
+    sources={"drawn": DRAWN},
+    effects=(
+        _better(
+            "features-beat-probabilities",
+            "drawn_world_principal",
+            "drawn_world_probabilities",
+            "A new classifier is better on 46 numbers of the base's features (their principal directions) than on the "
+            "46 probabilities of its old classifier",
+        ),
+        _better(
+            "features-beat-logits",
+            "drawn_world_principal",
+            "drawn_world_logits",
+            "The same against the 46 logits, from which the probabilities are computed",
+        ),
+        _better(
+            "things-features-beat-probabilities",
+            "drawn_things_principal",
+            "drawn_things_probabilities",
+            "With the base that saw 16 things and no animal: 16 numbers of its features against 16 probabilities",
+        ),
+        _better(
+            "things-features-beat-logits",
+            "drawn_things_principal",
+            "drawn_things_logits",
+            "With that base: 16 numbers of its features against 16 logits",
+        ),
+        _better(
+            "all-beat-probabilities",
+            "drawn_world_features",
+            "drawn_world_probabilities",
+            "All 256 features of the base against the 46 probabilities, as one would use them",
+        ),
+    ),
+)
+
+
+# ---- converter ----
+
+
+RANGES = {
+    "minus_1_to_1": lambda images: images / 127.5 - 1,
+    "0_to_1": lambda images: images / 255,
+    "0_to_255": lambda images: images,
+}
+
+
+def measure_converter(seed, settings):
+    """Give a base pixels in the range that it was pretrained on, -1 to 1, and in two others.
+
+    Args:
+        seed: decides the pictures.
+        settings: those of `CONVERTER`.
+
+    Returns:
+        {name: number}: for each range the test accuracy of a probe for cats and dogs that is trained and tested on it,
+        of one that is trained on the right range and tested on this one, and of the old classifier on old kinds.
+    """
+    parts = draw_parts(drawings.PETS, seed, settings)
+    classifier = backbones.load_classifier(settings["base"])
+    old = {"old": drawings.draw_set(drawings.WORLD, settings["old_pictures"], 2_000_000 + 1000 * seed, progress=False)}
+    kernel, bias = classifier.layers[-1].get_weights()
+    right = features_of(classifier.backbone, parts, RANGES["minus_1_to_1"])
+    numbers = {}
+    for name, prepare in RANGES.items():
+        features = features_of(classifier.backbone, parts, prepare)
+        rows, labels = features_of(classifier.backbone, old, prepare)["old"]
+        numbers[f"trained_{name}"] = probe(features)
+        numbers[f"served_{name}"] = probe(right, served=features["test"][0])
+        numbers[f"old_{name}"] = float(((rows @ kernel + bias).argmax(axis=1) == labels).mean())
+    return numbers
+
+
+def _range_effects(kind, meaning):
+    words = {"0_to_1": "from 0 to 1", "0_to_255": "from 0 to 255"}
+    return tuple(
+        _better(
+            f"{kind}-{name.replace('_', '-')}", f"{kind}_minus_1_to_1", f"{kind}_{name}", meaning.format(words[name])
+        )
+        for name in words
+    )
+
+
+CONVERTER = Experiment(
+    claim="converter",
+    sentence="The ImageConverter rescales our input to match the pretrained checkpoint.",
+    chapter=8,
+    measure=measure_converter,
+    settings={**PETS_RECIPE, "base": "drawn_world", "old_pictures": 20},
+    data={"drawn": {}},
+    sources={"drawn": DRAWN},
+    effects=(
+        *_range_effects("trained", "A new classifier is better on pixels from -1 to 1 than one trained and tested {}"),
+        *_range_effects("served", "A classifier trained on pixels from -1 to 1 gets worse when its pixels come {}"),
+        *_range_effects("old", "The old classifier, on old kinds, gets worse when its pixels come {}"),
+    ),
+)
+
+
+# ---- large-enough and early-late: small bases, pretrained on the spot ----
+
+
+def build_base(filters, num_classes, size_px):
+    """Build a small convnet to pretrain: a 3x3 convolution to a stage, and 2x2 pooling between stages.
+
+    Args:
+        filters: number of filters of each stage.
+        num_classes: number of classes.
+        size_px: height and width of a picture.
+
+    Returns:
+        keras.Model, not compiled, from pictures with values from 0 to 255 to probabilities. The last layer of each
+        stage is called stage_1, stage_2, …
+    """
+    image = keras.Input((size_px, size_px, 3))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
+    for stage, count in enumerate(filters, start=1):
+        if stage > 1:
+            x = keras.layers.MaxPooling2D(2)(x)
+        x = keras.layers.Conv2D(count, 3, padding="same", use_bias=False)(x)
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        x = keras.layers.ReLU(name=f"stage_{stage}")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, keras.layers.Dense(num_classes, activation="softmax")(x))
+
+
+def pretrain(images, labels, seed, settings):
+    """Pretrain a small base for a number of updates, however many pictures there are.
+
+    Args:
+        images, labels: uint8 (n, size_px, size_px, 3) and int (n,) from 0 on.
+        seed: decides the initial weights, the order of the pictures and which are flipped.
+        settings: dict with filters, updates and learning_rate; the rate falls to 0 along half a cosine.
+
+    Returns:
+        The trained keras.Model, see `build_base`.
+    """
+    keras.utils.set_random_seed(seed)
+    model = build_base(settings["filters"], int(labels.max()) + 1, images.shape[1])
+    rate = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], settings["updates"])
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    lots = np.random.default_rng(seed)
+    order = np.empty(0, int)
+    for _ in range(settings["updates"]):
+        while len(order) < BATCH_SIZE:
+            order = np.append(order, lots.permutation(len(images)))
+        batch, order = order[:BATCH_SIZE], order[BATCH_SIZE:]
+        chosen = images[batch].astype("float32")
+        flipped = lots.random(BATCH_SIZE) < 0.5
+        chosen[flipped] = chosen[flipped, :, ::-1]
+        model.train_on_batch(chosen, labels[batch])
+    return model
+
+
+def stage(model, number):
+    """The part of a small base from its input to the end of a stage."""
+    return keras.Model(model.input, model.get_layer(f"stage_{number}").output)
+
+
+def measure_large_enough(seed, settings):
+    """Pretrain bases on more and more pictures, and on more and more kinds, with equally many updates.
+
+    Args:
+        seed: decides which kinds, all pictures, initial weights and orders.
+        settings: those of `LARGE_ENOUGH`.
+
+    Returns:
+        {name: number}: test accuracy of a probe for cats and dogs on the features of a random base, of one for each
+        number of pictures of all kinds, and of one for each number of kinds with equally many pictures in all.
+    """
+    parts = draw_parts(drawings.PETS, seed, settings)
+    kinds = np.random.default_rng(seed).permutation(drawings.WORLD)
+    numbers = {}
+    first_seed = 3_000_000 + 10_000 * seed
+    most = max(settings["pictures_per_kind"])
+    images, labels = drawings.draw_set(tuple(kinds), most, first_seed, settings["size_px"], progress=False)
+    for count in settings["pictures_per_kind"]:
+        few = slice(count * len(kinds))  # kinds alternate, so these are equally many of each
+        numbers[f"pictures_{count}"] = _probe_base(images[few], labels[few], parts, seed, settings)
+    for count in settings["kinds"]:
+        per_kind = settings["pictures_in_all"] // count
+        sample = drawings.draw_set(tuple(kinds[:count]), per_kind, first_seed, settings["size_px"], progress=False)
+        numbers[f"kinds_{count}"] = _probe_base(*sample, parts, seed, settings)
+    random = pretrain(images, labels, seed, {**settings, "updates": 15, "learning_rate": 0.0})
+    return numbers | {"random": probe(features_of(stage(random, len(settings["filters"])), parts))}
+
+
+def _probe_base(images, labels, parts, seed, settings):
+    base = pretrain(images, labels, seed, settings)
+    return probe(features_of(stage(base, len(settings["filters"])), parts))
+
+
+SMALL_BASE = {"size_px": 32, "filters": (16, 32, 64, 128), "learning_rate": 3e-3, "updates": 500}
+LARGE_ENOUGH = Experiment(
+    claim="large-enough",
+    sentence="If the original data set is large enough, the features learned on it are a generic model of the visual "
+    "world.",
+    chapter=8,
+    measure=measure_large_enough,
+    settings={
+        **PETS_RECIPE,
+        **SMALL_BASE,
+        "pictures_per_kind": (4, 16, 64, 256),
+        "pictures_in_all": 46 * 64,
+        "kinds": (2, 8),  # all 46 are there already: pictures_64
+    },
+    data={"drawn": {}},
+    sources={"drawn": SMALL_DRAWN},
+    effects=(
+        _better(
+            "more-pictures",
+            "pictures_256",
+            "pictures_4",
+            "A base that saw 256 pictures of each of 46 kinds serves cats and dogs better than one that saw 4 of each, "
+            "after equally many updates",
+        ),
+        _better(
+            "more-kinds",
+            "pictures_64",
+            "kinds_2",
+            "A base that saw 46 kinds serves them better than one that saw 2, with equally many pictures in all",
+        ),
+        _better(
+            "few-beat-none",
+            "pictures_4",
+            "random",
+            "Even 4 pictures of each kind make a better base than random weights",
+        ),
+        _better(
+            "still-rising",
+            "pictures_256",
+            "pictures_64",
+            "From 64 to 256 pictures of each kind there is still something to gain",
+        ),
+    ),
+)
+
+
+def similarity(first, second):
+    """Measure how alike two sets of features of the same pictures are: linear CKA, without the bias of few pictures.
+
+    Args:
+        first, second: arrays (n, …) of n > 3 pictures' features; the number of features may differ.
+
+    Returns:
+        1.0 if they are the same but for rotation and scale, about 0 if they have nothing in common.
+
+    Source:
+        S. Kornblith, M. Norouzi, H. Lee and G. Hinton, Similarity of neural network representations revisited, ICML
+        2019; with the unbiased estimator of HSIC by L. Song et al., Feature selection via dependence maximization,
+        JMLR 13, 2012.
+
+    Example:
+        >>> rows = np.random.default_rng(0).normal(size=(20, 3))
+        >>> round(similarity(rows, 2 * rows[:, ::-1]), 6)
+        1.0
+    """
+    grams = []
+    for features in (first, second):
+        rows = features.reshape(len(features), -1).astype("float64")
+        gram = (rows - rows.mean(axis=0)) @ (rows - rows.mean(axis=0)).T
+        np.fill_diagonal(gram, 0)
+        grams.append(gram)
+    shared, one, two = (_shared(a, b) for a, b in ((grams[0], grams[1]), (grams[0], grams[0]), (grams[1], grams[1])))
+    return float(shared / np.sqrt(one * two))
+
+
+def _shared(a, b):
+    """The unbiased estimate of HSIC, up to a factor, of two Gram matrices with zeros on the diagonal."""
+    count = len(a)
+    everything = a.sum() * b.sum() / ((count - 1) * (count - 2))
+    return (a * b).sum() + everything - 2 * (a.sum(axis=0) @ b.sum(axis=0)) / (count - 2)
+
+
+def measure_early_late(seed, settings):
+    """Compare, stage by stage, two bases that saw different kinds with two that saw the same kinds.
+
+    All bases see other pictures and start from other weights. The features that are compared are those of cats and
+    dogs, which none of them has seen.
+
+    Args:
+        seed: decides how the 46 kinds are parted in two halves, all pictures, initial weights and orders.
+        settings: those of `EARLY_LATE`.
+
+    Returns:
+        {name: number}: after each stage s the similarity (CKA) of two bases of the same kinds, same_s, of different
+        kinds, different_s, and their quotient, relative_s; and the test accuracy of probes for the base's own kinds,
+        old_s, for those of the other half, new_s, and the difference, lead_s; each the mean of two bases.
+    """
+    kinds = np.random.default_rng(seed).permutation(drawings.WORLD)
+    halves = tuple(kinds[: len(kinds) // 2]), tuple(kinds[len(kinds) // 2 :])
+    bases = [
+        _half_base(half, 3 * seed + place, settings) for place, half in enumerate((halves[0], halves[0], halves[1]))
+    ]
+    pets, _ = drawings.draw_set(drawings.PETS, settings["compared"] // 2, 4_000_000 + seed * 1000, 32, progress=False)
+    quizzes = [draw_parts(half, seed, settings) for half in halves]
+    numbers = {}
+    for number in range(1, len(settings["filters"]) + 1):
+        first, again, other = (stage(base, number) for base in bases)
+        maps = [each.predict(pets, batch_size=250, verbose=0) for each in (first, again, other)]
+        same, different = similarity(maps[0], maps[1]), similarity(maps[0], maps[2])
+        old = np.mean([probe(features_of(first, quizzes[0])), probe(features_of(other, quizzes[1]))])
+        new = np.mean([probe(features_of(first, quizzes[1])), probe(features_of(other, quizzes[0]))])
+        numbers |= {f"same_{number}": same, f"different_{number}": different, f"relative_{number}": different / same}
+        numbers |= {f"old_{number}": old, f"new_{number}": new, f"lead_{number}": old - new}
+    return numbers
+
+
+def _half_base(half, seed, settings):
+    """A base pretrained on some kinds, with pictures that no other seed has."""
+    count = settings["pictures_per_kind"]
+    images, labels = drawings.draw_set(half, count, 5_000_000 + 1000 * seed, settings["size_px"], progress=False)
+    return pretrain(images, labels, seed, settings)
+
+
+EARLY_LATE = Experiment(
+    claim="early-late",
+    sentence="Earlier layers extract local, highly generic feature maps; higher ones extract more abstract concepts.",
+    chapter=8,
+    measure=measure_early_late,
+    settings={
+        **SMALL_BASE,
+        "pictures_per_kind": 128,
+        "compared": 500,
+        "train_pictures": 20,
+        "validation_pictures": 10,
+        "test_pictures": 20,
+    },
+    data={"drawn": {}},
+    sources={"drawn": SMALL_DRAWN},
+    effects=(
+        Effect(
+            name="similarity-falls",
+            meaning="Two bases that saw different kinds are alike in their first stage and less so in their last, "
+            "relative to two that saw the same kinds",
+            of="relative_1",
+            minus="relative_4",
+            direction="greater",
+            margin=0.05,
+            unit="relative similarity",
+        ),
+        _better(
+            "old-rises",
+            "old_4",
+            "old_1",
+            "A probe for the base's own kinds is better after the last stage than after the first",
+        ),
+        _better("new-rises", "new_4", "new_1", "So is a probe for kinds that the base has never seen"),
+        _better(
+            "lead-grows",
+            "lead_4",
+            "lead_1",
+            "The lead of the base's own kinds over new ones grows from the first stage to the last",
+        ),
+    ),
+)
+
+EXPERIMENTS = (GENERIC, LARGE_ENOUGH, EARLY_LATE, NO_OLD_CLASSIFIER, CONVERTER)
