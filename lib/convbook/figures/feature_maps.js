@@ -225,7 +225,7 @@ export default liveFigure("feature_maps", TRAITS, (frame) => {
   const state = createState(frame);
   const parts = [createControls, createStages, createView, createChannels, createStrip].map((part) => part(frame, state));
   const [controls, stages, view, channels, strip] = parts.map(({ element }) => element);
-  frame.el.append(controls, stages, h("div", { class: "cb-panels" }, view, channels), strip);
+  frame.el.append(controls, stages, h("div", { class: "cb-panels" }, view, h("div", { class: "cb-beside" }, channels, strip)));
 
   let spoken = null;
   return function draw() {
@@ -448,7 +448,7 @@ function createStages(frame, state) {
 function createView(frame, state) {
   const windowAt = () => ({ ...state.choice(), height: 1, width: 1 });
   const pixels = createPixelGrid({ windowAt, moveTo: state.visit });
-  followPointer(pixels.element, ({ row, column }) => state.visit(row, column));
+  followPointer(pixels.element, state.visit);
   const image = h("img", { class: "cb-photo", alt: "" });
   const sight = h("div", { class: "cb-sight" });
   const screen = h("div", { class: "cb-screen" }, image, pixels.element, sight);

@@ -24,17 +24,15 @@ LARGEST_BYTES = 2_000_000
 ALIKE = 0.9
 LEVELS = 254
 BLOCK = re.compile(r"^(block\d+)_")
-SAME_PLACE = set(
-    "InputLayer Activation ReLU LeakyReLU PReLU ELU Softmax BatchNormalization Normalization Rescaling Dropout "
-    "SpatialDropout2D GaussianNoise GaussianDropout ActivityRegularization Identity Add Subtract Multiply Divide "
-    "TrueDivide Average Maximum Minimum Concatenate Dense Relu Relu6 Sigmoid Silu HardSwish HardSigmoid Negative "
-    "RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness".split()
-)
+SAME_PLACE = {
+    *("InputLayer", "Identity", "Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Dense"),
+    *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Relu", "Relu6", "Sigmoid", "Silu", "HardSigmoid"),
+    *("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Average", "Maximum", "Minimum", "Concatenate"),
+    *("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization"),
+    # At inference these change nothing.
+    *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"),
+}
 WHOLE_PICTURE = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "Flatten"}
-HOW_CHOSEN = (
-    "Shown are those whose values spread most over all pictures and places (standard deviation), no two of them alike "
-    "(correlation below 0.9)."
-)
 
 
 class Field(NamedTuple):
@@ -184,7 +182,8 @@ class FeatureMaps(LiveFigure):
 
         Returns:
             (first row, row after the last, first column, column after the last) in pixels; beyond the picture where the
-            window is. None where it is not known.
+            window is. Where strides leave the last rows or columns of the picture unread, a window that reaches the
+            edge counts them in all the same. None where it is not known.
         """
         return window_of(self.stages[self.stage].field, self.images.shape[1:3], row, column)
 
@@ -632,13 +631,14 @@ def _field_after(operation, field, shape):
         return field
     if isinstance(operation, keras.Model):
         return _field_after_model(operation, field, shape)
-    if kind == "GroupNormalization" or kind == "LayerNormalization" and operation.axis not in (-1, [-1], 3, [3]):
+    last = getattr(operation, "axis", -1) in (-1, 3, [-1], [3])
+    if kind == "GroupNormalization" or (kind == "LayerNormalization" and not last):
         return field._replace(whole=True)
     if kind in WHOLE_PICTURE:
         return Field(None, None, whole=True)
     if field.rows is None:  # past a global pooling nothing is local any more
         return field
-    if kind in SAME_PLACE or kind == "LayerNormalization":
+    if kind in SAME_PLACE and (last or kind != "Concatenate"):
         return field
     if isinstance(operation, (layers.ZeroPadding2D, layers.Cropping2D)):
         return _field_after_border(operation, field)
@@ -721,8 +721,8 @@ def choose_channels(maps, most):
     Example:
         >>> maps = np.zeros((1, 2, 2, 4))
         >>> maps[0, 0, 0, 1], maps[0, 1, 1, 2], maps[0, 0, 0, 3] = 3, 2, 6  # channel 3 is twice channel 1
-        >>> choose_channels(maps, 2), choose_channels(maps, 3)
-        ([3, 2], [3, 2, 1])
+        >>> choose_channels(maps, 2), choose_channels(maps, 4)
+        ([3, 2], [3, 2, 0, 1])
     """
     values = maps.reshape(-1, maps.shape[-1]).astype(float)
     spread = values.std(axis=0)
@@ -943,11 +943,12 @@ def _draw_stage(figure, number, stage, y):
 
 
 def _draw_maps(maps, picture, x, y, pixel_px, step_px):
-    """The maps of one picture, one pixel to a place, out of one file with one table of colours: small in the page."""
+    """The maps of one picture, out of one file with one table of colours: small in the page."""
     _, height, width, count = maps.shape
     largest = np.abs(maps).max(axis=(0, 1, 2))
     levels = np.round(127 * maps[picture] / np.where(largest > 0, largest, 1)).astype(int) + 127
-    image = Image.fromarray(np.moveaxis(levels, -1, 0).reshape(-1, width).astype(np.uint8), "P")
+    strip = np.moveaxis(levels, -1, 0).reshape(-1, width).astype(np.uint8)
+    image = Image.fromarray(strip.repeat(4, axis=0).repeat(4, axis=1), "P")  # as in still.draw_pixels
     image.putpalette(still.diverging_colors(np.arange(-127, 128), 127).tobytes())
     buffer = io.BytesIO()
     image.save(buffer, "png", optimize=True)
@@ -960,7 +961,9 @@ def _draw_maps(maps, picture, x, y, pixel_px, step_px):
         for n in range(count)
     )
     name = f"feature-maps-{zlib.crc32(buffer.getvalue()):08x}"
-    return f'<defs><image id="{name}" {file}/></defs>' + windows.replace("{name}", name)
+    return f'<defs><image id="{name}" style="image-rendering:pixelated" {file}/></defs>' + windows.replace(
+        "{name}", name
+    )
 
 
 def _draw_note(figure, number, stage, shown, y):
