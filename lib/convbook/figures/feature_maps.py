@@ -647,9 +647,7 @@ def _field_after(operation, field, shape):
     if isinstance(operation, (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)):
         numbers = operation.kernel_size, operation.strides, operation.padding, operation.dilation_rate
         return _slide(field, shape, *numbers)
-    return Field(
-        None, None, problem=f"the layer {operation.name!r} of the kind {kind} is none that it can look through"
-    )
+    return Field(None, None, problem=f"no rule for the layer {operation.name!r} of the kind {kind}")
 
 
 def _field_after_model(model, field, shape):
@@ -948,7 +946,7 @@ def _draw_maps(maps, picture, x, y, pixel_px, step_px):
     largest = np.abs(maps).max(axis=(0, 1, 2))
     levels = np.round(127 * maps[picture] / np.where(largest > 0, largest, 1)).astype(int) + 127
     strip = np.moveaxis(levels, -1, 0).reshape(-1, width).astype(np.uint8)
-    image = Image.fromarray(strip.repeat(4, axis=0).repeat(4, axis=1), "P")  # as in still.draw_pixels
+    image = Image.fromarray(strip.repeat(2, axis=0).repeat(2, axis=1), "P")  # as in still.draw_pixels
     image.putpalette(still.diverging_colors(np.arange(-127, 128), 127).tobytes())
     buffer = io.BytesIO()
     image.save(buffer, "png", optimize=True)
