@@ -49,12 +49,21 @@ def features_of(model, parts, prepare=None):
     Returns:
         {part: (features (n, channels), labels)}.
     """
-    rows = {}
-    for part, (images, labels) in parts.items():
-        batches = (images[first : first + 250].astype("float32") for first in range(0, len(images), 250))
-        outputs = [model.predict_on_batch(prepare(batch) if prepare else batch) for batch in batches]
-        rows[part] = np.concatenate([each.mean(axis=(1, 2)) if each.ndim == 4 else each for each in outputs]), labels
-    return rows
+    return {
+        part: (_means(np.concatenate([*_outputs(model, images, prepare)])), labels)
+        for part, (images, labels) in parts.items()
+    }
+
+
+def _outputs(model, images, prepare=None):
+    """What a model makes of each batch; called as it is, since to compile it would take longer than to run it."""
+    for first in range(0, len(images), 250):
+        batch = images[first : first + 250].astype("float32")
+        yield keras.ops.convert_to_numpy(model(prepare(batch) if prepare else batch, training=False))
+
+
+def _means(outputs):
+    return outputs.mean(axis=(1, 2)) if outputs.ndim == 4 else outputs
 
 
 def probe(parts, served=None):
@@ -549,7 +558,7 @@ def measure_early_late(seed, settings):
     numbers = {}
     for number in range(1, len(settings["filters"]) + 1):
         first, again, other = (stage(base, number) for base in bases)
-        maps = [each.predict(pets, batch_size=250, verbose=0) for each in (first, again, other)]
+        maps = [np.concatenate([*_outputs(each, pets)]) for each in (first, again, other)]
         same, different = similarity(maps[0], maps[1]), similarity(maps[0], maps[2])
         old = np.mean([probe(features_of(first, quizzes[0])), probe(features_of(other, quizzes[1]))])
         new = np.mean([probe(features_of(first, quizzes[1])), probe(features_of(other, quizzes[0]))])
