@@ -22,7 +22,7 @@ import numpy as np
 
 from convbook import evidence
 
-PARTS = ("understanding", "downsampling", "from_scratch", "pretrained", "features")
+PARTS = ("understanding", "downsampling", "from_scratch", "pretrained", "features", "fine_tuning")
 
 
 @dataclass(frozen=True)

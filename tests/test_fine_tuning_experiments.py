@@ -1,0 +1,279 @@
+"""Tests of what the experiments on fine-tuning train, hold still, put back and measure."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from convbook import transfer
+from convbook.experiments import fine_tuning, from_scratch
+
+EXPERIMENTS = {experiment.claim: experiment for experiment in fine_tuning.EXPERIMENTS}
+FEW = fine_tuning.RECIPE | {
+    "train_pictures": 4,
+    "validation_pictures": 3,
+    "test_pictures": 2,
+    "head_updates": 3,
+    "updates": 2,
+    "batch_size": 4,
+}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Real trainings on few small pictures, step by step: tracing a step takes longer than a hundred of them."""
+
+    def draw_small(seed, settings):
+        return {part: (x[:, ::2, ::2], y) for part, (x, y) in from_scratch.draw_pets(seed, settings).items()}
+
+    monkeypatch.setattr(fine_tuning, "draw_pets", draw_small)
+    tf.config.run_functions_eagerly(True)
+    forget()
+    yield
+    forget()
+    tf.config.run_functions_eagerly(False)
+
+
+def forget():
+    for remembered in (fine_tuning._started, fine_tuning._tuned, fine_tuning.compiled_net):
+        remembered.cache_clear()
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+# ---- batches and pictures ----
+
+
+def test_batches_have_one_length_and_take_each_picture_once_before_any_twice():
+    batches = list(fine_tuning.orders(10, 4, 5, seed=3))
+    assert [len(places) for places in batches] == [4, 4, 4, 4, 4]
+    taken = np.concatenate(batches)
+    assert sorted(taken[:10]) == sorted(taken[10:]) == list(range(10))
+    assert list(taken[:10]) != list(taken[10:])
+    assert not same(batches, fine_tuning.orders(10, 4, 5, seed=4))
+
+
+def test_pictures_class_by_class_come_as_out_of_folders():
+    labels = np.array([1, 0, 1, 0, 0, 1])
+    taken = np.concatenate(list(fine_tuning.orders(6, 3, 4, seed=0, by_class=labels)))
+    assert labels[taken].tolist() == [0, 0, 0, 1, 1, 1] * 2
+
+
+def test_night_is_dark_and_bluish():
+    image = np.full((1, 2, 3, 3), 100, np.uint8)
+    assert fine_tuning.DOMAINS["night"](image)[0, 1, 2].tolist() == [25, 35, 60]
+    assert fine_tuning.DOMAINS["day"](image) is image
+
+
+def test_pictures_are_those_of_the_net_from_scratch():
+    for part in ("train_pictures", "validation_pictures", "test_pictures"):
+        assert fine_tuning.RECIPE[part] == from_scratch.RECIPE[part]
+    assert fine_tuning.draw_pets is from_scratch.draw_pets
+
+
+# ---- training ----
+
+
+def test_the_record_is_what_the_base_gives_and_the_trained_head_is_another_one(small):
+    start = fine_tuning.started(1000, FEW)
+    net = fine_tuning.build_net("drawn_world", 32)
+    images, labels = start.parts["validation"]
+    features = net.model.get_layer(net.backbone.name)(images.astype("float32") / 127.5 - 1, training=False)
+    assert np.allclose(start.record["validation"][0], features, atol=1e-4)
+    assert labels is start.record["validation"][1]
+    assert not same(start.untrained, start.trained)
+    assert same(start.base, net.backbone.get_weights())
+
+
+@pytest.mark.parametrize(("batch_norm", "moves"), [(False, False), (True, True)])
+def test_statistics_move_only_where_batch_normalization_is_unfrozen(small, batch_norm, moves):
+    start = fine_tuning.started(1000, FEW)
+    one = fine_tuning.tuned(1000, FEW, batch_norm=batch_norm)
+    assert (one.statistics_moved > 0) is moves
+    assert not same(one.base, start.base)
+    assert not same(one.head, start.trained)
+
+
+def test_at_a_rate_of_0_statistics_move_and_no_weight_does(small):
+    start = fine_tuning.started(1000, FEW)
+    looked = fine_tuning.tuned(1000, FEW | {"learning_rate": 0.0}, batch_norm=True, momentum=0.9)
+    net = fine_tuning.build_net("drawn_world", 32)
+    moved = {
+        weight.path.split("/")[-1]
+        for weight, old, new in zip(net.backbone.weights, start.base, looked.base, strict=True)
+        if not np.array_equal(old, new)
+    }
+    assert moved == {"moving_mean", "moving_variance"}
+    assert same(looked.head, start.trained)
+
+
+def test_a_quick_momentum_moves_the_statistics_ten_times_as_far(small):
+    """After one batch: with a momentum of 0.99 a hundredth of the way to the batch's statistics, with 0.9 a tenth."""
+    one_batch = FEW | {"learning_rate": 0.0, "updates": 1}
+    slow, quick = (fine_tuning.tuned(1000, one_batch, batch_norm=True, momentum=each) for each in (0.99, 0.9))
+    assert quick.statistics_moved == pytest.approx(10 * slow.statistics_moved, rel=0.01)
+
+
+def test_only_the_chosen_blocks_are_trained(small):
+    start = fine_tuning.started(1000, FEW)
+    net = fine_tuning.build_net("drawn_world", 32)
+    for blocks, allowed in {1: {"block4"}, ("block1", "block2"): {"block1", "block2"}}.items():
+        one = fine_tuning.tuned(1000, FEW, blocks=blocks)
+        weights = zip(net.backbone.weights, start.base, one.base, strict=True)
+        moved = {weight.path.split("_")[0] for weight, old, new in weights if not np.array_equal(old, new)}
+        assert moved == allowed
+        transfer.unfreeze(net.backbone, blocks)
+        assert one.trainable == sum(np.prod(weight.shape) for weight in net.backbone.trainable_weights)
+
+
+def test_a_training_is_the_same_whatever_was_trained_before(small):
+    first = fine_tuning.tuned(1000, FEW)
+    fine_tuning._tuned.cache_clear()
+    fine_tuning.tuned(1001, FEW | {"learning_rate": 0.1})
+    again = fine_tuning.tuned(1000, FEW)
+    assert again is not first
+    for a, b in zip([*first.base, *first.head], [*again.base, *again.head], strict=True):
+        assert np.allclose(a, b, atol=1e-6)
+    assert not same(first.base, fine_tuning.tuned(1000, FEW, head_first=False).base)
+    assert not same(first.base, fine_tuning.tuned(1000, FEW, optimizer="SGD").base)
+
+
+def test_what_several_claims_ask_for_is_trained_once(small):
+    first = fine_tuning.tuned(1000, FEW, blocks=1, optimizer="SGD")
+    assert fine_tuning.tuned(1000, FEW | {"rates": 3}, optimizer="SGD", blocks=1, momentum=None) is first
+    named = fine_tuning.tuned(1000, FEW, blocks=["block4"], optimizer="SGD")
+    assert fine_tuning.tuned(1000, FEW, blocks=("block4",), optimizer="SGD") is named
+
+
+# ---- measuring ----
+
+
+def test_an_untouched_base_has_not_drifted_and_probabilities_are_those_of_the_model(small):
+    start = fine_tuning.started(1000, FEW)
+    seen = fine_tuning.look_at(start, start.base, start.trained, "drawn_world")
+    assert np.allclose(seen.drifts, 0, atol=1e-6)
+    net = fine_tuning.build_net("drawn_world", 32)
+    net.backbone.set_weights(start.base)
+    net.head.set_weights(start.trained)
+    for name, part in {"training": "train", "validation": "validation", "test": "test"}.items():
+        assert getattr(seen, name) == from_scratch.accuracy(net.model, start.parts[part])
+    assert seen.gap == seen.training - seen.validation
+    assert fine_tuning.look_at_test(start, start.base, start.trained, "drawn_world") == seen.test
+
+
+def test_a_base_of_random_weights_has_drifted_in_every_block(small):
+    start = fine_tuning.started(1000, FEW | {"validation_pictures": 20})
+    lots = np.random.default_rng(0)
+    noise = [weight + np.abs(weight).mean() * lots.normal(size=weight.shape) ** 2 for weight in start.base]
+    drifts = fine_tuning.look_at(start, noise, start.trained, "drawn_world").drifts
+    assert len(drifts) == 4
+    assert min(drifts) > 0.01
+
+
+def test_the_last_block_ends_where_the_base_ends():
+    _, look = fine_tuning.viewer("drawn_world", 32)
+    images = np.random.default_rng(0).integers(256, size=(2, 32, 32, 3)).astype("uint8")
+    outputs = fine_tuning.predict(look, images)
+    assert np.allclose(outputs["block4"], outputs["features"].mean(axis=(1, 2)), atol=1e-5)
+    assert [outputs[f"block{number}"].shape[1] for number in (1, 2, 3, 4)] == [32, 64, 128, 256]
+
+
+def test_the_norm_of_the_first_step_is_that_of_the_gradient(small):
+    """Against TensorFlow's own gradient, with the same dropout."""
+    start = fine_tuning.started(1000, FEW)
+    images, labels = start.parts["train"]
+    net = fine_tuning.compiled_net("drawn_world", 32, "SGD")
+    measured = fine_tuning.gradient_norm(net, (start.base, start.untrained), images, labels, seed=5)
+    fine_tuning.reset(net, (start.base, start.untrained), 1.0, seed=5)
+    with tf.GradientTape() as tape:
+        probabilities = net.model(images.astype("float32"), training=True)
+        loss = keras.losses.BinaryCrossentropy()(labels[:, np.newaxis].astype("float32"), probabilities)
+    gradients = tape.gradient(loss, [weight.value for weight in net.backbone.trainable_weights])
+    wanted = np.sqrt(sum(np.square(np.array(gradient)).sum() for gradient in gradients))
+    assert measured == pytest.approx(wanted, rel=1e-3)
+    assert measured > 0
+
+
+def test_the_error_signal_is_compared_on_the_same_batches_and_doublings_are_those_of_the_ratio(small, monkeypatch):
+    seen = []
+
+    def norm(net, weights, images, labels, seed):
+        seen.append((weights[1][0].sum(), images.sum()))
+        return 1.0 if weights[1] is fine_tuning.started(1000, FEW).trained else 4.0
+
+    monkeypatch.setattr(fine_tuning, "gradient_norm", norm)
+    numbers = fine_tuning.measure_error_signal(1000, FEW | {"heads": 3, "batches": 2})
+    assert numbers["ratio_train"] == 4
+    assert numbers["doublings_validation"] == 2
+    assert len(numbers["norms_train_untrained"]) == 6
+    trained, untrained = seen[:2], seen[2:8]
+    assert {pictures for _, pictures in trained} == {pictures for _, pictures in untrained}
+    assert len({head for head, _ in untrained}) == 3
+
+
+# ---- the experiments ----
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Nothing is trained; each variant gets numbers of its own, and what was asked for is kept."""
+    made = []
+
+    def tuned(seed, settings, **options):
+        names = ("train_pictures", "learning_rate", "updates", "batch_size")
+        key = [settings[name] for name in names] + sorted((name, str(value)) for name, value in options.items())
+        made.append(str(key))
+        return fine_tuning.Tuned([], [len(made) / 100], 7, 0.0)
+
+    def look_at(start, base, head, preset):
+        return fine_tuning.Sight(0.9, 0.7, sum(head), (0.0, 0.1, 0.2, 0.3), 0.5)
+
+    monkeypatch.setattr(fine_tuning, "tuned", tuned)
+    monkeypatch.setattr(fine_tuning, "started", lambda *_: fine_tuning.Start({}, {}, {}, [], [0.3], [0.3]))
+    monkeypatch.setattr(fine_tuning, "train_head", lambda *_: [0.4])
+    monkeypatch.setattr(fine_tuning, "look_at", look_at)
+    monkeypatch.setattr(fine_tuning, "look_at_test", lambda *arguments: look_at(*arguments).test)
+    monkeypatch.setattr(fine_tuning, "probe_old", lambda *_: 0.4)
+    return made
+
+
+def measure(experiment):
+    """As a run does it: with settings that went through JSON."""
+    return experiment.measure(1000, json.loads(json.dumps(experiment.settings_for())))
+
+
+@pytest.mark.parametrize("claim", [claim for claim in EXPERIMENTS if claim != "error-signal"])
+def test_an_experiment_measures_every_number_that_its_effects_name_and_trains_no_variant_twice(claim, calls):
+    numbers = measure(EXPERIMENTS[claim])
+    for effect in EXPERIMENTS[claim].effects:
+        assert effect.of in numbers
+        assert effect.minus is None or effect.minus in numbers
+    assert len(calls) == len(set(calls)) > 0
+
+
+def test_error_signal_measures_every_number_that_its_effects_name():
+    effects = fine_tuning.ERROR_SIGNAL.effects
+    assert {effect.of for effect in effects} == {"doublings_train", "doublings_validation"}
+
+
+def test_named_rates_of_the_sweep_are_those_of_the_list(calls):
+    numbers = measure(fine_tuning.LOW_RATE)
+    settings = fine_tuning.LOW_RATE.settings
+    for name, rate in settings["named"].items():
+        assert numbers[f"test_{name}"] == numbers["test_by_rate"][settings["rates"].index(rate)]
+    assert len(set(numbers["test_by_rate"])) == len(settings["rates"]) == len(calls)
+
+
+def test_the_frozen_way_trains_the_head_alone(calls):
+    numbers = measure(fine_tuning.FINE_TUNE_HELPS)
+    assert (numbers["test_head"], numbers["test_frozen"], numbers["test_tuned"]) == (0.3, 0.4, 0.01)
+    assert numbers["gap_tuned"] == pytest.approx(0.2)
+
+
+def test_every_experiment_says_that_all_seeds_share_one_base():
+    for experiment in EXPERIMENTS.values():
+        assert "one pretrained base for all seeds" in experiment.sources["drawn"]
