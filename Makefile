@@ -25,8 +25,10 @@ ifeq ($(RUN),full)
 endif
 	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build book --path-output . --toc $(CURDIR)/_toc.yml -W --keep-going
 
-test: book  ## check all of it: the library, every chapter, and the built site in a browser
-	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest  # test_wheel.py hands every chapter to nbmake
+test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
+	@mkdir -p _build && rm -f _build/network_attempts
+	@PYTHONPATH="$(CURDIR)/tests/offline" NETWORK_ATTEMPTS="$(CURDIR)/_build/network_attempts" $(MAKE) --no-print-directory book RUN=quick
+	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest
 
 bench: $(INSTALLED)  ## measure how fast figures redraw, pictures are drawn, prepared and fed to a network
 	@for name in figures drawings photos pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done

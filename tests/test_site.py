@@ -243,6 +243,12 @@ def test_broken_link_is_found(tmp_path):
     ]
 
 
+def test_no_chapter_asked_for_another_machine_when_the_site_was_built(site):
+    """`make test` builds under tests/offline, which writes attempts down."""
+    attempts = site.parent / "network_attempts"
+    assert not attempts.exists(), attempts.read_text(encoding="utf-8")
+
+
 def test_every_link_within_the_site_arrives(site):
     assert broken_links(site) == []
 
