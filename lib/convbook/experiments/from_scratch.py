@@ -75,7 +75,7 @@ def augmentation(strength, seed):
 
 
 def build(size_px, dropout=0.0, augmentation=None):
-    """Build the convnet of chapters 6 and 7, as `models.build_convnet` does with batch normalization."""
+    """Build the convnet of chapter 7, as `models.build_convnet` does with batch normalization."""
     return models.build_convnet(size_px, dropout=dropout, augmentation=augmentation, batch_norm=True)
 
 
@@ -180,7 +180,7 @@ def _trained(seed, settings, options):
 
 
 def measure_small_data(seed, settings):
-    """Train the same convnet on ever more pictures, with equally many updates.
+    """Train chapter 6's convnet, without batch normalization, on ever more pictures, with equally many updates.
 
     Args:
         seed: decides the pictures, the initial weights and the order of batches.
@@ -188,27 +188,48 @@ def measure_small_data(seed, settings):
 
     Returns:
         {name: number or list}: for each number of pictures per class, accuracy on the training and validation pictures
-        after the last update and the gap between them, test accuracy of the best epoch, that epoch, and the validation
-        loss there and at the end; for settings["shown"] pictures also the history.
+        after the last update and the gap between them; for settings["shown"] pictures also the history, and loss and
+        accuracy on the test pictures with the weights of the lowest validation loss and with the last ones.
     """
+    parts = draw_pets(seed, settings)
     numbers = {}
     for count in settings["pictures"]:
-        one = trained(seed, settings | {"train_pictures": count})
-        losses = one.history["val_loss"]
-        best = int(np.argmin(losses))
-        numbers |= {
-            f"training_{count}": one.training,
-            f"validation_{count}": one.validation,
-            f"gap_{count}": one.training - one.validation,
-            f"test_{count}": one.test,
-            f"best_epoch_{count}": (best + 1) * (len(one.history["loss"]) // len(losses)),
-            f"val_loss_best_{count}": losses[best],
-            f"val_loss_last_{count}": losses[-1],
-        }
-        if count == settings["shown"]:
-            numbers |= {f"history_{name}": values for name, values in one.history.items()}
-            numbers["memorised"] = one.training - 0.9
+        images, labels = (part[: 2 * count] for part in parts["train"])  # kinds alternate, so these are n of each
+        shown = count == settings["shown"]
+        keras.utils.set_random_seed(seed)
+        model, best = models.build_convnet(images.shape[1]), _BestWeights()
+        model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
+        history = model.fit(
+            images,
+            labels,
+            batch_size=settings["batch_size"],
+            epochs=round(settings["updates"] / math.ceil(len(images) / settings["batch_size"])),
+            validation_data=parts["validation"] if shown else None,
+            validation_batch_size=250,
+            callbacks=[best] if shown else [],
+            verbose=0,
+        ).history
+        training, validation = accuracy(model, (images, labels)), accuracy(model, parts["validation"])
+        numbers |= {f"training_{count}": training, f"validation_{count}": validation}
+        numbers[f"gap_{count}"] = training - validation
+        if shown:
+            numbers |= {f"history_{name}": values for name, values in history.items()}
+            numbers["memorised"] = training - 0.9
+            numbers |= _test_at_best_and_last(model, best.weights, parts["test"], count)
     return numbers
+
+
+def _test_at_best_and_last(model, best_weights, test, count):
+    """Loss and accuracy on test pictures: what chose the best epoch were others, so it has no head start here."""
+    last_loss, last = model.evaluate(*test, batch_size=250, verbose=0)
+    model.set_weights(best_weights)
+    best_loss, best = model.evaluate(*test, batch_size=250, verbose=0)
+    return {
+        f"test_{count}": best,
+        f"test_last_{count}": last,
+        f"test_loss_{count}": best_loss,
+        f"test_loss_last_{count}": last_loss,
+    }
 
 
 SMALL_DATA = Experiment(
@@ -216,7 +237,16 @@ SMALL_DATA = Experiment(
     sentence="A convnet that is trained from scratch on few pictures overfits.",
     chapter=6,
     measure=measure_small_data,
-    settings=RECIPE | {"pictures": (50, 100, 200, 500), "shown": 200},
+    settings={
+        "train_pictures": 500,
+        "validation_pictures": 250,
+        "test_pictures": 500,
+        "pictures": (50, 200, 500),
+        "shown": 200,
+        "batch_size": 16,
+        "updates": 1000,  # 40 epochs of 400 pictures
+        "learning_rate": 1e-3,
+    },
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
     effects=(
@@ -239,12 +269,20 @@ SMALL_DATA = Experiment(
         ),
         Effect(
             name="loss-rises",
-            meaning="Its validation loss at the end is higher than at its lowest",
-            of="val_loss_last_200",
-            minus="val_loss_best_200",
+            meaning="On the test pictures its loss at the end is higher than in the epoch that validation chose",
+            of="test_loss_last_200",
+            minus="test_loss_200",
             direction="greater",
             margin=0.05,
             unit="of loss",
+        ),
+        Effect(
+            name="accuracy-stays",
+            meaning="On the test pictures its accuracy at the end is that of the epoch that validation chose",
+            of="test_last_200",
+            minus="test_200",
+            direction="equal",
+            margin=0.03,
         ),
         Effect(
             name="more-pictures-smaller-gap",
