@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from convbook import transfer
+from convbook import models, transfer
 from convbook.experiments import fine_tuning, from_scratch
 
 EXPERIMENTS = {experiment.claim: experiment for experiment in fine_tuning.EXPERIMENTS}
@@ -174,6 +174,23 @@ def test_a_base_of_random_weights_has_drifted_in_every_block(small):
     assert min(drifts) > 0.01
 
 
+def test_a_base_that_steps_have_blown_up_is_measured_as_destroyed(small):
+    """Such a seed must count as what it is; left out, it would flatter the wrong order."""
+    start = fine_tuning.started(1000, FEW)
+    nowhere = [np.full_like(weight, np.nan) for weight in start.base]
+    seen = fine_tuning.look_at(start, nowhere, start.trained, "drawn_world")
+    assert seen.drifts == (1.0, 1.0, 1.0, 1.0)
+    assert (seen.training, seen.validation, seen.test, seen.new) == (0.5, 0.5, 0.5, 0.5)
+
+
+def test_drift_is_that_of_features_which_lost_what_they_told():
+    before = np.random.default_rng(0).normal(size=(40, 5))
+    turned = before @ np.linalg.qr(np.random.default_rng(1).normal(size=(5, 5)))[0]
+    assert fine_tuning.drift(before, 3 * turned + 2) == pytest.approx(0, abs=1e-9)
+    assert fine_tuning.drift(before, np.random.default_rng(2).normal(size=(40, 7))) == pytest.approx(1, abs=0.2)
+    assert fine_tuning.drift(before, np.ones((40, 7))) == 1
+
+
 def test_the_last_block_ends_where_the_base_ends():
     _, look = fine_tuning.viewer("drawn_world", 32)
     images = np.random.default_rng(0).integers(256, size=(2, 32, 32, 3)).astype("uint8")
@@ -198,21 +215,39 @@ def test_the_norm_of_the_first_step_is_that_of_the_gradient(small):
     assert measured > 0
 
 
-def test_the_error_signal_is_compared_on_the_same_batches_and_doublings_are_those_of_the_ratio(small, monkeypatch):
+def test_the_error_signal_of_the_same_head_is_compared_on_the_same_batches(small, monkeypatch):
     seen = []
 
     def norm(net, weights, images, labels, seed):
-        seen.append((weights[1][0].sum(), images.sum()))
-        return 1.0 if weights[1] is fine_tuning.started(1000, FEW).trained else 4.0
+        seen.append((float(images.sum()), weights[1][0].tobytes()))
+        return [8.0, 4.0, 2.0][(len(seen) - 1) % 3]
 
+    settings = FEW | {"heads": 2, "batches": 1, "stops": (0, 1, 3)}
     monkeypatch.setattr(fine_tuning, "gradient_norm", norm)
-    numbers = fine_tuning.measure_error_signal(1000, FEW | {"heads": 3, "batches": 2})
-    assert numbers["ratio_train"] == 4
-    assert numbers["doublings_validation"] == 2
-    assert len(numbers["norms_train_untrained"]) == 6
-    trained, untrained = seen[:2], seen[2:8]
-    assert {pictures for _, pictures in trained} == {pictures for _, pictures in untrained}
-    assert len({head for head, _ in untrained}) == 3
+    numbers = fine_tuning.measure_error_signal(1000, settings)
+    assert len(seen) == 2 * 2 * 3
+    assert len({pictures for pictures, _ in seen}) == 2
+    assert len({head for _, head in seen}) == 6
+    assert [head for _, head in seen[:6]] == [head for _, head in seen[6:]]
+    assert numbers["norm_train_by_updates"] == pytest.approx([8, 4, 2])
+    assert (numbers["doublings_train"], numbers["doublings_validation"]) == (2, 2)
+    assert numbers["norms_train_trained"].tolist() == [2, 2]
+
+
+def test_a_head_kept_on_the_way_is_the_one_that_was_trained_so_long(small):
+    start = fine_tuning.started(1000, FEW)
+    untouched, one, three = fine_tuning.head_along(start.untrained, start.record, 1000, [0, 1, 3], 1e-3)
+    assert same(untouched, start.untrained)
+    assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(three, start.trained, strict=True))
+    assert not same(one, three)
+
+
+def test_the_mean_error_is_the_distance_between_probability_and_label():
+    """A head of zeros says one half of every picture; with a bias of log 3 it says three quarters."""
+    weights = [np.zeros(weight.shape) for weight in models.build_head((2, 3, 5)).get_weights()]
+    part = np.ones((4, 2, 3, 5), "float32"), np.array([1, 1, 1, 0])
+    assert fine_tuning.mean_error(weights, part) == pytest.approx(0.5)
+    assert fine_tuning.mean_error([*weights[:-1], np.log([3.0])], part) == pytest.approx((3 * 0.25 + 0.75) / 4)
 
 
 # ---- the experiments ----
@@ -257,7 +292,11 @@ def test_an_experiment_measures_every_number_that_its_effects_name_and_trains_no
 
 def test_error_signal_measures_every_number_that_its_effects_name():
     effects = fine_tuning.ERROR_SIGNAL.effects
-    assert {effect.of for effect in effects} == {"doublings_train", "doublings_validation"}
+    assert {effect.of for effect in effects} == {
+        "error_validation_untrained",
+        "doublings_train",
+        "doublings_validation",
+    }
 
 
 def test_named_rates_of_the_sweep_are_those_of_the_list(calls):

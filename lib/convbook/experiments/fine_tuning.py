@@ -276,13 +276,29 @@ def train_head(weights, record, seed, updates, rate, batch_size=32):
     Returns:
         Its weights after the last update.
     """
+    return head_along(weights, record, seed, [updates], rate, batch_size)[0]
+
+
+def head_along(weights, record, seed, stops, rate, batch_size=32):
+    """Train a head as `train_head` does, and keep its weights at several places on the way.
+
+    Args:
+        weights, record, seed, rate, batch_size: as for `train_head`.
+        stops: numbers of updates, rising.
+
+    Returns:
+        List of its weights after each of these numbers of updates.
+    """
     features, labels = record["train"]
     head = models.build_head(features.shape[1:])
     head.set_weights(weights)
     reset_dropout(head, seed)
     head.compile(keras.optimizers.Adam(rate), "binary_crossentropy")
-    train(head, features, labels, orders(len(features), batch_size, updates, seed))
-    return head.get_weights()
+    batches, kept = list(orders(len(features), batch_size, stops[-1], seed)), []
+    for first, last in zip([0, *stops], stops, strict=False):
+        train(head, features, labels, batches[first:last])
+        kept.append(head.get_weights())
+    return kept
 
 
 @functools.cache
@@ -343,13 +359,50 @@ def look_at(start, base, head, preset):
     seen = {part: predict(look, images) for part, (images, _) in start.parts.items()}
     labels = {part: labels for part, (_, labels) in start.parts.items()}
     after = seen["validation"]
-    rows = {part: (seen[part]["features"].mean(axis=(1, 2)), labels[part]) for part in seen}
+    rows = {part: (channel_means(seen[part]["features"]), labels[part]) for part in seen}
     right = {part: (seen[part]["probability"][:, 0] > 0.5) == labels[part] for part in seen}
     return Sight(
         *(float(right[part].mean()) for part in ("train", "validation", "test")),
-        drifts=tuple(1 - similarity(start.means[name], after[name]) for name in transfer.block_names(net.backbone)),
+        drifts=tuple(drift(start.means[name], after[name]) for name in transfer.block_names(net.backbone)),
         new=probe(rows),
     )
+
+
+def channel_means(features):
+    """Mean of each channel; 0 in all where steps were so large that one of the numbers is infinite or none.
+
+    Args:
+        features: array (n, height, width, channels).
+
+    Returns:
+        float64 array (n, channels).
+
+    Example:
+        >>> channel_means(np.full((2, 1, 1, 3), np.nan)).tolist()
+        [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    means = features.astype("float64").mean(axis=(1, 2))
+    return means if np.isfinite(means).all() else np.zeros_like(means)
+
+
+def drift(before, after):
+    """Measure how far features have come from what they were: 1 - CKA.
+
+    Args:
+        before, after: arrays (n, channels) of the same pictures' features.
+
+    Returns:
+        0.0 if they are the same but for rotation and scale; 1.0 if they have nothing in common, or if there is nothing
+        left to compare because they are infinite or the same for each picture.
+
+    Example:
+        >>> before = np.random.default_rng(0).normal(size=(20, 3))
+        >>> round(drift(before, 2 * before), 6), drift(before, np.full((20, 3), np.inf))
+        (0.0, 1.0)
+    """
+    if not np.isfinite(after).all() or not np.ptp(after, axis=0).any():
+        return 1.0
+    return 1 - similarity(before, after)
 
 
 def look_at_test(start, base, head, preset):
@@ -419,7 +472,7 @@ def probe_old(base, seed, preset):
     net, look = viewer(preset, OLD_PICTURES["size_px"])
     net.backbone.set_weights(base)
     parts = old_pictures(seed)
-    return probe({part: (predict(look, x)["features"].mean(axis=(1, 2)), y) for part, (x, y) in parts.items()})
+    return probe({part: (channel_means(predict(look, x)["features"]), y) for part, (x, y) in parts.items()})
 
 
 @functools.lru_cache(maxsize=2)
@@ -534,36 +587,54 @@ def gradient_norm(net, weights, images, labels, seed):
 
 
 def measure_error_signal(seed, settings):
-    """Compare the gradient that reaches the base through untrained heads and through a trained one; nothing is trained.
+    """Compare the gradient that reaches the base through heads before, on the way, and after their training.
+
+    The base is not trained, and what is compared is the same head on the same batches.
 
     Args:
         seed: decides the pictures, the heads' initial weights, the order of batches and dropout.
         settings: those of `ERROR_SIGNAL`.
 
     Returns:
-        {name: number or list}: for batches of training pictures and of validation pictures the mean norm with either
-        kind of head, how many times larger it is with untrained ones, and how often it doubles; and all norms.
+        {name: number or list}: for training and for validation pictures: the norm by number of the head's updates
+        (geometric mean over heads), untrained and trained by head, and how often it is doubled without training; and
+        the error at the top, the mean of |p - y|, untrained and trained.
     """
     start = started(seed, settings)
     net = compiled_net(settings["backbone"], start.parts["train"][0].shape[1], "SGD")
-    heads = {"trained": [start.trained], "untrained": [start.untrained]}
-    for other in range(1, settings["heads"]):
-        keras.utils.set_random_seed(10_000 * seed + other)
-        heads["untrained"].append(models.build_head(start.record["train"][0].shape[1:]).get_weights())
+    heads = []
+    for number in range(settings["heads"]):
+        keras.utils.set_random_seed(10_000 * seed + number)
+        untrained = models.build_head(start.record["train"][0].shape[1:]).get_weights()
+        heads.append(head_along(untrained, start.record, seed, settings["stops"], settings["head_learning_rate"]))
     numbers = {}
     for part in ("train", "validation"):
         images, labels = start.parts[part]
         batches = list(orders(len(images), settings["batch_size"], settings["batches"], seed))
-        for name, weights in heads.items():
-            norms = [
-                gradient_norm(net, (start.base, head), images[places], labels[places], seed)
-                for head in weights
-                for places in batches
-            ]
-            numbers |= {f"norms_{part}_{name}": norms, f"norm_{part}_{name}": float(np.mean(norms))}
-        numbers[f"ratio_{part}"] = numbers[f"norm_{part}_untrained"] / numbers[f"norm_{part}_trained"]
-        numbers[f"doublings_{part}"] = float(np.log2(numbers[f"ratio_{part}"]))
+
+        def norm(head, images=images, labels=labels, batches=batches):
+            norms = [gradient_norm(net, (start.base, head), images[at], labels[at], seed) for at in batches]
+            return float(np.mean(norms))
+
+        norms = np.array([[norm(head) for head in along] for along in heads])
+        numbers |= {
+            f"norm_{part}_by_updates": np.exp2(np.log2(norms).mean(axis=0)),
+            f"norms_{part}_untrained": norms[:, 0],
+            f"norms_{part}_trained": norms[:, -1],
+            f"doublings_{part}": np.log2(norms[:, 0] / norms[:, -1]).mean(),
+            f"error_{part}_untrained": np.mean([mean_error(along[0], start.record[part]) for along in heads]),
+            f"error_{part}_trained": np.mean([mean_error(along[-1], start.record[part]) for along in heads]),
+        }
     return numbers
+
+
+def mean_error(weights, part):
+    """The mean distance between a head's probabilities and the labels, on recorded features."""
+    features, labels = part
+    head = models.build_head(features.shape[1:])
+    head.set_weights(weights)
+    probabilities = keras.ops.convert_to_numpy(head(features, training=False))[:, 0]
+    return float(np.abs(probabilities - labels).mean())
 
 
 ERROR_SIGNAL = Experiment(
@@ -572,17 +643,25 @@ ERROR_SIGNAL = Experiment(
     "large.",
     chapter=11,
     measure=measure_error_signal,
-    settings=RECIPE | {"heads": 4, "batches": 4},
+    settings=RECIPE | {"heads": 4, "batches": 4, "stops": (0, 25, 100, 500)},
     data={"drawn": {}},
     sources={"drawn": ONE_BASE},
     effects=(
+        _effect(
+            "error-at-the-top",
+            "error_validation_untrained",
+            "error_validation_trained",
+            0.1,
+            "An untrained head is further from the labels than a trained one, on pictures that neither has seen",
+            unit="of probability",
+        ),
         _effect(
             "larger-on-training-pictures",
             "doublings_train",
             None,
             1,
-            "The gradient that reaches the base in the first step is longer through an untrained head than through a "
-            "trained one; 1 doubling is twice as long",
+            "The gradient that reaches the base in the first step is longer while the head is untrained than when it "
+            "is trained; 1 doubling is twice as long",
             unit="doublings",
         ),
         _effect(
@@ -590,7 +669,7 @@ ERROR_SIGNAL = Experiment(
             "doublings_validation",
             None,
             1,
-            "The same on pictures that the trained head has not seen",
+            "The same on pictures that the head was not trained on",
             unit="doublings",
         ),
     ),
@@ -675,7 +754,7 @@ HEAD_FIRST = Experiment(
     "representations that were learned are destroyed.",
     chapter=11,
     measure=measure_head_first,
-    settings=RECIPE | {"updates": 50, "rates": {"SGD": (0.01, 0.1), "Adam": (1e-4, 1e-3)}},
+    settings=RECIPE | {"updates": 50, "rates": {"SGD": (0.01, 0.03), "Adam": (1e-4, 1e-3)}},
     data={"drawn": {}},
     sources={"drawn": ONE_BASE},
     effects=_head_first_effects(),
