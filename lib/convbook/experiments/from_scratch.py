@@ -296,6 +296,54 @@ SMALL_DATA = Experiment(
 )
 
 
+def measure_more_pictures(seed, settings):
+    """Train the convnet with batch normalization on ever more pictures, with equally many updates.
+
+    Args:
+        seed: decides the pictures, the initial weights and the order of batches.
+        settings: those of `MORE_PICTURES`.
+
+    Returns:
+        {name: number}: for each number of pictures per class, accuracy on the training and validation pictures after
+        the last update, and the gap between them.
+    """
+    numbers = {}
+    for count in settings["pictures"]:
+        one = trained(seed, settings | {"train_pictures": count})
+        numbers |= {f"training_{count}": one.training, f"validation_{count}": one.validation}
+        numbers[f"gap_{count}"] = one.training - one.validation
+    return numbers
+
+
+MORE_PICTURES = Experiment(
+    claim="more-pictures",
+    sentence="The gap between training and validation accuracy shrinks as pictures are added.",
+    chapter=6,
+    measure=measure_more_pictures,
+    settings=RECIPE | {"pictures": (50, 100, 200, 500)},
+    data={"drawn": {}},
+    sources={"drawn": DRAWN_PETS},
+    effects=(
+        Effect(
+            name="smaller-gap",
+            meaning="The gap is smaller with 500 pictures per class than with 50",
+            of="gap_50",
+            minus="gap_500",
+            direction="greater",
+            margin=0.05,
+        ),
+        Effect(
+            name="better",
+            meaning="A net is better on the validation pictures with 500 pictures per class than with 50",
+            of="validation_500",
+            minus="validation_50",
+            direction="greater",
+            margin=0.05,
+        ),
+    ),
+)
+
+
 def measure_augment_helps(seed, settings):
     """Train with and without augmentation, with and without dropout, with equally many updates.
 
@@ -503,4 +551,4 @@ AUGMENT_STRENGTH = Experiment(
 )
 
 
-EXPERIMENTS = (SMALL_DATA, AUGMENT_HELPS, AUGMENT_PLACE, AUGMENT_TRAIN_ONLY, AUGMENT_STRENGTH)
+EXPERIMENTS = (SMALL_DATA, MORE_PICTURES, AUGMENT_HELPS, AUGMENT_PLACE, AUGMENT_TRAIN_ONLY, AUGMENT_STRENGTH)
