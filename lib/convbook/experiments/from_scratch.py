@@ -266,6 +266,7 @@ SMALL_DATA = Experiment(
             minus="validation_200",
             direction="greater",
             margin=0.05,
+            unit="of accuracy",
         ),
         Effect(
             name="loss-rises",
@@ -291,6 +292,7 @@ SMALL_DATA = Experiment(
             minus="gap_500",
             direction="greater",
             margin=0.05,
+            unit="of accuracy",
         ),
     ),
 )
@@ -331,6 +333,7 @@ MORE_PICTURES = Experiment(
             minus="gap_500",
             direction="greater",
             margin=0.05,
+            unit="of accuracy",
         ),
         Effect(
             name="better",
@@ -339,6 +342,7 @@ MORE_PICTURES = Experiment(
             minus="validation_50",
             direction="greater",
             margin=0.05,
+            unit="validation accuracy",
         ),
     ),
 )
