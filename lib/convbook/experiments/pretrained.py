@@ -399,7 +399,8 @@ def pretrain(images, labels, seed, settings):
     keras.utils.set_random_seed(seed)
     model = build_base(settings["filters"], int(labels.max()) + 1, images.shape[1])
     rate = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], settings["updates"])
-    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
+    # XLA makes training of plain convolutions on a processor several times slower.
+    model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False)
     lots = np.random.default_rng(seed)
     order = np.empty(0, int)
     for _ in range(settings["updates"]):
