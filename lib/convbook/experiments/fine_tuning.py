@@ -713,9 +713,10 @@ def measure_head_first(seed, settings):
 
 def _head_first_effects():
     words = {
-        "sgd_high": "SGD at the high rate",
-        "adam_low": "Adam at the low rate",
-        "adam_high": "Adam at ten times it",
+        "sgd_low": "SGD at 0.01",
+        "sgd_high": "SGD at 0.03",
+        "adam_low": "Adam at 0.0001",
+        "adam_high": "Adam at 0.001",
     }
     effects = []
     for way, meaning in words.items():
