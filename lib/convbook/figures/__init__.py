@@ -7,6 +7,7 @@ from convbook.figures.augmentation import Augmentation
 from convbook.figures.base import FigureError, LiveFigure
 from convbook.figures.convolution import KERNELS, Convolution
 from convbook.figures.feature_maps import FeatureMaps
+from convbook.figures.freezing import Freezing
 from convbook.figures.padding_and_strides import PaddingAndStrides
 from convbook.figures.pooling import Pooling
 from convbook.figures.receptive_field import ReceptiveField
@@ -19,6 +20,7 @@ __all__ = [
     "Convolution",
     "FeatureMaps",
     "FigureError",
+    "Freezing",
     "LiveFigure",
     "PaddingAndStrides",
     "Pooling",
