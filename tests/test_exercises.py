@@ -55,6 +55,28 @@ FIND_COPIES = """def answer(train_images, val_images):
 
 # For each check, wrong answers that a reader may well give: code that assigns `answer`, and words that the explanation
 # must hold.
+RUNS = """answer = {
+    "A": ("rate too high", "smaller rate"),
+    "B": ("leak", "new split"),
+    "C": ("too small", "larger network"),
+    "D": ("overfitting", "more pictures"),
+}
+"""
+THRESHOLD = """import numpy as np
+def answer(probabilities, labels):
+    return {}
+"""
+
+KERAS = "from keras import layers\n"
+COUNTS = 'answer = {"a": 10, "b": 1, "c": 10, "d": 2, "e": 4}'
+BRIGHTNESS = (
+    KERAS + "answer = [layers.Rescaling(1 / 127.5, offset=-1), layers.RandomBrightness(0.2, value_range=(-1, 1))]"
+)
+SIGNS = (
+    KERAS + "answer = [layers.RandomRotation(0.03), layers.RandomZoom(0.2), layers.RandomTranslation(0.1, 0.1), "
+    "layers.RandomBrightness(0.2)]"
+)
+
 WRONG_ANSWERS = {
     "first_convnet.layer_table": [
         (TABLE.replace("26, 18", "30, 22"), "border costs"),
@@ -216,6 +238,78 @@ WRONG_ANSWERS = {
         ("answer = lambda train_images, val_images: [2, 5, 9]", "Return pairs"),
         ("answer = lambda train_images: []", "raised TypeError"),
         ("answer = [(2, 17), (5, 3), (9, 20)]", "the function itself"),
+    ],
+    "training_from_scratch.curves": [
+        (RUNS.replace('"rate too high", "smaller rate"', '"too small", "larger network"'), "its curves are smooth"),
+        (RUNS.replace('"rate too high", "smaller rate"', '"overfitting", "more pictures"'), "before the gap"),
+        (RUNS.replace('"leak", "new split"', '"overfitting", "more pictures"'), "where D, the same network"),
+        (RUNS.replace('"leak", "new split"', '"too small", "larger network"'), "cannot learn its own pictures"),
+        (RUNS.replace('"too small", "larger network"', '"overfitting", "more pictures"'), "knows its own pictures"),
+        (RUNS.replace('"too small", "larger network"', '"rate too high", "smaller rate"'), "it rises by 0.0"),
+        (RUNS.replace('"overfitting", "more pictures"', '"leak", "new split"'), "follows training to the top"),
+        (RUNS.replace("more pictures", "larger network"), "D is plain overfitting, right"),
+        (RUNS.replace('"leak", "new split"', '"leak", "more pictures"'), "until the copies are out"),
+        (RUNS.replace("smaller rate", "larger network"), "every step overshoots"),
+        (RUNS.replace("larger network", "more pictures"), "more filters or layers"),
+        (RUNS.replace('"leak"', '"leakage"'), "'leakage' is none of"),
+        (RUNS.replace('("leak", "new split")', '"leak"'), "B: give a pair"),
+        ('answer = ["rate too high", "leak", "too small", "overfitting"]', "dictionary"),
+    ],
+    "training_from_scratch.louder": [
+        ("answer = [0.6, 0.6, 0.4], [0.99, 0.99, 0.01]", "the probability of the right class"),
+        ("answer = [0.6, 0.4, 0.8], [0.99, 0.01, 0.01]", "The first set is right on 3 of 3"),
+        ("answer = [0.6, 0.4, 0.4], [0.99, 0.99, 0.01]", "The second set is right on 1 of 3"),
+        ("answer = [0.6, 0.4, 0.4], [0.9, 0.1, 0.4]", "What makes a single wrong answer expensive"),
+        ("answer = [0.99, 0.01, 0.01], [0.6, 0.4, 0.4]", "exchange the two"),
+        ("answer = [0.6, 0.4, 0.4], [1, 0, 0]", "infinite"),
+        ("answer = [60, 40, 40], [99, 1, 1]", "between 0 and 1"),
+        ("answer = [0.6, 0.4, 0.4]", "two lists of three"),
+        ("answer = 2 / 3", "two lists of three"),
+    ],
+    "training_from_scratch.threshold": [
+        (THRESHOLD.format("0.5"), "finds 112 dogs, that is 74.7%. Nine in ten were asked for"),
+        (THRESHOLD.format("0.0"), "takes 150 cats for dogs. It can be done with 67"),
+        (THRESHOLD.format("np.quantile(probabilities, 0.1)"), "raise it as far as it goes"),
+        (THRESHOLD.format("np.quantile(probabilities[labels == 0], 0.9)"), "nine in ten *cats*"),
+        (THRESHOLD.format("np.quantile(probabilities[labels == 1], 0.1)"), "finds 123 dogs, that is 89.8%"),
+        (THRESHOLD.format("probabilities >= 0.3"), "Return one number"),
+        (THRESHOLD.format("min(p for p in probabilities if p.label == 1)"), "AttributeError"),
+        ("answer = 0.3", "the function itself"),
+    ],
+    "data_augmentation.count_versions": [
+        (COUNTS.replace('"a": 10', '"a": 1'), "nothing random stands before the cache"),
+        (COUNTS.replace('"b": 1', '"b": 10'), "the cache keeps what arrives in the first epoch"),
+        (COUNTS.replace('"c": 10', '"c": 1'), "the rotation comes after it"),
+        (COUNTS.replace('"c": 10', '"c": 20'), "cannot show 20 versions"),
+        (COUNTS.replace('"d": 2', '"d": 1'), "after it comes only a flip"),
+        (COUNTS.replace('"d": 2', '"d": 10'), "how many outcomes has a flip"),
+        (COUNTS.replace('"e": 4', '"e": 2'), "how many pairs of outcomes"),
+        ('answer = {"a": 10}', "dictionary"),
+        (COUNTS.replace('"b": 1', '"b": 0'), "at least 1"),
+    ],
+    "data_augmentation.repair_brightness": [
+        (BRIGHTNESS.replace(", value_range=(-1, 1)", ""), "the range that it believes in, 0…255"),
+        (BRIGHTNESS.replace("(-1, 1)", "(0, 1)"), "the dark half of every picture is lost"),
+        (BRIGHTNESS.replace("(0.2, value_range=(-1, 1))", "(0.2 / 127.5)"), "the dark half of every picture is lost"),
+        (BRIGHTNESS.replace("(-1, 1)", "(-1, 2)"), "was told a range that the pictures do not have"),
+        (BRIGHTNESS.replace("0.2", "0.1"), "of it, not 0.2"),
+        (BRIGHTNESS.replace("1 / 127.5, offset=-1", "1 / 255"), "Keep the Rescaling as it is"),
+        (BRIGHTNESS.replace(", layers.RandomBrightness(0.2, value_range=(-1, 1))", ""), "nothing changes"),
+        (KERAS + "answer = [layers.RandomBrightness, layers.Rescaling]", "a list of Keras layers"),
+    ],
+    "data_augmentation.honest_for_signs": [
+        (SIGNS.replace("[", '[layers.RandomFlip("horizontal"), '), "RandomFlip: 64 versions of 'turn left'"),
+        (SIGNS.replace("[", '[layers.RandomFlip("vertical"), '), "most for 'danger'"),
+        (SIGNS.replace("Rotation(0.03)", "Rotation(0.5)"), "a share of a whole turn"),
+        (SIGNS.replace("0.1, 0.1", "0.6, 0.6"), "Layer 3, RandomTranslation"),
+        (SIGNS.replace("Brightness(0.2)", "Brightness(1.0)"), "hardly to be read"),
+        (SIGNS.replace("layers.RandomBrightness(0.2)", "layers.RandomGrayscale(1.0)"), "Red forbids or warns"),
+        (SIGNS.replace(", layers.RandomBrightness(0.2)", ""), "the light never changes"),
+        (KERAS + "answer = [layers.RandomBrightness(0.2)] * 3", "of 1 kind only"),
+        (SIGNS.replace("]", ", layers.Rescaling(1 / 255)]"), "no longer reach from 0 to 255"),
+        (SIGNS.replace("Brightness(0.2)", "Brightness(0.0)"), "it changes nothing"),
+        (SIGNS.replace("layers.RandomZoom(0.2)", "layers.RandomCrop(50, 50)"), "the shape (50, 50, 3)"),
+        ("answer = ['flip', 'rotate', 'zoom']", "a list of Keras layers"),
     ],
 }
 
