@@ -10,14 +10,18 @@ import argparse
 import statistics
 import sys
 
+import keras
 import numpy as np
 from playwright.sync_api import sync_playwright
 from visits import BROWSER_ARGUMENTS, BROWSERS, find_browser
 
+from convbook import backbones
 from convbook.figures import (
     KERNELS,
     Augmentation,
     Convolution,
+    FeatureMaps,
+    Freezing,
     PaddingAndStrides,
     Pooling,
     ReceptiveField,
@@ -119,7 +123,33 @@ def training_curves(rng):
     yield "the smoothing changes", figure, lambda n: {"smoothing": 0.3 + 0.01 * (n % 50)}
 
 
-FIGURES = (convolution, pooling, padding_and_strides, receptive_field, translation, augmentation, training_curves)
+def feature_maps(rng):
+    """The packaged base with eight pictures, all blocks, and as many channels as there is room for."""
+    backbone, converter = backbones.load("drawn_world")
+    images = rng.integers(0, 256, (8, 64, 64, 3), dtype="uint8")
+    figure = FeatureMaps(backbone, images, converter=converter, most_channels=16, accuracies=[0.5] * 4)
+    yield "the place moves", figure, lambda n: {"row": n % 29, "column": (7 * n) % 29}
+    yield "the picture changes", figure, lambda n: {"picture": n % 8}
+    yield "the stage changes", figure, lambda n: {"stage": n % 4, "row": 0, "column": 0, "channel": n % 10}
+
+
+def freezing(rng):
+    """The largest base, of sixteen blocks."""
+    image = x = keras.Input((16, 16, 3))
+    for block in range(1, 17):
+        x = keras.layers.Conv2D(4, 1, name=f"block{block}_conv")(x)
+        x = keras.layers.BatchNormalization(name=f"block{block}_bn")(x)
+    figure = Freezing(keras.Model(image, x), image_size_px=16)
+    yield "the step changes", figure, lambda n: {"step": 1 + n % 5}
+    yield "the blocks change", figure, lambda n: {"step": 5, "unfrozen_blocks": n % 17}
+    ticks = ("batch_norm_frozen", "compile_forgotten", "rate_zero")
+    yield "a tick changes", figure, lambda n: {"step": 5, ticks[n % 3]: n % 2 == 0}
+
+
+FIGURES = (
+    *(convolution, pooling, padding_and_strides, receptive_field, translation, augmentation, training_curves),
+    *(feature_maps, freezing),
+)
 
 
 def measure(page, session, figure, changes):

@@ -303,12 +303,12 @@ function createDiagram({ parts }) {
 }
 
 function createSlot(number, share) {
-  if (!number) return { element: h("div", { class: "cb-slot", role: "cell" }, "–"), update() {} };
+  if (!number) return { element: h("div", { class: "cb-slot cb-none", role: "cell" }, "–"), update() {} };
   const square = h("i", { class: "cb-square" });
   setStyle(square, `--share:${share.toFixed(4)}`);
-  const [state, move] = [h("span"), h("span", { class: "cb-move" })];
-  const texts = h("div", { class: "cb-texts" }, h("b", {}, writeCount(number)), state, move);
-  const element = h("div", { class: "cb-slot", role: "cell" }, h("div", { class: "cb-place" }, square), texts);
+  const [state, move] = [h("span", { class: "cb-state" }), h("span", { class: "cb-move" })];
+  const place = h("span", { class: "cb-place" }, square);
+  const element = h("div", { class: "cb-slot", role: "cell" }, place, h("b", {}, writeCount(number)), state, move);
   return {
     element,
     update(trainable, distance) {
@@ -316,7 +316,7 @@ function createSlot(number, share) {
       square.classList.toggle("cb-moving", Boolean(distance));
       element.classList.toggle("cb-moved", Boolean(distance));
       setText(state, trainable ? "trainable" : "not trainable");
-      setText(move, distance === null ? "" : distance ? `moves ≤ ${writeMove(distance)}` : "stays");
+      setText(move, distance === null ? "" : distance ? `moves ≤\u00a0${writeMove(distance)}` : "stays");
     },
   };
 }
