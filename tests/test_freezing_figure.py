@@ -20,6 +20,7 @@ layers = keras.layers
 
 BLOCKS = 4  # of the packaged base
 TINY_PX = 16
+COLUMN, NARROW = {"width": 700, "height": 900}, {"width": 342, "height": 844}  # the book's column, there and on a phone
 
 
 def tiny_base(batch_norm=True):
@@ -236,6 +237,7 @@ def test_the_readers_own_base_is_left_as_it_is():
         ({"unfrozen_blocks": 5}, "this base has 4 blocks: give 0 to 4"),
         ({"unfrozen_blocks": -1}, "give 0 to 4"),
         ({"backbone": "drawn_world"}, r"backbone is str; give a keras.Model.*backbones.load\('drawn_world'\)"),
+        ({"backbone": tiny_base()}, "cannot take pictures of 64 × 64 pixels.*give image_size_px"),
         ({"backbone": keras.Sequential([keras.Input((9, 7, 3)), layers.Conv2D(2, 3)])}, "show no blocks"),
     ],
 )
@@ -395,13 +397,16 @@ def test_a_control_that_does_nothing_is_disabled_and_says_why(show):
     ]
     first.locator(".cb-steps button").last.click()
     page.wait_for_function("document.querySelectorAll('.cb-idle').length === 4")  # those of the other figure
+    first.get_by_text("Instead of 0.0001.").wait_for()
+    first.get_by_label("Forgot to compile again").check()
+    first.get_by_text("Instead of 0.001.", exact=True).wait_for()
     second.locator(".cb-steps button").last.click()
     second.get_by_text("This base has none.").wait_for()
     assert second.locator("input:disabled").count() == 1
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("size", [WIDE, COLUMN, PHONE, NARROW], ids=["wide", "column", "phone", "narrow"])
 def test_figure_fits_and_axe_finds_nothing(show, theme, size):
     page = show(Freezing(step=5, batch_norm_frozen=False, compile_forgotten=True), theme=theme, size=size)
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")

@@ -220,8 +220,8 @@ function createOptions({ set }) {
   const meanings = {
     unfrozen_blocks: ({ parts }) => `Of ${parts.length - 1}, counted from the head.`,
     batch_norm_frozen: (now) => (now.batch_norm_frozen ? "In all blocks." : "Left unfrozen in all blocks."),
-    compile_forgotten: ({ step }) => `The last compile and fit were in step ${BUILT_BEFORE[step]}.`,
-    rate_zero: ({ step }) => `Instead of ${RATES[step]}.`,
+    compile_forgotten: ({ step }) => `The step built in step ${BUILT_BEFORE[step]} then goes on.`,
+    rate_zero: ({ step, compile_forgotten: forgotten }) => `Instead of ${RATES[forgotten ? 3 : step]}.`,
   };
   const hints = Object.fromEntries(CHOICES.map((name) => [name, h("span", { class: "cb-hint" })]));
   const fields = CHOICES.map((name) => {

@@ -160,7 +160,8 @@ def measure(backbone, converter=None, image_size_px=64):
         of each kind, a list for each part}}, all blocks unfrozen, with batch normalization frozen or not.
 
     Raises:
-        FigureError: if the base is none that `transfer` can unfreeze by blocks, or has too many of them.
+        FigureError: if the base is none that `transfer` can unfreeze by blocks, has too many of them, or cannot take
+            the pictures.
     """
     from convbook import transfer
 
@@ -174,7 +175,13 @@ def measure(backbone, converter=None, image_size_px=64):
             f"{backbone.name} has {len(blocks)} blocks; the figure has room for {MOST_BLOCKS}. Take a smaller base, "
             "such as backbones.load('drawn_world')."
         )
-    model, head = build_model(base, converter, image_size_px)
+    try:
+        model, head = build_model(base, converter, image_size_px)
+    except ValueError as error:
+        raise FigureError(
+            f"{backbone.name} cannot take pictures of {image_size_px} × {image_size_px} pixels as they come out of the "
+            f"converter; give image_size_px and converter as this base needs them. Keras says: {error}"
+        ) from error
     slots = _sort_weights(base, head, blocks)
     sizes = transfer.snapshot(model)
     counts = {name: [0] * len(KINDS) for name in [*blocks, HEAD]}
