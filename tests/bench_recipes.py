@@ -24,6 +24,7 @@ import numpy as np
 
 from convbook import models, pipelines
 from convbook.experiments import from_scratch
+from convbook.experiments.training import Batches
 
 PARTS = ("train", "validation", "test")
 SIZE_PX = 180
@@ -59,8 +60,7 @@ def train(name, parts, seed, folder):
     keras.utils.set_random_seed(seed)
     model = build(recipe, seed)
     model.fit(
-        *parts["train"],
-        batch_size=recipe["batch_size"],
+        Batches(*parts["train"], recipe["batch_size"], seed),
         epochs=recipe["epochs"],
         validation_data=parts["validation"],
         validation_batch_size=100,
@@ -74,6 +74,7 @@ def train(name, parts, seed, folder):
             seconds,
             keras.callbacks.BackupAndRestore(folder / "backup"),
         ],
+        shuffle=False,
         verbose=0,
     )
     model.load_weights(folder / "best.weights.h5")

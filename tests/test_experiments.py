@@ -308,6 +308,37 @@ def test_accuracy_on_moved_digits_is_the_mean_over_four_directions(monkeypatch):
     assert understanding._accuracy_moved(None, images, np.array([0, 1]), size_px=8, move_px=2) == 0.25
 
 
+def test_batches_come_in_a_new_order_in_each_epoch_whatever_seed_was_set():
+    seen = []
+
+    class Watched(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.unit = keras.layers.Dense(1)
+
+        def call(self, inputs):
+            return self.unit(inputs)
+
+        def train_step(self, data):
+            seen.append(np.asarray(data[0])[:, 0].astype(int).tolist())
+            return super().train_step(data)
+
+    keras.utils.set_random_seed(0)
+    model, numbers = Watched(), np.arange(8.0, dtype="float32")[:, np.newaxis]
+    model.compile("sgd", "mse", run_eagerly=True)
+    model.fit(training.Batches(numbers, numbers[:, 0], 3, seed=0), epochs=3, shuffle=False, verbose=0)
+    epochs = [seen[first : first + 3] for first in (0, 3, 6)]
+    assert [[len(batch) for batch in epoch] for epoch in epochs] == [[3, 3, 2]] * 3
+    orders = [[number for batch in epoch for number in batch] for epoch in epochs]
+    assert all(sorted(order) == list(range(8)) for order in orders)
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+
+    seen.clear()
+    keras.utils.set_random_seed(0)
+    model.fit(numbers, numbers[:, 0], batch_size=8, epochs=2, verbose=0)
+    assert seen[0] == seen[1], "Keras shuffles arrays anew in each epoch now: Batches is not needed any more"
+
+
 def test_training_learns_and_accuracy_counts():
     keras.utils.set_random_seed(1000)
     images = np.zeros((64, 4, 3, 1), np.uint8)

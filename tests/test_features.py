@@ -6,6 +6,7 @@ import pytest
 
 from convbook import backbones, models
 from convbook.experiments import features, from_scratch
+from convbook.experiments.training import Batches
 
 SMALL = {"train_pictures": 8, "validation_pictures": 3, "test_pictures": 4, "epochs": 4, "passes": 2}
 
@@ -63,7 +64,7 @@ def test_the_best_head_is_that_of_the_lowest_loss_on_the_record(monkeypatch):
     validation = lots.normal(size=(30, 2, 3, 4)).astype("float32"), lots.integers(2, size=30)
     head = models.build_head((2, 3, 4), units=16)
     settings = {"learning_rate": 0.05, "epochs": 12}
-    history, seconds = features.train_head(head, head, inputs, labels, validation, settings)
+    history, seconds = features.train_head(head, head, Batches(inputs, labels, 32, seed=0), validation, settings)
     assert seconds > 0
     assert np.argmin(history["val_loss"]) < 11  # labels by lot: the head overfits
     loss, accuracy = head.evaluate(*validation, verbose=0)
@@ -80,7 +81,7 @@ def test_the_base_stays_and_the_head_moves_under_option_2():
     images = np.random.default_rng(0).integers(256, size=(6, 32, 32, 3)).astype("float32")
     record = np.zeros((4, *base.output.shape[1:]), "float32"), np.array([0, 1, 0, 1])
     settings = {"learning_rate": 1e-2, "epochs": 2}
-    features.train_head(head, model, images, np.array([0, 1] * 3), record, settings)
+    features.train_head(head, model, Batches(images, np.array([0, 1] * 3), 32, seed=0), record, settings)
     assert all(np.array_equal(old, np.array(new)) for old, new in zip(before, backbone.weights, strict=True))
     assert not np.array_equal(kernel, np.array(head.get_layer("dense_1").kernel))
 

@@ -10,6 +10,7 @@ from convbook import backbones, models
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
 from convbook.experiments.from_scratch import DRAWN_PETS, accuracy, augmentation, draw_pets
+from convbook.experiments.training import Batches
 
 BATCH_SIZE = 32
 
@@ -104,13 +105,13 @@ def build_base(preset, size_px, layers=()):
     return keras.Model(image, backbone(converter(x))), backbone
 
 
-def train_head(head, model, inputs, labels, validation, settings, epochs=None):
+def train_head(head, model, batches, validation, settings, epochs=None):
     """Train a head, alone or on top of a frozen base, and put it back to its lowest validation loss.
 
     Args:
         head: keras.Model from features to probabilities; its weights change.
         model: what is trained: the head itself, or a model that ends with it.
-        inputs, labels: what the model is trained on, features or pictures.
+        batches: what the model is trained on, features or pictures with their labels, see `Batches`.
         validation: recorded features of the validation pictures, and their labels.
         settings: dict with learning_rate and epochs.
         epochs: number of epochs where it is another one.
@@ -121,11 +122,10 @@ def train_head(head, model, inputs, labels, validation, settings, epochs=None):
     clock, best = EpochSeconds(), BestHead(head, *validation)
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
     history = model.fit(
-        inputs,
-        labels,
+        batches,
         epochs=epochs or settings["epochs"],
-        batch_size=BATCH_SIZE,
         callbacks=[clock, best],
+        shuffle=False,
         verbose=0,
     ).history
     head.set_weights(best.weights)
@@ -187,7 +187,8 @@ def multiply_adds_of_head(head):
 def _option_1(seed, record, settings):
     keras.utils.set_random_seed(seed)
     head = models.build_head(record["train"][0].shape[1:])
-    history, seconds = train_head(head, head, *record["train"], record["validation"], settings)
+    batches = Batches(*record["train"], BATCH_SIZE, seed)
+    history, seconds = train_head(head, head, batches, record["validation"], settings)
     numbers = {f"history_option_1_{name}": values for name, values in history.items()}
     return numbers | {"epoch_seconds_option_1": seconds} | _judge_head("option_1", head, record)
 
@@ -204,9 +205,8 @@ def _several_passes(seed, parts, record, settings):
             changed = layer(changed, training=True)
         passes.append(base.predict(changed, batch_size=BATCH_SIZE, verbose=0))
     head = models.build_head(record["train"][0].shape[1:])
-    features, labels = np.concatenate(passes), np.tile(labels, settings["passes"])
-    epochs = settings["epochs"] // settings["passes"]
-    train_head(head, head, features, labels, record["validation"], settings, epochs)
+    batches = Batches(np.concatenate(passes), np.tile(labels, settings["passes"]), BATCH_SIZE, seed)
+    train_head(head, head, batches, record["validation"], settings, settings["epochs"] // settings["passes"])
     return _judge_head("passes", head, record)
 
 
@@ -216,7 +216,8 @@ def _option_2(seed, parts, record, settings):
     base, _ = build_base(settings["backbone"], images.shape[1], augmentation(1, seed))
     head = models.build_head(base.output.shape[1:])
     model = keras.Model(base.input, head(base.output))
-    history, seconds = train_head(head, model, images, labels, record["validation"], settings)
+    batches = Batches(images, labels, BATCH_SIZE, seed)
+    history, seconds = train_head(head, model, batches, record["validation"], settings)
     numbers = {f"history_option_2_{name}": values for name, values in history.items()}
     return numbers | {"epoch_seconds_option_2": seconds} | _judge_head("option_2", head, record)
 

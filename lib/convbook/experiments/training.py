@@ -1,6 +1,42 @@
 """What the experiments share: training from arrays, with any Keras backend, and measuring."""
 
 import keras
+import numpy as np
+
+
+class Batches(keras.utils.PyDataset):
+    """Arrays in batches, in a new order for each epoch; pass shuffle=False to fit.
+
+    After `keras.utils.set_random_seed`, fit shuffles plain arrays in the same way in each epoch (Keras 3.15 with
+    TensorFlow), so that the same pictures meet in every batch.
+
+    Args:
+        inputs, labels: arrays of shape (n, …) and (n,).
+        batch_size: pictures of a batch; the last one of an epoch may have fewer.
+        seed: decides the orders.
+
+    Example:
+        >>> batches = Batches(np.arange(5), np.zeros(5), batch_size=2, seed=0)
+        >>> sorted(int(number) for place in range(len(batches)) for number in batches[place][0])
+        [0, 1, 2, 3, 4]
+    """
+
+    def __init__(self, inputs, labels, batch_size, seed):
+        super().__init__()
+        self.inputs, self.labels, self.batch_size = inputs, labels, batch_size
+        self.lots = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self):
+        return -(-len(self.inputs) // self.batch_size)
+
+    def __getitem__(self, place):
+        chosen = self.order[place * self.batch_size : (place + 1) * self.batch_size]
+        return self.inputs[chosen], self.labels[chosen]
+
+    def on_epoch_end(self):
+        """Draw the order of the next epoch."""
+        self.order = self.lots.permutation(len(self.inputs))
 
 
 def train(model, images, labels, settings):
