@@ -77,6 +77,15 @@ SIGNS = (
     "layers.RandomBrightness(0.2)]"
 )
 
+RANGES = 'answer = {"0...255": -101.5, "0...1": 0.1, "-1...1": -1.3}'
+RESCALE = 'answer = {"0...255": (1 / 127.5, -1), "0...1": (2, -1), "-0.5...0.5": (2, 0)}'
+PROBE = (
+    "import keras\nimport numpy as np\n"
+    "def answer(backbone, layer, images):\n"
+    "    part = keras.Model(backbone.input, backbone.get_layer(layer).output)\n"
+    "    return part.predict(images, verbose=0).mean(axis=(1, 2))\n"
+)
+
 WRONG_ANSWERS = {
     "first_convnet.layer_table": [
         (TABLE.replace("26, 18", "30, 22"), "border costs"),
@@ -310,6 +319,38 @@ WRONG_ANSWERS = {
         (SIGNS.replace("Brightness(0.2)", "Brightness(0.0)"), "it changes nothing"),
         (SIGNS.replace("layers.RandomZoom(0.2)", "layers.RandomCrop(50, 50)"), "the shape (50, 50, 3)"),
         ("answer = ['flip', 'rotate', 'zoom']", "a list of Keras layers"),
+    ],
+    "pretrained_models.ranges": [
+        (RANGES.replace("-101.5", "-102.0"), "the bias is missing"),
+        (RANGES.replace("0.1", "-0.4"), "the bias is missing"),
+        (RANGES.replace("-101.5", "-101.0"), "it is added once"),
+        (RANGES.replace("-101.5", "306.5"), "its product is subtracted"),
+        (RANGES.replace("-1.3", "0.1"), "0.1 is the response to 0...1"),
+        (RANGES.replace("0.1", "-0.398"), "you rescaled the response"),
+        (RANGES.replace("-1.3", "7"), "-0.6 and 0.6"),
+        ('answer = {"0...255": -101.5}', "dictionary"),
+        (RANGES.replace("0.1", '"small"'), "one number"),
+    ],
+    "pretrained_models.rescale": [
+        (RESCALE.replace("(1 / 127.5, -1)", "(1 / 255, 0)"), "find the scale first"),
+        (RESCALE.replace("(1 / 127.5, -1)", "(127.5, -1)"), "upside down"),
+        (RESCALE.replace("(2, -1)", "(2, -0.5)"), "multiplies first, then adds"),
+        (RESCALE.replace("(2, 0)", "(2, -1)"), "change the offset"),
+        (RESCALE.replace("(2, 0)", "(-2, 0)"), "changed places"),
+        (RESCALE.replace("(2, 0)", "2"), "two numbers"),
+        ('answer = {"0...1": (2, -1)}', "dictionary"),
+    ],
+    "pretrained_models.build_probe": [
+        (PROBE.replace(".mean(axis=(1, 2))", ""), "take the mean over their rows and columns"),
+        (PROBE.replace(".mean(axis=(1, 2))", ".max(axis=(1, 2))"), "largest value"),
+        (PROBE.replace("axis=(1, 2)", "axis=3"), "mean over the channels"),
+        (PROBE.replace("axis=(1, 2)", "axis=(0, 1, 2)"), "over the pictures too"),
+        (PROBE.replace(".mean(axis=(1, 2))", ".reshape(len(images), -1)"), "made flat"),
+        (PROBE.replace("backbone.get_layer(layer).output", "backbone.output"), "last output"),
+        (PROBE.replace("part.predict(images, verbose=0)", "np.asarray(part(images, training=True))"), "training=True"),
+        (PROBE.replace("(images, verbose", "(images / 127.5 - 1, verbose"), "converted a second time"),
+        ("answer = 5", "the function itself"),
+        ("def answer(images):\n    return images", "three arguments"),
     ],
 }
 
