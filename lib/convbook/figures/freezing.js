@@ -201,8 +201,10 @@ function createSteps({ model, set }) {
     element: h("div", { class: "cb-walk" }, group, h("pre", { class: "cb-code" }, code)),
     update({ step, code: lines }) {
       buttons.forEach((button, n) => {
-        button.setAttribute("aria-checked", step === n + 1);
-        button.tabIndex = step === n + 1 ? 0 : -1;
+        const chosen = String(step === n + 1);
+        if (button.getAttribute("aria-checked") === chosen) return;
+        button.setAttribute("aria-checked", chosen);
+        button.tabIndex = chosen === "true" ? 0 : -1;
       });
       setText(code, lines.join("\n"));
     },
