@@ -29,28 +29,37 @@ from convbook.experiments.training import Batches
 PARTS = ("train", "validation", "test")
 SIZE_PX = 180
 BOOK = {"build": {"filters": models.FILTERS_180_PX}, "batch_size": 64, "epochs": 50}
+# A quarter of the places from the first convolution on, batch normalization, dropout, weight decay, and a rate that
+# rises for the first updates and then falls to 0.
 OURS = {
-    "build": {"filters": (32, 64, 128, 256), "strides": 2, "batch_norm": True},
+    "build": {"filters": (32, 64, 128, 256), "strides": 2, "batch_norm": True, "dropout": 0.5},
     "batch_size": 32,
     "epochs": 40,
+    "peak_rate": 2e-3,
 }
 RECIPES = {
     "book": BOOK,
     "book-augmented": BOOK | {"augmented": True, "epochs": 100},
     "ours": OURS,
-    "ours-augmented": OURS | {"augmented": True, "epochs": 60},
+    "ours-augmented": OURS | {"augmented": True, "epochs": 80},
 }
 
 
-def build(recipe, seed):
+def build(recipe, seed, pictures):
     augmented = recipe.get("augmented", False)
     model = models.build_convnet(
         SIZE_PX,
-        dropout=0.25 if augmented else 0.0,
         augmentation=from_scratch.augmentation(1 if augmented else 0, seed) or None,
-        **recipe["build"],
+        **({"dropout": 0.25 if augmented else 0.0} | recipe["build"]),
     )
-    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy", metrics=["accuracy"])
+    optimizer = keras.optimizers.Adam(1e-3)
+    if "peak_rate" in recipe:
+        steps, rising = recipe["epochs"] * -(-pictures // recipe["batch_size"]), 100
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, steps - rising, warmup_target=recipe["peak_rate"], warmup_steps=rising
+        )
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=0.05)
+    model.compile(optimizer, "binary_crossentropy", metrics=["accuracy"])
     return model
 
 
@@ -58,7 +67,7 @@ def train(name, parts, seed, folder):
     """Train a recipe to its end, or from where it was stopped, and return what belongs into its file."""
     recipe, seconds = RECIPES[name], _Seconds(folder / "seconds.json")
     keras.utils.set_random_seed(seed)
-    model = build(recipe, seed)
+    model = build(recipe, seed, len(parts["train"][0]))
     model.fit(
         Batches(*parts["train"], recipe["batch_size"], seed),
         epochs=recipe["epochs"],
@@ -114,11 +123,11 @@ class _Seconds(keras.callbacks.Callback):
 def measure_pace(parts, rounds=3):
     """Seconds of whole trainings, from epochs of all recipes in turn."""
     seconds = {name: [] for name in RECIPES}
-    nets = {name: build(recipe, 0) for name, recipe in RECIPES.items()}
+    nets = {name: build(recipe, 0, len(parts["train"][0])) for name, recipe in RECIPES.items()}
     for turn in range(rounds + 1):  # in the first one the graphs are built
         for name, model in nets.items():
             start = time.perf_counter()
-            model.fit(*parts["train"], batch_size=RECIPES[name]["batch_size"], verbose=0)
+            model.fit(Batches(*parts["train"], RECIPES[name]["batch_size"], turn), shuffle=False, verbose=0)
             if turn:
                 seconds[name].append(RECIPES[name]["epochs"] * (time.perf_counter() - start))
     for name, whole in seconds.items():
