@@ -86,6 +86,32 @@ PROBE = (
     "    return part.predict(images, verbose=0).mean(axis=(1, 2))\n"
 )
 
+RECORD = 'answer = {"shape": (6, 6, 2048), "float32": 589_824_000, "float16": 294_912_000}'
+PASSES = """import numpy as np
+def answer(base, images, labels, augmentation, passes):
+    features = [np.asarray(base(augmentation(images, training=True))) for _ in range(passes)]
+    return np.concatenate(features).astype("float16"), np.tile(labels, passes)
+"""
+SHUFFLED = """import numpy as np
+def answer(base, batches):
+    pieces = [(np.asarray(base(images)), np.ravel(labels)) for images, labels in batches]
+    return np.concatenate([features for features, _ in pieces]), np.concatenate([labels for _, labels in pieces])
+"""
+TWO_LOOPS = """import numpy as np
+def answer(base, batches):
+    features = np.concatenate([base(images) for images, _ in batches])
+    return features, np.concatenate([np.ravel(labels) for _, labels in batches])
+"""
+
+COUNTED = 'answer = {"all": 4185, "not frozen": 4153, "frozen": 209, "may change": 4185}'
+ORDER = 'answer = {"steps": ["compile", "fit", "freeze", "fit"], "listed": 5, "trained": 125}'
+MOVED = """def answer(changes):
+    base = {path for path, change in changes.items() if change != 0 and not path.startswith("head/")}
+    if not base:
+        return "nothing"
+    return "statistics" if all("moving_" in path for path in base) else "weights"
+"""
+
 WRONG_ANSWERS = {
     "first_convnet.layer_table": [
         (TABLE.replace("26, 18", "30, 22"), "border costs"),
@@ -351,6 +377,75 @@ WRONG_ANSWERS = {
         (PROBE.replace("(images, verbose", "(images / 127.5 - 1, verbose"), "converted a second time"),
         ("answer = 5", "the function itself"),
         ("def answer(images):\n    return images", "three arguments"),
+    ],
+    "feature_extraction.record_size": [
+        (RECORD.replace("6, 6", "5, 5"), "rounding down everywhere"),
+        (RECORD.replace("6, 6", "12, 12"), "one halving is forgotten"),
+        (RECORD.replace("6, 6", "11, 11"), "one halving is forgotten"),
+        (RECORD.replace("6, 6", "3, 3"), "one halving too many"),
+        (RECORD.replace("6, 6, 2048", "2048, 6, 6"), "channels last"),
+        (RECORD.replace("2048", "728"), "2,048 channels"),
+        (RECORD.replace("589_824_000", "147_456_000"), "how many numbers there are"),
+        (RECORD.replace("589_824_000", "294_912"), "the share of one picture"),
+        (RECORD.replace("589_824_000", "294_912_000"), "the other type"),
+        (RECORD.replace("294_912_000", "8_192_000"), "a map of 6×6"),
+        (RECORD.replace("294_912_000", "294.9"), "give bytes"),
+        (RECORD.replace("589_824_000", "1_179_648_000"), "float64"),
+    ],
+    "feature_extraction.record_passes": [
+        (PASSES.replace("np.tile", "np.repeat"), "the label of another picture"),
+        (PASSES.replace(", training=True", ""), "without training=True"),
+        (PASSES.replace('.astype("float16")', ""), "float32 takes"),
+        (PASSES.replace("np.tile(labels, passes)", "labels"), "one label to a row"),
+        (PASSES.replace("np.concatenate", "np.stack"), "one axis too many"),
+        (PASSES.replace("range(passes)", "range(1)"), "there are 7"),
+        (
+            PASSES.replace("features = [", "images = augmentation(images, training=True); features = [").replace(
+                "base(augmentation(images, training=True))", "base(images)"
+            ),
+            "inside the loop",
+        ),
+    ],
+    "feature_extraction.record_shuffled": [
+        (TWO_LOOPS, "each loop brings another order"),
+        (SHUFFLED.replace("np.ravel(labels)", "labels"), "np.ravel"),
+        (SHUFFLED.replace("in batches]", "in list(batches)[:-1]]"), "there should be 11 rows"),
+        (SHUFFLED.replace("in batches]", "in list(batches)[:1]]"), "one batch"),
+    ],
+    "feature_extraction_end_to_end.trainable_counts": [
+        (COUNTED.replace('"all": 4185', '"all": 4153'), "moving means and variances are missing"),
+        (COUNTED.replace('"all": 4185', '"all": 4201'), "has no bias"),
+        (COUNTED.replace("4153", "4185"), "no weights that a gradient moves"),
+        (COUNTED.replace("4153", "4121"), "a scale and a shift"),
+        (COUNTED.replace("209", "241"), "frozen, too"),
+        (COUNTED.replace("209", "200"), "eight weights and a bias"),
+        (COUNTED.replace("209", "4153"), "though they are frozen"),
+        (COUNTED.replace('"may change": 4185', '"may change": 4153'), "moving means and variances are missing"),
+        (COUNTED.replace('"may change": 4185', '"may change": 100'), "although they are not trainable"),
+        ("answer = {'all': 4185}", "dictionary"),
+    ],
+    "feature_extraction_end_to_end.wrong_order": [
+        (ORDER.replace('"compile", "fit", "freeze", "fit"', '"compile", "freeze", "fit"'), "freezing is in force"),
+        (ORDER.replace('"compile", "fit", "freeze"', '"freeze", "compile"'), "freezing is in force"),
+        (ORDER.replace('"freeze", "fit"', '"freeze", "compile", "fit"'), "freezing is in force"),
+        (ORDER.replace('"compile", "fit", "freeze", "fit"', '"compile", "fit"'), "everybody sees it"),
+        (
+            ORDER.replace('"compile", "fit", "freeze", "fit"', '"freeze", "compile", "fit", "unfreeze", "fit"'),
+            "the opposite mistake",
+        ),
+        (ORDER.replace('"freeze", "fit"]', '"freeze"]'), "The last step must be fit"),
+        (ORDER.replace('"compile", "fit", "freeze", "fit"', '"fit"'), "compiled before its first fit"),
+        (ORDER.replace('"listed": 5', '"listed": 125'), "'listed' is not 125"),
+        (ORDER.replace('"trained": 125', '"trained": 5'), "what it was given at the first step"),
+        (ORDER.replace('"freeze"', '"melt"'), "each one of"),
+    ],
+    "feature_extraction_end_to_end.what_moved": [
+        (MOVED.replace(' and not path.startswith("head/")', ""), "Only the head moved"),
+        (MOVED.replace("all(", "any("), "the kernel decides"),
+        (MOVED.replace('"moving_" in path', '"moving_mean" in path'), "no others"),
+        (MOVED.replace('"moving_" in path', '"norm/" in path'), "gamma and beta"),
+        (MOVED.replace("change != 0", "change > 1e-3"), "compare with zero"),
+        (MOVED.replace('"statistics" if', '"batch norm" if'), "return one of"),
     ],
 }
 

@@ -81,7 +81,7 @@ def shown(figure, what):
 @functools.cache
 def packaged_model():
     base, converter = backbones.load(runs.QUICK.backbone)
-    model, _ = freezing.build_model(base, converter)
+    model, _ = freezing.put_head_on(base, converter)
     return base, model
 
 
@@ -166,7 +166,7 @@ def test_the_script_on_the_page_moves_what_the_figure_says(show, blocks, batch_n
     figure = tiny_figure()
     base = tiny_base()
     images, labels = freezing.draw_pictures(TINY_PX)
-    model, _ = freezing.build_model(base, None, TINY_PX)
+    model, _ = freezing.put_head_on(base, None, TINY_PX)
     names = {"model": model, "backbone": base, "transfer": transfer, "Adam": keras.optimizers.Adam}
     names["batch_norms"] = [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
     names |= {"images": images, "labels": labels}
@@ -345,7 +345,7 @@ def test_the_diagram_and_the_totals_say_what_python_says(show, state):
                 move = part.moves[kind]
                 expected += ["moves", "≤", freezing.write_move(move)] if move else ["stays"]
             assert cell == expected
-    moved = freezing.count(figure.parts, lambda trainable, move: move)
+    moved = freezing.count_numbers(figure.parts, lambda trainable, move: move)
     totals = [f"{figure.trainable_weights:,}", f"{moved:,}" if figure.step in (3, 5) else "–"]
     assert page.locator(".cb-total b").all_inner_texts() == totals
     assert page.locator(".cb-verdict").inner_text() == freezing.write_verdict(figure)

@@ -176,7 +176,7 @@ def measure(backbone, converter=None, image_size_px=64):
             "such as backbones.load('drawn_world')."
         )
     try:
-        model, head = build_model(base, converter, image_size_px)
+        model, head = put_head_on(base, converter, image_size_px)
     except ValueError as error:
         raise FigureError(
             f"{backbone.name} cannot take pictures of {image_size_px} × {image_size_px} pixels as they come out of the "
@@ -213,7 +213,7 @@ def _copy(backbone):
     return copy
 
 
-def build_model(base, converter=None, image_size_px=64):
+def put_head_on(base, converter=None, image_size_px=64):
     """Put a new head on a base, as the first step of fine-tuning does.
 
     Without dropout and with drawn weights of its own, so that nothing depends on the state of a random generator.
@@ -365,7 +365,7 @@ def read_parts(figure):
     ]
 
 
-def count(parts, chosen):
+def count_numbers(parts, chosen):
     """How many numbers there are in those kinds of the parts for which chosen(trainable, move) is true."""
     return sum(
         part.counts[kind]
@@ -395,8 +395,8 @@ def write_verdict(figure):
     parts, step = figure.parts, figure.step
     if step not in RATES:
         return f"No step is taken here: step {3 if step < 3 else 5} compiles and trains."
-    extra = count(parts, lambda trainable, move: move and not trainable)
-    idle = count(parts, lambda trainable, move: trainable and not move)
+    extra = count_numbers(parts, lambda trainable, move: move and not trainable)
+    idle = count_numbers(parts, lambda trainable, move: trainable and not move)
     sentences = []
     if extra:
         sentences.append(f"The step moves {extra:,} weights that are not trainable.")
@@ -423,7 +423,7 @@ def describe(figure):
     parts = figure.parts
     moving = ""
     if figure.step in RATES:
-        moved = count(parts, lambda trainable, move: move)
+        moved = count_numbers(parts, lambda trainable, move: move)
         moving = f"One step moves parts with {moved:,} weights: {write_moving(figure)}. "
     return (
         f"Step {figure.step} of 5, {TITLES[figure.step - 1]}. Trainable: {figure.trainable_weights:,} of "
