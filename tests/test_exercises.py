@@ -112,6 +112,25 @@ MOVED = """def answer(changes):
     return "statistics" if all("moving_" in path for path in base) else "weights"
 """
 
+PROVE = """from keras import layers
+def answer(base, changes):
+    {}
+"""
+FINE_TUNE = """import keras
+from keras import layers
+def answer(model, base, images, labels):
+    base.trainable = True
+    for layer in base.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.trainable = False
+    model.compile(keras.optimizers.Adam(0.0001), loss="binary_crossentropy")
+    model.fit(images, labels, batch_size=4, epochs=1, verbose=0)
+"""
+COMPILE = """    model.compile(keras.optimizers.Adam(0.0001), loss="binary_crossentropy")
+"""
+UNFREEZE = """    base.trainable = True
+"""
+
 WRONG_ANSWERS = {
     "first_convnet.layer_table": [
         (TABLE.replace("26, 18", "30, 22"), "border costs"),
@@ -446,6 +465,58 @@ WRONG_ANSWERS = {
         (MOVED.replace('"moving_" in path', '"norm/" in path'), "gamma and beta"),
         (MOVED.replace("change != 0", "change > 1e-3"), "compare with zero"),
         (MOVED.replace('"statistics" if', '"batch norm" if'), "return one of"),
+    ],
+    "fine_tuning.trainable_weights": [
+        ('answer = {"frozen": 9, "fine_tuned": 249}', "BatchNorm is unfrozen"),
+        ('answer = {"frozen": 9, "fine_tuned": 265}', "moving statistics"),
+        ('answer = {"frozen": 9, "fine_tuned": 224}', "left out the head"),
+        ('answer = {"frozen": 9, "fine_tuned": 9}', "never unfrozen"),
+        ('answer = {"frozen": 9, "fine_tuned": 89}', "all 3 channels"),
+        ('answer = {"frozen": 8, "fine_tuned": 233}', "bias of the one unit"),
+        ('answer = {"frozen": 25, "fine_tuned": 233}', "gamma and beta are frozen"),
+        ('answer = {"frozen": 233, "fine_tuned": 233}', "which is frozen here"),
+        ("answer = 9, 233", "dictionary"),
+    ],
+    "fine_tuning.prove": [
+        (PROVE.format("assert base.trainable_weights"), "let script B pass"),
+        (PROVE.format("assert any(changes.values())"), "let script B pass"),
+        (
+            PROVE.format("assert {p for p in changes if changes[p]} == {w.path for w in base.trainable_weights}"),
+            "let script A pass",
+        ),
+        (PROVE.format("assert base.trainable and all(changes.values())"), "let script B pass"),
+        (
+            PROVE.format("assert base.trainable_weights and not changes[base.layers[2].moving_mean.path]"),
+            "let script C pass",
+        ),
+        (
+            PROVE.format(
+                "assert any(changes.values()) and all(changes[w.path] == 0 for layer in base.layers"
+                " if 'bn' in layer.name for w in layer.weights)"
+            ),
+            "let a script that froze its base again and did not compile pass",
+        ),
+        (
+            PROVE.format(
+                "assert base.trainable_weights and all(changes[layer.kernel.path] for layer in base.layers"
+                " if 'conv' in layer.name) and not changes[base.layers[2].moving_mean.path]"
+            ),
+            "tunes the top block alone",
+        ),
+        (PROVE.format("assert not base.trainable_weights or False"), "let script A pass"),
+        (PROVE.format("assert changes['kernel'] > 0"), "KeyError"),
+        ("answer = True", "the function itself"),
+    ],
+    "fine_tuning.repair": [
+        (FINE_TUNE.replace(UNFREEZE, ""), "never unfrozen"),
+        (FINE_TUNE.replace("layer.trainable = False", "pass"), "moving mean or variance"),
+        (FINE_TUNE.replace(COMPILE, ""), "none has moved"),
+        (FINE_TUNE.replace(UNFREEZE, "").replace(COMPILE, UNFREEZE + COMPILE), "moving mean or variance"),
+        (FINE_TUNE.replace("0.0001", "0.001"), "at a rate of 0.001"),
+        (FINE_TUNE.replace(UNFREEZE, UNFREEZE + "    base.layers[1].trainable = False\n"), "did not move: block1_conv"),
+        (FINE_TUNE.replace("model.fit", "model.train"), "AttributeError"),
+        (FINE_TUNE[: FINE_TUNE.index("    model.fit")], "Nothing moved"),
+        ("answer = None", "the function itself"),
     ],
 }
 

@@ -119,7 +119,7 @@ class Freezing(LiveFigure):
     @property
     def trainable_weights(self):
         """How many of them `trainable` lists."""
-        return count(self.parts, lambda trainable, move: trainable)
+        return count_numbers(self.parts, lambda trainable, move: trainable)
 
     def describe(self):
         return describe(self)
