@@ -479,6 +479,7 @@ function createView(frame, state) {
       const largest = now.largest[channel];
       paint(stages, stageNumber, channel, picture, frame.theme);
       if (image.src !== now.urls[picture]) image.src = now.urls[picture];
+      image.alt = now.names[picture];
       setVariables(panel.element, { ratio: size.width / size.height, strength: now.strength / 100 });
       const percent = (part, whole) => `${(100 * part) / whole}%`;
       const box = ({ top, left, height, width }) =>
@@ -570,6 +571,7 @@ function createStrip(frame, state) {
       const levels = levelsOf(channel, n);
       paintMap(canvas, levels, stage, zero, largest[channel], theme);
       if (image.src !== urls[n]) image.src = urls[n];
+      image.alt = name;
       const { row, column } = strongestPlace(levels, zero, stage.width);
       const most = writeValue((levels[row * stage.width + column] - zero) * step, step);
       setText(words.name, name);

@@ -708,7 +708,7 @@ def plan_figure_axis(figure):
 # ---- the still picture ----
 
 # The same as in the style sheet, and told apart by readers with any kind of colour blindness.
-COLORS = ("#0b6e99", "#c4570a", "#2a9868", "#4b1d78", "#1c2127", "#6e2410")
+COLORS = ("#0b6e99", "#b04c05", "#2a9868", "#4b1d78", "#1c2127", "#6e2410")
 STILL_WIDTH_PX, LEFT_PX, RIGHT_PX, TOP_PX, PLOT_HEIGHT_PX, ROW_PX = 580, 52, 12, 34, 230, 19
 TEXT_LETTERS = 92  # in a line of the still picture
 
