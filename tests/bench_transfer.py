@@ -22,6 +22,7 @@ import keras
 import numpy as np
 
 from convbook import backbones, evidence, models, pipelines, transfer
+from convbook.experiments import from_scratch
 from convbook.experiments.training import Batches
 
 PARTS = ("train", "validation", "test")
@@ -42,24 +43,13 @@ def record(base, photos, folder):
     return parts, seconds
 
 
-class BestHead(keras.callbacks.Callback):
-    """Keeps the weights of the lowest validation loss."""
-
-    def on_train_begin(self, logs=None):
-        self.loss = np.inf
-
-    def on_epoch_end(self, epoch, logs=None):
-        if logs["val_loss"] < self.loss:
-            self.loss, self.weights = logs["val_loss"], self.model.get_weights()
-
-
 def train(model, inputs, validation, rate, epochs, seed):
     """Train with Adam, put the weights of the lowest validation loss back, and return the seconds of an epoch."""
-    best, start = BestHead(), time.perf_counter()
+    start = time.perf_counter()
+    best = keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
     model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
     batches = Batches(*inputs, BATCH_SIZE, seed)
     model.fit(batches, epochs=epochs, validation_data=validation, callbacks=[best], shuffle=False, verbose=0)
-    model.set_weights(best.weights)
     return (time.perf_counter() - start) / epochs
 
 
@@ -98,14 +88,8 @@ def option_2_seconds(backbone, converter, pictures):
     """Seconds of an epoch with the frozen base inside the model, behind augmentation."""
     transfer.freeze(backbone)
     image = keras.Input((SIZE_PX, SIZE_PX, 3))
-    x = image
-    for layer in (
-        keras.layers.RandomFlip("horizontal"),
-        keras.layers.RandomRotation(0.1),
-        keras.layers.RandomZoom(0.2),
-    ):
-        x = layer(x)
-    features = backbone(converter(x))
+    augmented = keras.Sequential(from_scratch.augmentation(strength=1, seed=0))(image)
+    features = backbone(converter(augmented))
     model = keras.Model(image, models.build_head(features.shape[1:])(features))
     model.compile("adam", "binary_crossentropy")
     images, labels = pictures["train"]

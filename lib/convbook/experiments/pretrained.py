@@ -399,7 +399,7 @@ def pretrain(images, labels, seed, settings):
     keras.utils.set_random_seed(seed)
     model = build_base(settings["filters"], int(labels.max()) + 1, images.shape[1])
     rate = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], settings["updates"])
-    # What Keras chooses on a processor, also where there is a GPU: so many small bases are soon trained.
+    # What Keras chooses on a processor, written out so that a GPU runs the same program.
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False)
     lots = np.random.default_rng(seed)
     order = np.empty(0, int)
