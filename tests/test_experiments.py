@@ -1,7 +1,9 @@
 """Tests of how experiments run, stop, go on and fail; and of what chapter 1's experiment measures."""
 
 import dataclasses
+import importlib
 import json
+import os
 
 import keras
 import numpy as np
@@ -10,14 +12,16 @@ import pytest
 from convbook import evidence, models, shapes
 from convbook.experiments import (
     Experiment,
-    _device,
     downsampling,
     from_scratch,
     load_experiments,
+    parallel,
     run_experiment,
     training,
     understanding,
+    verify_experiment,
 )
+from convbook.experiments.running import _device
 
 EFFECT = evidence.Effect("n", "n is large", "n", None, "greater", 0.1)
 
@@ -46,14 +50,15 @@ def make_experiment(measure, **changes):
 class Measure:
     """A measurement that remembers its calls and can be told to break."""
 
-    def __init__(self, breaks_at=None, error=None):
+    def __init__(self, breaks_at=None, error=None, offset=0):
+        self.offset = offset
         self.calls, self.breaks_at, self.error = [], breaks_at, error or RuntimeError("no memory")
 
     def __call__(self, seed, settings):
         self.calls.append(seed)
         if seed == self.breaks_at:
             raise self.error
-        return {"n": np.float32(seed + 1), "curve": (seed, settings["epochs"])}
+        return {"n": np.float32(seed + 1 + self.offset), "curve": (seed, settings["epochs"])}
 
 
 def quiet(sentence):
@@ -217,6 +222,127 @@ def test_progress_counts_the_seeds_that_are_still_missing(tmp_path):
     assert seen == [0, 1, 2, 3]
 
 
+def test_effects_that_a_kind_of_data_cannot_show_are_left_out_and_named_in_its_settings(tmp_path):
+    data = {"digits": {}, "mnist": {"epochs": 5, "unmeasured": ["m"]}}
+    numbers = {"n": 1.0, "m": 2.0}
+    effects = (EFFECT, evidence.Effect("m", "m is large", "m", None, "greater", 0.1))
+
+    def measure(seed, settings):
+        return numbers if settings["kind"] == "digits" else {"n": 1.0}
+
+    experiment = make_experiment(measure, data=data, effects=effects)
+    assert [effect["name"] for effect in run(experiment, tmp_path)["effects"]] == ["n", "m"]
+    result = run(experiment, tmp_path, kind="mnist")
+    assert [effect["name"] for effect in result["effects"]] == ["n"]
+    assert result["settings"]["unmeasured"] == ["m"]
+
+
+# Verification
+
+
+def test_a_seed_that_agrees_stamps_the_result_and_keeps_where_its_numbers_come_from(tmp_path):
+    old = run(make_experiment(Measure()), tmp_path)
+    evidence.write(old | {"syntax_hash": "0" * 16}, "some-claim", tmp_path)
+    measure, said = Measure(offset=1.9), []  # the seeds are apart by 2
+    new = verify_experiment(make_experiment(measure), folder=tmp_path, report=said.append)
+    assert measure.calls == [0]
+    assert said == ["some-claim: seed 0 gives the recorded numbers."]
+    assert new == evidence.read("some-claim", tmp_path)
+    assert new["syntax_hash"] == old["syntax_hash"]
+    assert (new["seeds"], new["effects"]) == (old["seeds"], old["effects"])
+    assert any(note.startswith("verified on ") for note in evidence.table("some-claim", folder=tmp_path).notes)
+    verified = new["provenance"].pop("verified")
+    assert new["provenance"] == old["provenance"]
+    assert (verified["seed"], verified["keras"]) == (0, keras.__version__)
+    assert {"commit", "date", "seconds", "device"} <= set(verified)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"measure": Measure(offset=2.1)}, r"seed 0 no longer gives n \(3.1, recorded 1.0\)"),
+        ({"measure": lambda seed, settings: {"n": 1.0}}, r"curve \(it is there only in the record\)"),
+        (
+            {"measure": lambda seed, settings: {"n": 1.0, "curve": (0, 5)}},
+            r"curve \(\[0.0, 5.0\], recorded \[0.0, 3.0\]\)",
+        ),
+        ({"measure": lambda seed, settings: {"n": 1.0, "curve": (0, 3, 3)}}, "curve"),
+        ({"measure": Measure(breaks_at=0)}, "seed 0 fails now: RuntimeError: no memory"),
+        ({"settings": {"epochs": 4}}, "the settings have changed"),
+    ],
+)
+def test_what_does_not_agree_is_refused_and_the_result_stays(tmp_path, changes, message):
+    run(make_experiment(Measure()), tmp_path)
+    before = (tmp_path / "some-claim.json").read_bytes()
+    with pytest.raises(ValueError, match=message):
+        verify_experiment(make_experiment(**{"measure": Measure()} | changes), folder=tmp_path, report=quiet)
+    assert (tmp_path / "some-claim.json").read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.json"]
+
+
+def test_seconds_are_not_compared(tmp_path):
+    def measure(seed, settings):
+        return {"n": 1.0, "seconds_all": next(seconds)}
+
+    seconds = iter([1, 2, 90])
+    run(make_experiment(measure), tmp_path, seeds=range(2))
+    verify_experiment(make_experiment(measure), folder=tmp_path, report=lambda sentence: None)
+
+
+# Several at once
+
+STUB = """import os
+import time
+from pathlib import Path
+
+
+def run(requests, events):
+    # Waits for the other group to begin: else one process that is quick could do both.
+    begun = Path(__file__).parent / "begun"
+    begun.mkdir(exist_ok=True)
+    (begun / requests[0]["claim"]).touch()
+    end = time.monotonic() + 60
+    while len(list(begun.iterdir())) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    for request in requests:
+        events.put(("done", request["claim"], [os.getpid(), os.environ["TF_NUM_INTRAOP_THREADS"]]))
+
+
+def die(requests, events):
+    os._exit(1)
+"""
+
+
+@pytest.fixture
+def stub(tmp_path, monkeypatch):
+    """A module that other processes can import, in the place of what would train networks."""
+    (tmp_path / "stub_of_claims.py").write_text(STUB, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    return importlib.import_module("stub_of_claims")
+
+
+def make_requests(*claims):
+    others = dict.fromkeys(("kind", "backbone", "folder")) | {"seeds": 2, "fresh": False, "verify": False}
+    return [{"claim": claim, **others} for claim in claims]
+
+
+def test_claims_of_one_module_share_a_process_and_others_have_their_own(stub, monkeypatch):
+    monkeypatch.setattr(parallel, "_run_group_there", stub.run)
+    told = []
+    requests = make_requests("small-data", "head-first", "augment-helps")
+    parallel.run_claims(requests, lambda *event: told.append(event), jobs=2)
+    processes = {claim: process for _, claim, (process, _) in told}
+    assert processes["small-data"] == processes["augment-helps"] != processes["head-first"]
+    assert os.getpid() not in processes.values()
+    assert {int(threads) for *_, (_, threads) in told} == {max(1, os.cpu_count() // 2)}
+
+
+def test_a_process_that_dies_is_told_with_a_remedy(stub, monkeypatch):
+    monkeypatch.setattr(parallel, "_run_group_there", stub.die)
+    with pytest.raises(ValueError, match=r"go on with --jobs 1\. Finished seeds are kept"):
+        parallel.run_claims(make_requests("small-data", "head-first"), print, jobs=2)
+
+
 def test_the_device_is_named():
     assert "cores" in _device() or keras.distribution.list_devices()[0].startswith("gpu")
 
@@ -241,15 +367,16 @@ def test_committed_results_carry_the_current_prose_settings_and_effects():
         result = evidence.read(name)
         experiment = experiments[result["claim"]]
         kind = result["data"]["kind"]
-        assert experiment.result_name(kind) == name
-        assert result["settings"] == json.loads(json.dumps(experiment.settings_for(kind)))
+        _, _, backbone = [*name.split(".", 2), None, None][:3]
+        assert experiment.result_name(kind, backbone) == name
+        assert result["settings"] == json.loads(json.dumps(experiment.settings_for(kind, backbone)))
         assert (result["sentence"], result["chapter"]) == (experiment.sentence, experiment.chapter)
         assert result["data"]["source"] == experiment.sources[kind]
         effects = [
             {field.name: effect[field.name] for field in dataclasses.fields(evidence.Effect)}
             for effect in result["effects"]
         ]
-        assert effects == [dataclasses.asdict(effect) for effect in experiment.effects]
+        assert effects == [dataclasses.asdict(effect) for effect in experiment.effects_for(kind)]
 
 
 def small_settings():

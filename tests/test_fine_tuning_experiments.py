@@ -28,7 +28,7 @@ def small(monkeypatch):
     def draw_small(seed, settings):
         return {part: (x[:, ::2, ::2], y) for part, (x, y) in from_scratch.draw_pets(seed, settings).items()}
 
-    monkeypatch.setattr(fine_tuning, "draw_pets", draw_small)
+    monkeypatch.setattr(fine_tuning, "cats_and_dogs", draw_small)
     tf.config.run_functions_eagerly(True)
     forget()
     yield
@@ -72,7 +72,7 @@ def test_night_is_dark_and_bluish():
 def test_pictures_are_those_of_the_net_from_scratch():
     for part in ("train_pictures", "validation_pictures", "test_pictures"):
         assert fine_tuning.RECIPE[part] == from_scratch.RECIPE[part]
-    assert fine_tuning.draw_pets is from_scratch.draw_pets
+    assert fine_tuning.cats_and_dogs is from_scratch.cats_and_dogs
 
 
 # ---- training ----

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import operator
 import re
 
 import keras
@@ -115,7 +116,7 @@ def test_counts_are_those_computed_by_hand():
 
 def test_counts_and_what_is_trainable_are_those_of_keras_in_every_state():
     base, model = packaged_model()
-    sizes = by_slot({path: array.size for path, array in transfer.snapshot(model).items()}, sum_of)
+    sizes = by_slot({path: array.size for path, array in transfer.snapshot(model).items()}, operator.add)
     figure = Freezing()
     assert figure.weights == model.count_params()
     assert shown(figure, "counts") == sizes
@@ -127,10 +128,6 @@ def test_counts_and_what_is_trainable_are_those_of_keras_in_every_state():
         paths = {weight.path for weight in model.trainable_weights}
         listed = by_slot({path: path in paths for path in transfer.snapshot(model)}, max)
         assert shown(figure, "trainable") == listed, state
-
-
-def sum_of(first, second):
-    return first + second
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def measure(monkeypatch):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("evidence", ("goes on after the last finished seed", "python -m convbook evidence dense-global --seeds 10")),
+        ("evidence", ("goes on after the last finished seed", "evidence fine-tune-helps --data photos --backbone")),
         (
             "photos",
             ("no account needed", "Broken photos and copies are left out", "example: python -m convbook photos"),
@@ -110,6 +110,7 @@ def test_evidence_measures_and_prints_the_verdicts(measure, tmp_path, capsys):
     output = capsys.readouterr()
     assert "n is large · 3 · +2.000 test accuracy · −0.484 to +4.484 · at least 0.1 · undecided" in output.out
     assert "some-claim: 100%" in output.err
+    assert "3/3" in output.err
 
 
 def test_another_kind_of_data_and_a_fresh_run_can_be_asked_for(measure, tmp_path):
@@ -139,6 +140,58 @@ def test_what_is_unknown_is_refused_in_one_line(measure, capsys, words, message)
     assert message in error
     assert error.count("\n") == 1
     assert measure.calls == []
+
+
+def test_each_result_is_verified_or_those_that_are_named(measure, tmp_path, capsys):
+    words = ["evidence", "--folder", str(tmp_path), "--seeds", "2"]
+    assert commands.main(words) == commands.main([*words, "--data", "mnist"]) == 0
+    measure.calls.clear()
+    assert commands.main(["evidence", "--verify", "--folder", str(tmp_path)]) == 0
+    assert measure.calls == [0, 0]
+    assert "some-claim.mnist: seed 0 gives the recorded numbers." in capsys.readouterr().err
+    assert commands.main(["evidence", "--verify", "--data", "mnist", "--folder", str(tmp_path)]) == 0
+    assert measure.calls == [0, 0, 0]
+    assert "verified" in evidence.read("some-claim.mnist", tmp_path)["provenance"]
+
+
+def test_a_verification_that_fails_is_told_and_the_others_go_on(measure, tmp_path, capsys):
+    words = ["evidence", "--folder", str(tmp_path), "--seeds", "2"]
+    assert commands.main(words) == commands.main([*words, "--data", "mnist"]) == 0
+    measure.offset = 9
+    assert commands.main(["evidence", "--verify", "--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.count("no longer gives n (10.0, recorded 1.0)") == 2
+    assert "Without a result, or with a seed that failed: some-claim, some-claim.mnist." in said
+
+
+def test_another_base_stands_in_the_name_and_the_settings_of_a_result(monkeypatch, tmp_path, capsys):
+    given = []
+    experiment = make_experiment(
+        lambda seed, settings: given.append(settings) or {"n": seed}, settings={"backbone": "a"}
+    )
+    monkeypatch.setattr(experiments, "load_experiments", lambda: {"some-claim": experiment})
+    words = ["evidence", "--folder", str(tmp_path), "--seeds", "2", "--backbone", "somewhere/my_base"]
+    assert commands.main(words) == 0
+    result = evidence.read("some-claim.digits.my_base", tmp_path)
+    assert result["settings"]["backbone"] == "my_base"  # where it lies is nobody's business
+    assert given[0]["backbone"] == "somewhere/my_base"
+    assert commands.main([*words, "--verify"]) == 0
+    assert given[-1]["backbone"] == "somewhere/my_base"
+
+
+def test_another_base_is_refused_where_there_is_none(measure, capsys):
+    assert commands.main(["evidence", "some-claim", "--backbone", "drawn_world"]) == 1
+    assert "some-claim has no pretrained base that could be another" in capsys.readouterr().err
+    assert commands.main(["evidence", "--backbone", "drawn_world"]) == 1
+    assert "no experiment uses the base 'drawn_world'" in capsys.readouterr().err
+    assert measure.calls == []
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "all"])
+def test_a_number_of_processes_that_is_none_is_refused(measure, capsys, jobs):
+    with pytest.raises(SystemExit):
+        commands.main(["evidence", f"--jobs={jobs}"])
+    assert f"'{jobs}' is no whole number from 1 on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("seeds", ["1", "-3", "many"])

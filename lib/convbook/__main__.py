@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -81,20 +82,21 @@ def pretrain_base(options):
 
 
 def measure_evidence(options):
-    """Measure claims and write their results.
+    """Measure claims and write their results, or verify results that there are.
 
     Args:
-        options: parsed command line with claims, seeds, data, folder, fresh and list.
+        options: parsed command line with claims, seeds, data, backbone, folder, fresh, verify, jobs and list.
 
     Returns:
-        0, or 1 if a seed failed or fewer than two succeeded.
+        0, or 1 if a claim failed: a seed of it, or its verification.
 
     Raises:
-        ValueError: if a claim or a kind of data is unknown, or too few seeds succeeded.
+        ValueError: if a claim, a kind of data or a base is unknown.
     """
     _quiet_tensorflow()
     from convbook import evidence
-    from convbook.experiments import load_experiments, run_experiment
+    from convbook.experiments import load_experiments
+    from convbook.experiments.parallel import run_claims
 
     # It also warns that many models are built, which is what an experiment does.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -103,30 +105,79 @@ def measure_evidence(options):
         for claim, experiment in experiments.items():
             print(f"{claim}  ({', '.join(experiment.data)})  chapter {experiment.chapter}\n    {experiment.sentence}")
         return 0
+    requests = _requests(options, experiments)
+    if options.folder:
+        Path(options.folder).mkdir(parents=True, exist_ok=True)
+    failed = []
+    seeds_of_a_claim = 1 if options.verify else options.seeds
+    with _progress(len(requests) * seeds_of_a_claim) as bar:
+
+        def tell(event, name, what):
+            if event == "seeds":
+                bar.set_description(name)
+                bar.update(seeds_of_a_claim - what)
+            elif event == "seed":
+                bar.update()
+            elif event == "note":
+                bar.write(what, file=sys.stderr)
+            else:
+                failed.extend([] if what else [name])
+                if options.verify:
+                    bar.update()
+                elif name in evidence.names(options.folder):
+                    bar.write(f"{evidence.table(name, folder=options.folder)}\n")
+
+        run_claims(requests, tell, options.jobs or _default_jobs())
+    if failed:
+        print(f"Without a result, or with a seed that failed: {', '.join(failed)}.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _requests(options, experiments):
+    """What is to be measured or verified, refused before minutes are spent if a part of it is impossible."""
     unknown = [claim for claim in options.claims if claim not in experiments]
     if unknown:
         raise ValueError(f"no experiment measures {', '.join(unknown)}; there are: {', '.join(experiments)}")
-    chosen = [experiments[claim] for claim in options.claims or experiments]
-    if not options.claims and options.data:
-        chosen = [experiment for experiment in chosen if options.data in experiment.data]
-    names = [experiment.result_name(options.data) for experiment in chosen]  # refuses before minutes are spent
+    chosen = (_to_verify if options.verify else _to_measure)(options, experiments)
     if not chosen:
-        raise ValueError(f"no experiment uses the data {options.data!r}; `evidence --list` shows what there is")
+        what = f"the data {options.data!r}" if options.data else f"the base {options.backbone!r}"
+        raise ValueError(f"no experiment uses {what}; `evidence --list` shows what there is")
+    requests = []
+    for claim, kind, backbone in chosen:
+        experiments[claim].settings_for(kind, backbone)
+        named = {"claim": claim, "kind": kind, "backbone": backbone}
+        requests.append({**named, **{name: getattr(options, name) for name in ("seeds", "folder", "fresh", "verify")}})
+    return requests
 
-    failed = False
-    for name, experiment in zip(names, chosen, strict=True):
-        result = run_experiment(
-            experiment,
-            options.data,
-            range(options.seeds),
-            options.folder,
-            options.fresh,
-            track=lambda seeds, name=name: _progress(name, seeds),
-            report=_tell,
-        )
-        failed = failed or any("error" in entry for entry in result["seeds"])
-        print(evidence.table(name, folder=options.folder), end="\n\n")
-    return 1 if failed else 0
+
+def _to_measure(options, experiments):
+    """(claim, kind, backbone) of the claims that were named, or of all that have such data and such a base."""
+    claims = options.claims or [
+        claim
+        for claim, experiment in experiments.items()
+        if options.data in (None, *experiment.data)
+        and (not options.backbone or "backbone" in experiment.settings_for(options.data))
+    ]
+    return [(claim, options.data, options.backbone) for claim in claims]
+
+
+def _to_verify(options, experiments):
+    """(claim, kind, backbone) of the results that there are, all or those that were asked for."""
+    from convbook import evidence
+
+    chosen = []
+    for name in evidence.names(options.folder):
+        claim, kind, backbone = [*name.split(".", 2), None, None][:3]
+        if claim in (options.claims or experiments) and options.data in (None, experiments[claim].kind(kind)):
+            # A base that is a folder stands in the name with its last part alone.
+            here = options.backbone and Path(options.backbone).name == backbone
+            chosen.append((claim, kind, options.backbone if here else backbone))
+    return chosen
+
+
+def _default_jobs():
+    """One process to a core; one in all where there is a GPU, whose memory a TensorFlow process takes whole."""
+    return 1 if shutil.which("nvidia-smi") else os.cpu_count() or 1
 
 
 def _quiet_tensorflow():
@@ -134,17 +185,10 @@ def _quiet_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
-def _progress(name, seeds):
+def _progress(total):
     from tqdm import tqdm
 
-    # Seeds take long and differ little: the first estimate after one seed is already a good one.
-    return tqdm(seeds, desc=name, unit="seed", dynamic_ncols=True)
-
-
-def _tell(sentence):
-    from tqdm import tqdm
-
-    tqdm.write(sentence, file=sys.stderr)
+    return tqdm(total=total, unit="seed", dynamic_ncols=True)
 
 
 def _parser():
@@ -201,16 +245,29 @@ def _add_evidence(commands):
         help="measure what the lecture claims, with several seeds",
         description="Train the networks behind the lecture's claims, each with several seeds, and write what was "
         "measured to JSON files that the chapters show. Stop it with Ctrl-C at any time: the same command goes on "
-        "after the last finished seed.",
-        epilog="example: python -m convbook evidence dense-global --seeds 10",
+        "after the last finished seed. Photos are those that `python -m convbook photos` prepared, or that the "
+        "environment variable CONVBOOK_PHOTOS names.",
+        epilog="example: python -m convbook evidence fine-tune-helps --data photos --backbone xception_41_imagenet",
     )
     evidence.set_defaults(run=measure_evidence)
     evidence.add_argument("claims", nargs="*", metavar="CLAIM", help="ids of claims; without any, all of them")
     evidence.add_argument("--seeds", type=_seeds, default=5, metavar="N", help="measure seeds 0 to N-1 (default: 5)")
-    evidence.add_argument("--data", metavar="KIND", help="kind of data, for example digits or mnist (see --list)")
+    evidence.add_argument("--data", metavar="KIND", help="kind of data, for example drawn or photos (see --list)")
+    text = "a KerasHub preset or a folder with one, in the place of the experiments' own base"
+    evidence.add_argument("--backbone", metavar="PRESET", help=text)
     evidence.add_argument("--folder", metavar="FOLDER", help="write the results there instead of into the package")
     evidence.add_argument("--fresh", action="store_true", help="measure again what is already measured")
+    text = "measure one seed again, and mark a result as valid for the code as it is now if the seed agrees"
+    evidence.add_argument("--verify", action="store_true", help=text)
+    text = "number of processes (default: one to a core; one where there is a GPU); with 1, seconds are undisturbed"
+    evidence.add_argument("--jobs", type=_whole, metavar="N", help=text)
     evidence.add_argument("--list", action="store_true", help="list the claims and their kinds of data, and stop")
+
+
+def _whole(text):
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
 
 
 def _seeds(text):

@@ -1,7 +1,8 @@
 """Measured results: how they are kept, judged and shown.
 
 A result is one JSON file in `convbook/results`: `<claim>.json` for the experiment's first kind of data,
-`<claim>.<kind>.json` for each further one.
+`<claim>.<kind>.json` for each further one, and `<claim>.<kind>.<base>.json` for another pretrained base than the
+experiment's own.
 
     format                      1
     claim, sentence, chapter    the id, the lecture's claim in words, the number of the chapter that states it
@@ -13,7 +14,8 @@ A result is one JSON file in `convbook/results`: `<claim>.json` for the experime
                                 seed by seed), n, mean, interval (95 %), verdict
     experiment                  "module:NAME" of the `Experiment` in this package
     syntax_hash                 hash of that experiment and of all code of this package that it uses
-    provenance                  versions, backend, device, seconds, commit, date (UTC)
+    provenance                  versions, backend, device, seconds, commit, date (UTC); where one seed was measured again
+                                by later code and agreed, "verified": the same of that seed, and its number
 
 What can be computed is not believed: `read` computes the effects again from the seeds and refuses a file that differs.
 

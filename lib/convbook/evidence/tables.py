@@ -114,6 +114,14 @@ def _notes(result, label):
         f"{label}measured on {source['date'][:10]} in {minutes:.1f} minutes on {source['device']}, Keras "
         f"{source['keras']} with {source['backend']}, commit {source['commit']}."
     )
+    if "backbone" in result["settings"]:
+        yield f"{label}the pretrained base is {result['settings']['backbone']}, the same one for all seeds."
+    if "verified" in source:
+        again = source["verified"]
+        yield (
+            f"{label}verified on {again['date'][:10]} at commit {again['commit']}: seed {again['seed']}, measured "
+            f"again, gave the recorded numbers within the spread of the seeds."
+        )
     for entry in result["seeds"]:
         if "error" in entry:
             yield f"{label}seed {entry['seed']} failed and is not counted: {entry['error']}"

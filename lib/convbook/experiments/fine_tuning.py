@@ -8,6 +8,7 @@ What went wrong is reported as it is after the last update: the best of several 
 """
 
 import functools
+from itertools import product
 from typing import NamedTuple
 
 import keras
@@ -16,10 +17,12 @@ import numpy as np
 from convbook import backbones, drawings, models, transfer
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
-from convbook.experiments.from_scratch import DRAWN_PETS, accuracy, draw_pets
+from convbook.experiments.features import BASE_PHOTOS
+from convbook.experiments.from_scratch import DRAWN_PETS, PHOTOS, accuracy, cats_and_dogs
 from convbook.experiments.pretrained import draw_parts, probe, similarity
 
 ONE_BASE = f"{DRAWN_PETS}; one pretrained base for all seeds"
+ONE_BASE_PHOTOS = f"{PHOTOS.format(**BASE_PHOTOS)}; one pretrained base for all seeds"
 RECIPE = {
     "backbone": "drawn_world",
     "train_pictures": 200,
@@ -221,6 +224,8 @@ class Sight(NamedTuple):
 
 
 START = (
+    "kind",
+    "size_px",
     "backbone",
     "train_pictures",
     "validation_pictures",
@@ -231,7 +236,7 @@ START = (
 
 
 def _key(settings, names):
-    return tuple((name, settings[name]) for name in names)
+    return tuple((name, settings[name]) for name in names if name in settings)
 
 
 def started(seed, settings, domain="day"):
@@ -251,8 +256,8 @@ def started(seed, settings, domain="day"):
 @functools.lru_cache(maxsize=8)
 def _started(seed, key, domain):
     settings = dict(key)
-    drawn = draw_pets(seed, settings)
-    parts = {part: (DOMAINS[domain](images), labels) for part, (images, labels) in drawn.items()}
+    pictures = cats_and_dogs(seed, settings)
+    parts = {part: (DOMAINS[domain](images), labels) for part, (images, labels) in pictures.items()}
     net, look = viewer(settings["backbone"], parts["train"][0].shape[1])
     base = pretrained_weights(settings["backbone"], parts["train"][0].shape[1])
     net.backbone.set_weights(base)
@@ -331,7 +336,10 @@ def pretrained_weights(preset, size_px):
 
 
 def block_end(backbone, block):
-    """The last layer of a block."""
+    """The last layer of a block; that of a stem, whose layers bear other names, is the one before the first block."""
+    if block == "stem":
+        first = transfer.block_names(backbone)[1]
+        return backbone.layers[next(n for n, layer in enumerate(backbone.layers) if layer.name.startswith(first)) - 1]
     return [layer for layer in backbone.layers if layer.name.startswith(f"{block}_")][-1]
 
 
@@ -533,8 +541,8 @@ FINE_TUNE_HELPS = Experiment(
     chapter=11,
     measure=measure_fine_tune_helps,
     settings=RECIPE,
-    data={"drawn": {}},
-    sources={"drawn": ONE_BASE},
+    data={"drawn": {}, "photos": BASE_PHOTOS | {"updates": 150}},
+    sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
     effects=(
         _effect(
             "beats-frozen",
@@ -693,7 +701,9 @@ def measure_head_first(seed, settings):
         what the probe for old kinds has on the base as it was.
     """
     start = started(seed, settings)
-    numbers = {"old_before": probe_old(start.base, seed, settings["backbone"])}
+    of_old = functools.partial(probe_old, seed=seed, preset=settings["backbone"])
+    has_old = settings["kind"] == "drawn"  # of a base that was not pretrained here, the old pictures are not at hand
+    numbers = {"old_before": of_old(start.base)} if has_old else {}
     for optimizer, rates in settings["rates"].items():
         for order, head_first in {"first": True, "at_once": False}.items():
             name = f"{optimizer.lower()}_{order}"
@@ -702,27 +712,29 @@ def measure_head_first(seed, settings):
             by_rate = {
                 "drift": [sight.drifts[-1] for _, sight in ways],
                 "test": [sight.test for _, sight in ways],
-                "old": [probe_old(one.base, seed, settings["backbone"]) for one, _ in ways],
                 "new": [sight.new for _, sight in ways],
             }
+            if has_old:
+                by_rate["old"] = [of_old(one.base) for one, _ in ways]
             numbers |= {f"{what}_{name}_by_rate": values for what, values in by_rate.items()}
             for which, place in {"low": 0, "high": -1}.items():
                 numbers |= {f"{what}_{name}_{which}": values[place] for what, values in by_rate.items()}
     return numbers
 
 
+HEAD_FIRST_RATES = {"SGD": (0.01, 0.03), "Adam": (1e-4, 1e-3)}
+
+
+def _head_first_ways():
+    """Name, numbers and words of each optimizer and rate: ("sgd-low", "sgd_first_low", "sgd_at_once_low", "SGD …")."""
+    for optimizer, which in product(HEAD_FIRST_RATES, ("low", "high")):
+        rate, way = HEAD_FIRST_RATES[optimizer][0 if which == "low" else -1], optimizer.lower()
+        yield f"{way}-{which}", f"{way}_first_{which}", f"{way}_at_once_{which}", f"{optimizer} at {rate:g}"
+
+
 def _head_first_effects():
-    words = {
-        "sgd_low": "SGD at 0.01",
-        "sgd_high": "SGD at 0.03",
-        "adam_low": "Adam at 0.0001",
-        "adam_high": "Adam at 0.001",
-    }
     effects = []
-    for way, meaning in words.items():
-        optimizer, rate = way.split("_")
-        first, at_once = f"{optimizer}_first_{rate}", f"{optimizer}_at_once_{rate}"
-        name = way.replace("_", "-")
+    for name, first, at_once, meaning in _head_first_ways():
         effects += [
             _effect(
                 f"drift-{name}",
@@ -756,9 +768,12 @@ HEAD_FIRST = Experiment(
     "representations that were learned are destroyed.",
     chapter=11,
     measure=measure_head_first,
-    settings=RECIPE | {"updates": 50, "rates": {"SGD": (0.01, 0.03), "Adam": (1e-4, 1e-3)}},
-    data={"drawn": {}},
-    sources={"drawn": ONE_BASE},
+    settings=RECIPE | {"updates": 50, "rates": HEAD_FIRST_RATES},
+    data={
+        "drawn": {},
+        "photos": BASE_PHOTOS | {"unmeasured": [f"old-{name}" for name, *_ in _head_first_ways()]},
+    },
+    sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
     effects=_head_first_effects(),
 )
 
@@ -899,8 +914,8 @@ BATCHNORM = Experiment(
         "small": {"batch_size": 4, "updates": 100},
         "looking": {"batch_size": 15, "updates": 40},
     },
-    data={"drawn": {}},
-    sources={"drawn": ONE_BASE},
+    data={"drawn": {}, "photos": BASE_PHOTOS},
+    sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
     effects=(
         _effect(
             "statistics-stay",

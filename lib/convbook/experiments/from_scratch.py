@@ -8,11 +8,14 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from convbook import drawings, models, pipelines
+from convbook import drawings, models, photos, pipelines
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
 
 DRAWN_PETS = "the book's drawn cats and dogs, 64x64 pixels"
+PHOTOS = "Kaggle's photos of cats and dogs, {size_px}x{size_px} pixels; all seeds are tested on the same photos"
+MORE_PHOTOS = {"train_pictures": 500, "validation_pictures": 500, "test_pictures": 1000}  # of each class
+SMALL_PHOTOS = MORE_PHOTOS | {"size_px": 64}
 BATCH_SIZE = 32
 RECIPE = {
     "train_pictures": 200,
@@ -50,6 +53,41 @@ def draw_pets(seed, settings):
         count = settings[f"{part}_pictures"]
         parts[part] = drawings.draw_set(drawings.PETS, count, first_seed, progress=False)
     return parts
+
+
+def choose_photos(seed, settings):
+    """Choose cats and dogs out of the photos that are there, other ones for each seed.
+
+    Args:
+        seed: decides which.
+        settings: dict with train_pictures, validation_pictures and test_pictures, numbers per class, and size_px.
+
+    Returns:
+        {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
+
+    Raises:
+        PhotosError: if there are no photos.
+        ValueError: if there are fewer than asked for.
+    """
+    folder, lots, parts = photos.prepare("photos", progress=False).folder, np.random.default_rng(seed), {}
+    for part in ("train", "validation", "test"):
+        images, labels = _load_photos(folder / part, settings["size_px"])
+        count, there = settings[f"{part}_pictures"], np.bincount(labels).min()
+        if count > there:
+            raise ValueError(f"{part}_pictures is {count}, and there are {there} photos of a class: lower it.")
+        chosen = np.concatenate([lots.permutation(np.flatnonzero(labels == label))[:count] for label in (0, 1)])
+        parts[part] = images[chosen], labels[chosen]
+    return parts
+
+
+@functools.cache
+def _load_photos(folder, size_px):
+    return pipelines.load_arrays(folder, size_px)
+
+
+def cats_and_dogs(seed, settings):
+    """Get cats and dogs of the settings' kind of data: see `draw_pets` and `choose_photos`."""
+    return choose_photos(seed, settings) if settings["kind"] == "photos" else draw_pets(seed, settings)
 
 
 def augmentation(strength, seed):
@@ -154,23 +192,25 @@ class Training(NamedTuple):
 
 
 def trained(seed, settings, **options):
-    """Draw pictures, train on them and measure; once, however many claims ask for the same training.
+    """Get pictures, train on them and measure; once, however many claims ask for the same training.
 
     Args:
         seed: decides the pictures and all that is drawn by lot in training.
-        settings: dict with train_pictures, validation_pictures, test_pictures (per class), updates and learning_rate.
+        settings: dict with kind, train_pictures, validation_pictures, test_pictures (per class), updates and
+            learning_rate; for photos with size_px.
         options: strength, dropout and in_pipeline, as for `train`.
 
     Returns:
         A `Training`.
     """
-    names = ("train_pictures", "validation_pictures", "test_pictures", "updates", "learning_rate")
-    return _trained(seed, tuple((name, settings[name]) for name in names), tuple(sorted(options.items())))
+    names = ("kind", "size_px", "train_pictures", "validation_pictures", "test_pictures", "updates", "learning_rate")
+    chosen = tuple((name, settings[name]) for name in names if name in settings)
+    return _trained(seed, chosen, tuple(sorted(options.items())))
 
 
 @functools.cache
 def _trained(seed, settings, options):
-    parts = draw_pets(seed, dict(settings))
+    parts = cats_and_dogs(seed, dict(settings))
     start = time.perf_counter()
     model, history, best_weights = train(parts, seed, dict(settings), **dict(options))
     seconds = time.perf_counter() - start
@@ -199,7 +239,7 @@ def measure_small_data(seed, settings):
         {name: number or list}: accuracy on the training and validation pictures after the last update; the history;
         loss and accuracy on the test pictures with the weights of the lowest validation loss and with the last ones.
     """
-    parts = draw_pets(seed, settings)
+    parts = cats_and_dogs(seed, settings)
     images, labels = parts["train"]
     keras.utils.set_random_seed(seed)
     model, best = build_plain(images.shape[1]), _BestWeights()
@@ -245,12 +285,12 @@ SMALL_DATA = Experiment(
         "epochs": 40,
         "learning_rate": 1e-3,
     },
-    data={"drawn": {}},
-    sources={"drawn": DRAWN_PETS},
+    data={"drawn": {}, "photos": SMALL_PHOTOS},
+    sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**SMALL_PHOTOS)},
     effects=(
         Effect(
             name="memorises",
-            meaning="After the last epoch on 200 pictures per class, a net is right on more than nine in ten of them",
+            meaning="After the last epoch on few pictures, a net is right on more than nine in ten of them",
             of="memorised",
             minus=None,
             direction="greater",
@@ -368,8 +408,8 @@ AUGMENT_HELPS = Experiment(
     chapter=7,
     measure=measure_augment_helps,
     settings=RECIPE | {"dropout": 0.25},
-    data={"drawn": {}},
-    sources={"drawn": DRAWN_PETS},
+    data={"drawn": {}, "photos": SMALL_PHOTOS},
+    sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**SMALL_PHOTOS)},
     effects=(
         Effect(
             name="augmentation-helps",
@@ -452,7 +492,7 @@ def measure_augment_train_only(seed, settings):
         {name: number or list}: test accuracy on clean pictures, by call on augmented ones, the mean and the range of
         these, and the accuracy of the mean probability over all calls.
     """
-    images, labels = draw_pets(seed, settings)["test"]
+    images, labels = cats_and_dogs(seed, settings)["test"]
     model = build(images.shape[1])
     model.set_weights(trained(seed, settings, strength=1).best_weights)
     layers = augmentation(1, seed + 1000)

@@ -1,0 +1,161 @@
+"""The five ways of the lecture to tell cats from dogs, side by side on the same pictures."""
+
+import math
+import time
+
+import keras
+
+from convbook import models, transfer
+from convbook.evidence import Effect
+from convbook.experiments import Experiment
+from convbook.experiments.features import (
+    BASE_PHOTOS,
+    BATCH_SIZE,
+    build_base,
+    multiply_adds,
+    multiply_adds_of_head,
+    train_head,
+)
+from convbook.experiments.from_scratch import (
+    DRAWN_PETS,
+    PHOTOS,
+    RECIPE,
+    SMALL_PHOTOS,
+    accuracy,
+    augmentation,
+    build,
+    cats_and_dogs,
+    trained,
+)
+from convbook.experiments.training import Batches
+
+METHODS = {
+    "scratch": "from scratch",
+    "augmented": "from scratch, augmented",
+    "option_1": "features, option 1",
+    "option_2": "features, option 2",
+    "tuned": "fine-tuned",
+}
+
+
+def measure_methods(seed, settings):
+    """Train a classifier in each of the five ways, each with the recipe of its chapter.
+
+    Option 1 trains a head on a record of the frozen base's features; option 2 the same head on top of the base, behind
+    augmentation; fine-tuning goes on from there with the base unfrozen and batch normalization frozen.
+
+    Args:
+        seed: decides the pictures, the initial weights, the order of batches, dropout and augmentation.
+        settings: those of `FIVE_METHODS`.
+
+    Returns:
+        {name: number}: for each way test accuracy with the weights of the lowest validation loss, seconds of the
+        training with all that it needs before (recording, option 2), number of trained weights, and multiply-adds of
+        one picture on its way through the network.
+    """
+    return _from_scratch(seed, settings | settings["scratch"]) | _with_a_base(seed, settings)
+
+
+def _from_scratch(seed, settings):
+    numbers = {}
+    ways = {
+        "scratch": trained(seed, settings),
+        "augmented": trained(
+            seed, settings | {"updates": settings["augmented_updates"]}, strength=1, dropout=settings["dropout"]
+        ),
+    }
+    size_px = cats_and_dogs(seed, settings)["train"][0].shape[1]
+    model = build(size_px)
+    for name, one in ways.items():
+        work = sum(multiply_adds(model, size_px).values())
+        numbers |= _row(name, one.test, one.seconds, model, work)
+    return numbers
+
+
+def _with_a_base(seed, settings):
+    parts = cats_and_dogs(seed, settings)
+    images, labels = parts["train"]
+    keras.utils.set_random_seed(seed)
+    base, backbone = build_base(settings["backbone"], images.shape[1], augmentation(1, seed))
+    base.predict(images[:BATCH_SIZE], verbose=0)  # builds the program, so that the clock sees only work
+    start = time.perf_counter()
+    record = {
+        part: (base.predict(parts[part][0], batch_size=BATCH_SIZE, verbose=0), parts[part][1])
+        for part in ("train", "validation")
+    }
+    recording = time.perf_counter() - start
+    record["test"] = base.predict(parts["test"][0], batch_size=BATCH_SIZE, verbose=0), parts["test"][1]
+    head = models.build_head(base.output.shape[1:])
+    untrained = head.get_weights()
+    work = sum(multiply_adds(backbone, images.shape[1]).values()) + sum(multiply_adds_of_head(head).values())
+
+    start = time.perf_counter()
+    train_head(head, head, Batches(*record["train"], BATCH_SIZE, seed), record["validation"], settings)
+    seconds = recording + time.perf_counter() - start
+    numbers = _row("option_1", accuracy(head, record["test"]), seconds, head, work)
+
+    head.set_weights(untrained)
+    model = keras.Model(base.input, head(base.output))
+    batches, start = Batches(images, labels, BATCH_SIZE, seed), time.perf_counter()
+    train_head(head, model, batches, record["validation"], settings)
+    seconds = time.perf_counter() - start
+    numbers |= _row("option_2", accuracy(head, record["test"]), seconds, model, work)
+
+    transfer.unfreeze(backbone)
+    model.compile(keras.optimizers.Adam(settings["tuning_rate"]), "binary_crossentropy")
+    best = keras.callbacks.EarlyStopping(patience=settings["tuning_epochs"], restore_best_weights=True)
+    start = time.perf_counter()
+    model.fit(
+        batches,
+        epochs=settings["tuning_epochs"],
+        validation_data=parts["validation"],
+        validation_batch_size=250,
+        callbacks=[best],
+        shuffle=False,
+        verbose=0,
+    )
+    seconds += time.perf_counter() - start
+    return numbers | _row("tuned", accuracy(model, parts["test"]), seconds, model, work)
+
+
+def _row(name, test, seconds, model, work):
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    return {f"test_{name}": test, f"seconds_{name}": seconds, f"trained_{name}": trainable, f"work_{name}": work}
+
+
+def _step(name, of, minus, meaning):
+    return Effect(name, meaning, f"test_{of}", f"test_{minus}", "greater", 0.01)
+
+
+FIVE_METHODS = Experiment(
+    claim="five-methods",
+    sentence="From scratch, with augmentation, with the features of a pretrained base, fine-tuned: the order of the "
+    "lecture.",
+    chapter=12,
+    measure=measure_methods,
+    settings=RECIPE
+    | {
+        "dropout": 0.25,
+        "augmented_updates": 1040,
+        "epochs": 40,
+        "tuning_epochs": 6,
+        "tuning_rate": 1e-4,
+        "scratch": {},
+    },
+    data={
+        "drawn": {"backbone": "drawn_world"},
+        "photos": BASE_PHOTOS | {"epochs": 20, "scratch": {"size_px": SMALL_PHOTOS["size_px"]}},
+    },
+    sources={
+        "drawn": DRAWN_PETS,
+        "photos": f"{PHOTOS.format(**BASE_PHOTOS)}; the networks from scratch see {SMALL_PHOTOS['size_px']} pixels",
+    },
+    effects=(
+        _step("augmentation", "augmented", "scratch", "Augmentation and dropout, for twice as long, beat none"),
+        _step("features", "option_1", "augmented", "Features of a frozen base beat training from scratch, augmented"),
+        _step("option-2", "option_2", "option_1", "Augmentation in front of the frozen base beats recorded features"),
+        _step("fine-tuning", "tuned", "option_2", "Fine-tuning the whole base beats the frozen one"),
+    ),
+)
+
+EXPERIMENTS = (FIVE_METHODS,)

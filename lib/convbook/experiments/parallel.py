@@ -1,0 +1,102 @@
+"""Several claims at once, as many as there are cores, and what happens told to one listener."""
+
+import multiprocessing
+import os
+import queue
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from convbook import experiments
+
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+def run_claims(requests, tell, jobs=1):
+    """Measure or verify claims. One that fails is told, and the others go on.
+
+    Claims of one module share trainings, so they stay in one process and keep their order.
+
+    Args:
+        requests: list of dicts with claim, kind, backbone, seeds, folder, fresh and verify, see `run_experiment` and
+            `verify_experiment`.
+        tell: function of (event, name, what): "seeds" with how many seeds of a result are to be measured, "seed" when
+            one is done, "note" with a sentence, "done" with whether all went well.
+        jobs: number of processes; with 1, or where all claims are of one module, everything runs in this one.
+
+    Raises:
+        ValueError: if a process died; the message says how to go on.
+    """
+    groups = {}
+    for request in requests:
+        groups.setdefault(experiments.load_experiments()[request["claim"]].measure.__module__, []).append(request)
+    jobs = min(jobs, len(groups))
+    if jobs == 1:
+        _run_group(requests, tell)
+        return
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    with context.Manager() as manager:
+        events = manager.Queue()
+        threads = max(1, (os.cpu_count() or 1) // jobs)
+        with ProcessPoolExecutor(jobs, context, initializer=_use_threads, initargs=(threads,)) as pool:
+            running = {pool.submit(_run_group_there, group, events) for group in groups.values()}
+            try:
+                while running or not events.empty():
+                    _pass_on(events, tell)
+                    done = {future for future in running if future.done()}
+                    running -= done
+                    for future in done:
+                        future.result()  # raises what went wrong there
+            except BrokenProcessPool as error:
+                remedy = "as it does for lack of memory: go on with --jobs 1. Finished seeds are kept"
+                raise ValueError(f"A process that measures ended without a word, {remedy}.") from error
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _pass_on(events, tell):
+    try:
+        event = events.get(timeout=SECONDS_BETWEEN_LOOKS)
+    except queue.Empty:
+        return
+    tell(*event)
+
+
+def _use_threads(count):
+    """Leave the other cores to the other processes; TensorFlow reads these when it is imported."""
+    for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[variable] = str(count)
+
+
+def _run_group_there(requests, events):
+    _run_group(requests, lambda *event: events.put(event))
+
+
+def _run_group(requests, tell):
+    for request in requests:
+        _run_claim(tell, **request)
+
+
+def _run_claim(tell, claim, kind, backbone, seeds, folder, fresh, verify):
+    experiment = experiments.load_experiments()[claim]
+    name = experiment.result_name(kind, backbone)
+
+    def report(sentence):
+        tell("note", name, sentence)
+
+    def track(missing):
+        tell("seeds", name, len(missing))
+        for seed in missing:
+            yield seed
+            tell("seed", name, seed)
+
+    try:
+        if verify:
+            experiments.verify_experiment(experiment, kind, folder, report, backbone)
+            failed = False
+        else:
+            result = experiments.run_experiment(experiment, kind, range(seeds), folder, fresh, track, report, backbone)
+            failed = any("error" in entry for entry in result["seeds"])
+    except (ValueError, OSError) as error:
+        report(str(error))
+        failed = True
+    tell("done", name, not failed)
