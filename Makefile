@@ -4,6 +4,7 @@ PYTHON ?=
 VENV ?= .venv
 RUN ?= quick
 PORT ?= 8000
+JOBS ?= 2
 
 BIN = $(abspath $(VENV))/bin
 INSTALLED = $(VENV)/.installed
@@ -28,7 +29,7 @@ endif
 test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
 	@mkdir -p _build && rm -f _build/network_attempts
 	@PYTHONPATH="$(CURDIR)/tests/offline" NETWORK_ATTEMPTS="$(CURDIR)/_build/network_attempts" $(MAKE) --no-print-directory book RUN=quick
-	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest
+	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(INSTALLED)  ## measure how fast figures redraw, pictures are drawn, prepared and fed to a network
 	@for name in figures drawings photos pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done

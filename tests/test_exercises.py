@@ -131,6 +131,21 @@ COMPILE = """    model.compile(keras.optimizers.Adam(0.0001), loss="binary_cross
 UNFREEZE = """    base.trainable = True
 """
 
+VERDICT = """
+import numpy as np
+
+
+def answer(differences, direction):
+    n, mean = len(differences), np.mean(differences)
+    half_width = {half_width}
+    low, high = mean - half_width, mean + half_width
+    if direction == "less":
+        low, high = -high, -low
+    return "reproduced" if low > 0 else "contradicted" if high < 0 else "undecided"
+"""
+STANDARD_ERROR = "np.std(differences, ddof=1) / np.sqrt(n)"
+
+
 WRONG_ANSWERS = {
     "first_convnet.layer_table": [
         (TABLE.replace("26, 18", "30, 22"), "border costs"),
@@ -517,6 +532,31 @@ WRONG_ANSWERS = {
         (FINE_TUNE.replace("model.fit", "model.train"), "AttributeError"),
         (FINE_TUNE[: FINE_TUNE.index("    model.fit")], "Nothing moved"),
         ("answer = None", "the function itself"),
+    ],
+    "what_we_learned.decide": [
+        (VERDICT.format(half_width="0"), "zero is in the interval"),
+        (VERDICT.format(half_width=f"2.776 * {STANDARD_ERROR}"), "the whole interval is on the side that was claimed"),
+        (VERDICT.format(half_width="2.776 * np.std(differences)"), "the whole interval is on the side"),
+        (VERDICT.format(half_width=f"2 * {STANDARD_ERROR}").replace('"less"', '"greater"'), "look at the direction"),
+        (VERDICT.format(half_width=f"2 * {STANDARD_ERROR}").replace("reproduced", "proved"), "return one of"),
+        ("def answer(differences): return 'undecided'", "TypeError"),
+        ("answer = 'undecided'", "the function itself"),
+    ],
+    "what_we_learned.better": [
+        ("answer = {'first': 'neither', 'second': 'neither', 'third': 'A'}", "subtract seed by seed"),
+        ("answer = {'first': 'B', 'second': 'B', 'third': 'A'}", "one seed makes it so"),
+        ("answer = {'first': 'B', 'second': 'neither', 'third': 'neither'}", "all on one side"),
+        ("answer = {'first': 'B', 'second': 'neither', 'third': 'B'}", "the wrong way round"),
+        ("answer = {'first': 'b', 'second': 'neither', 'third': 'A'}", 'give "A", "B" or "neither"'),
+        ("answer = ['B', 'neither', 'A']", "Give a dictionary"),
+    ],
+    "what_we_learned.seeds": [
+        ("answer = 9", "take t, not 1.96"),
+        ("answer = 11", "n - 1 degrees of freedom"),
+        ("answer = 3", "square root"),
+        ("answer = 38", "the whole interval"),
+        ("answer = 13", "more than it takes"),
+        ("answer = 12.0", "no whole number"),
     ],
 }
 

@@ -14,17 +14,19 @@ experiment's own.
                                 seed by seed), n, mean, interval (95 %), verdict
     experiment                  "module:NAME" of the `Experiment` in this package
     syntax_hash                 hash of that experiment and of all code of this package that it uses
-    provenance                  versions, backend, device, seconds, commit, date (UTC); where one seed was measured again
-                                by later code and agreed, "verified": the same of that seed, and its number
+    provenance                  versions, backend, device, seconds, commit, date (UTC); where later code measured a seed
+                                again and agreed, "verified": the same of that seed, and its number
 
 What can be computed is not believed: `read` computes the effects again from the seeds and refuses a file that differs.
 
     verdicts     Effect, interval, verdict, judge
     results      read, write, values, names, is_stale, check
     provenance   syntax_hash, commit, describe_environment
-    tables       table
+    claims       CLAIMS, standings
+    tables       table, overview
 """
 
+from convbook.evidence.claims import CLAIMS, Claim, Standing, standings
 from convbook.evidence.provenance import commit, describe_environment, followed_files, now, syntax_hash
 from convbook.evidence.results import (
     FORMAT,
@@ -37,13 +39,16 @@ from convbook.evidence.results import (
     write,
     write_atomically,
 )
-from convbook.evidence.tables import Table, table
+from convbook.evidence.tables import Table, overview, table
 from convbook.evidence.verdicts import DIRECTIONS, Effect, interval, judge, verdict
 
 __all__ = [
+    "CLAIMS",
     "DIRECTIONS",
     "FORMAT",
+    "Claim",
     "Effect",
+    "Standing",
     "Table",
     "check",
     "commit",
@@ -54,8 +59,10 @@ __all__ = [
     "judge",
     "names",
     "now",
+    "overview",
     "read",
     "results_folder",
+    "standings",
     "syntax_hash",
     "table",
     "values",

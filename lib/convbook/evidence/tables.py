@@ -5,45 +5,52 @@ from html import escape
 
 import numpy as np
 
+from convbook.evidence.claims import standings
 from convbook.evidence.results import is_stale, names, read
 
 COLUMNS = ("what the claim predicts", "seeds", "mean effect", "95 % interval", "would matter", "verdict")
+OVERVIEW_COLUMNS = ("chapter", "the lecture's claim", "what came of it", "what to know")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A caption, rows under `COLUMNS`, and notes; notebooks show it as HTML or Markdown.
+    """A caption, rows under columns, and notes; notebooks show it as HTML or Markdown.
 
     Attributes:
         caption: what was measured on what.
-        rows: tuples of strings, one for each effect.
+        rows: tuples of strings, one for each effect or claim.
         notes: sentences that belong below the table.
+        columns: names of the columns.
+        head: place of the column that names its row.
     """
 
     caption: str
     rows: tuple
     notes: tuple
+    columns: tuple = COLUMNS
+    head: int = 0
 
     def __repr__(self):
-        lines = [" · ".join(row) for row in (COLUMNS, *self.rows)]
+        lines = [" · ".join(row) for row in (self.columns, *self.rows)]
         return "\n".join([self.caption, *lines, *self.notes])
 
     def _repr_markdown_(self):
-        rows = [COLUMNS, ("---",) * len(COLUMNS), *self.rows]
+        rows = [self.columns, ("---",) * len(self.columns), *self.rows]
         lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
         return "\n\n".join([f"**{self.caption}**", "\n".join(lines), *self.notes]) + "\n"
 
     def _repr_html_(self):
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in COLUMNS)
-        body = "".join(
-            f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in row[1:])}</tr>'
-            for row in self.rows
-        )
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
+        body = "".join(f"<tr>{''.join(self._cells(row))}</tr>" for row in self.rows)
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
         return (
             f'<div class="evidence"><table><caption>{escape(self.caption)}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}</div>"
         )
+
+    def _cells(self, row):
+        for place, cell in enumerate(row):
+            yield f'<th scope="row">{escape(cell)}</th>' if place == self.head else f"<td>{escape(cell)}</td>"
 
 
 def table(*results, folder=None):
@@ -131,3 +138,28 @@ def _notes(result, label):
 
 def _signed(number):
     return f"{np.round(number, 3) + 0.0:+.3f}".replace("-", "−")
+
+
+def overview(known=None):
+    """Show what is known of every claim of the lecture.
+
+    Args:
+        known: list of `Standing`; without it, the `standings` of the results that come with the package.
+
+    Returns:
+        A `Table` with a row for each of them.
+
+    Example:
+        >>> overview().rows[0][:2]
+        ('1', 'Conv2D and MaxPooling2D give 3D tensors: height, width, channels')
+    """
+    rows = [
+        (
+            ", ".join(map(str, each.claim.chapters)),
+            each.claim.sentence,
+            each.verdict,
+            " ".join(filter(None, (each.claim.correction, each.claim.condition))),
+        )
+        for each in known or standings()
+    ]
+    return Table("The lecture's claims, and what came of them", tuple(rows), (), OVERVIEW_COLUMNS, head=1)

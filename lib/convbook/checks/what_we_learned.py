@@ -1,0 +1,144 @@
+"""Checks of chapter 12's exercises."""
+
+from numbers import Integral
+
+import numpy as np
+
+from convbook import evidence
+from convbook.checks import is_unanswered, right, unanswered, wrong
+
+# Exercise 1: differences of five seeds, the claimed direction, and the verdict
+VERDICTS = ("reproduced", "contradicted", "undecided")
+CASES = (
+    ([0.03, 0.05, 0.04, 0.02, 0.06], "greater", "reproduced"),
+    ([0.03, 0.05, 0.04, 0.02, 0.06], "less", "contradicted"),
+    ([-0.03, -0.05, -0.04, -0.02, -0.06], "greater", "contradicted"),
+    ([-0.03, -0.05, -0.04, -0.02, -0.06], "less", "reproduced"),
+    ([0.05, -0.02, 0.04, 0.01, 0.03], "greater", "undecided"),
+    ([0.05, -0.02, 0.04, 0.01, 0.03], "less", "undecided"),
+    ([0.02, 0.0, 0.03, 0.01, 0.02, 0.0], "greater", "reproduced"),
+)
+ADVICE = {
+    ("contradicted", "reproduced"): "the interval lies on the side that was claimed; look at the direction.",
+    ("contradicted", "undecided"): "zero is in the interval, so neither side is excluded.",
+    ("reproduced", "contradicted"): "the interval lies wholly on the other side than was claimed.",
+    ("reproduced", "undecided"): "the mean is on that side, but zero is in the interval.",
+    ("undecided", "reproduced"): "the whole interval is on the side that was claimed.",
+    (
+        "undecided",
+        "contradicted",
+    ): "the whole interval is on the side that was not claimed: that is more than undecided.",
+}
+
+# Exercise 2: test accuracies of two methods on the same five sets of pictures
+FIRST = {"A": (0.71, 0.78, 0.66, 0.81, 0.74), "B": (0.73, 0.81, 0.68, 0.83, 0.77)}
+SECOND = {"A": (0.84, 0.85, 0.86, 0.85, 0.84), "B": (0.85, 0.93, 0.85, 0.86, 0.84)}
+THIRD = {"A": (0.90, 0.91, 0.90, 0.92, 0.91), "B": (0.89, 0.88, 0.88, 0.90, 0.87)}
+PAIRS = {"first": FIRST, "second": SECOND, "third": THIRD}
+SAID = {
+    "first": {
+        "neither": "the two clouds of dots overlap, but both methods got the same pictures: subtract seed by seed.",
+        "A": "subtract seed by seed: in which is A ahead?",
+    },
+    "second": {
+        "B": "B's mean is higher, and one seed makes it so: the interval of the differences holds zero.",
+        "A": "A is ahead in a seed or two; what does the interval say?",
+    },
+    "third": {
+        "B": "you subtracted the wrong way round: A is ahead in every seed.",
+        "neither": "the differences are small, but all on one side; compute their interval.",
+    },
+}
+
+# Exercise 3
+SPREAD, WANTED = 0.03, 0.02
+
+
+def decide(answer):
+    """Check a function that gives the verdict on paired differences.
+
+    Args:
+        answer: function of a list of differences and a direction, "greater" or "less", that returns "reproduced",
+            "contradicted" or "undecided".
+
+    Returns:
+        A `Feedback` that names the first case that was judged wrongly.
+    """
+    if is_unanswered(answer):
+        return unanswered()
+    if not callable(answer):
+        return wrong("Give the function itself: verdict_on, without brackets.")
+    for differences, direction, expected in CASES:
+        try:
+            given = answer(list(differences), direction)
+        except Exception as error:  # a reader's function may fail in any way; what it said is the answer's answer
+            return wrong(f"For {differences} your function raises {type(error).__name__}: {error}")
+        if is_unanswered(given):
+            return unanswered()
+        if given != expected:
+            low, high = (round(float(end), 3) for end in evidence.interval(differences))
+            said = ADVICE.get((given, expected), f"return one of {', '.join(VERDICTS)}.")
+            return wrong(f'{differences} with "{direction}", interval {low} to {high}: {given!r} is not it; {said}')
+    return right("The claim is reproduced only where chance alone would hardly give it, and refuted only likewise.")
+
+
+def better(answer):
+    """Check which method may be called the better one.
+
+    Args:
+        answer: dictionary from "first", "second" and "third" to "A", "B" or "neither".
+
+    Returns:
+        A `Feedback` that says what was overlooked.
+    """
+    if is_unanswered(answer):
+        return unanswered()
+    if not isinstance(answer, dict) or set(answer) != set(PAIRS):
+        return wrong('Give a dictionary with "first", "second" and "third".')
+    for name, pair in PAIRS.items():
+        given, expected = answer[name], _better(pair)
+        if given not in ("A", "B", "neither"):
+            return wrong(f'{name}: {given!r} is no answer; give "A", "B" or "neither".')
+        if given != expected:
+            return wrong(f"{name}: {SAID[name][given]}")
+    return right("Neither the larger mean nor overlapping dots decide, but the interval of the paired differences.")
+
+
+def _better(pair):
+    low, high = evidence.interval(np.subtract(pair["B"], pair["A"]))
+    return "B" if low > 0 else "A" if high < 0 else "neither"
+
+
+def seeds(answer):
+    """Check how many seeds make an interval narrow enough.
+
+    Args:
+        answer: whole number.
+
+    Returns:
+        A `Feedback` that names the slip behind a wrong number.
+    """
+    if is_unanswered(answer):
+        return unanswered()
+    if not isinstance(answer, Integral) or isinstance(answer, bool):
+        return wrong(f"{answer!r} is no whole number.")
+    fewest = _fewest_seeds()
+    slips = {
+        9: "that is right for a spread that is known; here it is estimated from few seeds, so take t, not 1.96.",
+        3: "you divided the spread by the wanted half-width once; it falls with the square root of the number.",
+        38: "that makes the whole interval as narrow as its half should be.",
+        fewest - 1: "one fewer is just too wide; did you take n - 1 degrees of freedom?",
+    }
+    if answer == fewest:
+        return right(f"{fewest} seeds; half of that width would take more than three times as many.")
+    direction = "too few" if answer < fewest else "more than it takes"
+    return wrong(slips.get(int(answer), f"{answer} is {direction}: compute t · s / √n for several n."))
+
+
+def _fewest_seeds():
+    from scipy import stats
+
+    count = 2
+    while stats.t.ppf(0.975, count - 1) * SPREAD / np.sqrt(count) >= WANTED:
+        count += 1
+    return count
