@@ -4,10 +4,12 @@ import dataclasses
 import importlib
 import json
 import os
+import types
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from convbook import evidence, models, shapes
 from convbook.experiments import (
@@ -620,6 +622,39 @@ def test_drawn_pets_of_part_two_share_no_picture_between_parts_and_seeds():
             pictures |= {image.tobytes() for image in images}
             wanted += len(images)
     assert len(pictures) == wanted
+
+
+@pytest.fixture
+def few_photos(tmp_path, monkeypatch):
+    """Six photos of a class in each part, as they lie on disk; each has one grey level of its own."""
+    level = 0
+    for part in ("train", "validation", "test"):
+        for kind in ("cat", "dog"):
+            (tmp_path / part / kind).mkdir(parents=True)
+            for number in range(6):
+                level += 5
+                Image.new("RGB", (30, 20), (level, level, level)).save(tmp_path / part / kind / f"{number}.png")
+    monkeypatch.setattr(from_scratch.photos, "prepare", lambda *_, **options: types.SimpleNamespace(folder=tmp_path))
+
+
+def test_photos_are_balanced_labelled_and_others_for_each_seed(few_photos):
+    settings = {"kind": "photos", "train_pictures": 3, "validation_pictures": 2, "test_pictures": 6, "size_px": 8}
+    first, again, other = (from_scratch.cats_and_dogs(seed, settings) for seed in (0, 0, 1))
+    levels = {part: images[:, 0, 0, 0].tolist() for part, (images, _) in first.items()}
+    assert {part: images.shape for part, (images, _) in first.items()}["train"] == (6, 8, 8, 3)
+    assert first["train"][1].tolist() == [0, 0, 0, 1, 1, 1]
+    assert max(levels["train"][:3]) <= 30 < min(levels["train"][3:])  # cats, then dogs
+    assert max(levels["train"]) <= 60
+    assert sorted(levels["test"]) == list(range(125, 181, 5))
+    for part, (images, _) in first.items():
+        assert np.array_equal(images, again[part][0])
+    assert not np.array_equal(first["train"][0], other["train"][0])
+
+
+def test_more_photos_than_there_are_is_refused(few_photos):
+    settings = {"kind": "photos", "train_pictures": 7, "validation_pictures": 2, "test_pictures": 6, "size_px": 8}
+    with pytest.raises(ValueError, match="train_pictures is 7, and there are 6 photos of a class: lower it"):
+        from_scratch.cats_and_dogs(0, settings)
 
 
 def test_a_training_makes_the_stated_number_of_updates_and_returns_its_best_weights(monkeypatch):

@@ -45,6 +45,30 @@ def same(first, second):
     return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
 
 
+def test_without_old_pictures_head_first_measures_the_effects_that_are_left(small, monkeypatch):
+    def never(*arguments, **options):
+        raise AssertionError("there are no old pictures to ask for")
+
+    monkeypatch.setattr(fine_tuning, "probe_old", never)
+    experiment = EXPERIMENTS["head-first"]
+    photos = {"kind": "photos", "unmeasured": experiment.data["photos"]["unmeasured"]}
+    numbers = experiment.measure(1000, experiment.settings_for() | FEW | photos | {"rates": {"SGD": [0.01, 0.03]}})
+    assert not any(name.startswith("old") for name in numbers)
+    left = [effect for effect in experiment.effects_for("photos") if "sgd" in effect.name]
+    assert [effect.name for effect in left] == ["drift-sgd-low", "test-sgd-low", "drift-sgd-high", "test-sgd-high"]
+    assert all({effect.of, effect.minus} <= set(numbers) for effect in left)
+
+
+def test_the_stem_of_a_base_ends_before_its_first_block():
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(2, 3, name="first")(image)
+    x = keras.layers.ReLU(name="first_act")(x)
+    x = keras.layers.Conv2D(2, 3, name="block1_conv")(x)
+    base = keras.Model(image, keras.layers.ReLU(name="block1_act")(x))
+    assert transfer.block_names(base) == ["stem", "block1"]
+    assert [fine_tuning.block_end(base, block).name for block in ("stem", "block1")] == ["first_act", "block1_act"]
+
+
 # ---- batches and pictures ----
 
 
@@ -272,7 +296,7 @@ def calls(monkeypatch):
     monkeypatch.setattr(fine_tuning, "train_head", lambda *_: [0.4])
     monkeypatch.setattr(fine_tuning, "look_at", look_at)
     monkeypatch.setattr(fine_tuning, "look_at_test", lambda *arguments: look_at(*arguments).test)
-    monkeypatch.setattr(fine_tuning, "probe_old", lambda *_: 0.4)
+    monkeypatch.setattr(fine_tuning, "probe_old", lambda *_, **options: 0.4)
     return made
 
 
