@@ -179,6 +179,18 @@ def test_another_base_stands_in_the_name_and_the_settings_of_a_result(monkeypatc
     assert given[-1]["backbone"] == "somewhere/my_base"
 
 
+def test_photos_that_are_not_there_are_told_once_before_anything_is_measured(cache, monkeypatch, tmp_path, capsys):
+    measure = Measure()
+    kinds = {"data": {"drawn": {}, "photos": {}}, "sources": {"drawn": "drawings", "photos": "photos"}}
+    monkeypatch.setattr(experiments, "load_experiments", lambda: {"some-claim": make_experiment(measure, **kinds)})
+    monkeypatch.setenv("CONVBOOK_PHOTOS", str(tmp_path / "nowhere"))
+    assert commands.main(["evidence", "--data", "photos", "--folder", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "There is no folder" in error
+    assert error.count("\n") == 1
+    assert measure.calls == []
+
+
 def test_another_base_is_refused_where_there_is_none(measure, capsys):
     assert commands.main(["evidence", "some-claim", "--backbone", "drawn_world"]) == 1
     assert "some-claim has no pretrained base that could be another" in capsys.readouterr().err

@@ -341,3 +341,15 @@ def test_copy_button_copies_the_cell(browser, site_urls):
         cell.hover()
         cell.locator("button.copybtn").click()
         assert page.evaluate("navigator.clipboard.readText()").split() == cell.locator("pre").inner_text().split()
+
+
+LOGGED = re.compile(r"WARNING:|^[IWEF]\d{4} [\d.:]+|Traceback \(most recent call last\)", flags=re.M)
+
+
+def test_no_output_holds_what_a_library_logged(site):
+    assert LOGGED.search("5 lists\nWARNING:tensorflow:5 out of the last 207 calls")
+    assert LOGGED.search("I0000 00:00:1795412497.831978   20962 port.cc:153] oneDNN")
+    assert not LOGGED.search("seed 0 · WARNING signs in a picture")
+    found = {page.name: LOGGED.findall(page.read_text(encoding="utf-8")) for page in site.glob("*.html")}
+    assert len(found) > 12
+    assert {name: lines for name, lines in found.items() if lines} == {}

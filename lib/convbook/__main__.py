@@ -92,9 +92,10 @@ def measure_evidence(options):
 
     Raises:
         ValueError: if a claim, a kind of data or a base is unknown.
+        PhotosError: if photos are needed and can be had nowhere.
     """
     _quiet_tensorflow()
-    from convbook import evidence
+    from convbook import evidence, photos
     from convbook.experiments import load_experiments
     from convbook.experiments.parallel import run_claims
 
@@ -108,6 +109,8 @@ def measure_evidence(options):
     requests = _requests(options, experiments)
     if options.folder:
         Path(options.folder).mkdir(parents=True, exist_ok=True)
+    if any(request["kind"] == "photos" for request in requests):
+        photos.prepare("photos")  # once, and not in vain for each seed
     failed = []
     seeds_of_a_claim = 1 if options.verify else options.seeds
     with _progress(len(requests) * seeds_of_a_claim) as bar:
