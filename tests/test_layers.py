@@ -13,6 +13,7 @@ LAYERS = {
     "shapes": 0,
     "drawings": 0,
     "evidence": 0,
+    "repository": 0,
     "operations": 1,
     "photos": 1,
     "pipelines": 2,

@@ -1,4 +1,4 @@
-"""Commands of the book: get its photos, pretrain its bases, measure what the lecture claims."""
+"""Commands of the book: get its photos, pretrain its bases, measure what the lecture claims, name its repository."""
 
 import argparse
 import logging
@@ -183,6 +183,25 @@ def _default_jobs():
     return 1 if shutil.which("nvidia-smi") else os.cpu_count() or 1
 
 
+def write_repository(options):
+    """Write the address of the book's repository wherever the book names it.
+
+    Args:
+        options: parsed command line with url.
+
+    Returns:
+        0.
+
+    Raises:
+        ValueError: if the address has another form, or the current folder is not the book's.
+    """
+    from convbook.repository import set_repository
+
+    changed = set_repository(options.url)
+    print("\n".join(map(str, changed)) or "The book names this address already.")
+    return 0
+
+
 def _quiet_tensorflow():
     """Keep TensorFlow's C++ notes out of progress bars; the variable counts only before the first import."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -200,6 +219,7 @@ def _parser():
     _add_photos(commands)
     _add_pretrain(commands)
     _add_evidence(commands)
+    _add_repository(commands)
     return parser
 
 
@@ -265,6 +285,18 @@ def _add_evidence(commands):
     text = "number of processes (default: one to a core; one where there is a GPU); with 1, seconds are undisturbed"
     evidence.add_argument("--jobs", type=_whole, metavar="N", help=text)
     evidence.add_argument("--list", action="store_true", help="list the claims and their kinds of data, and stop")
+
+
+def _add_repository(commands):
+    repository = commands.add_parser(
+        "set-repository",
+        help="write the repository's address into the site and the chapters",
+        description="Make this book yours: write the address of your repository into _config.yml and into the setup "
+        "cells of all notebooks, so that the buttons of the site and Colab find it. Run it in the book's folder.",
+        epilog="example: python -m convbook set-repository https://github.com/OWNER/NAME",
+    )
+    repository.set_defaults(run=write_repository)
+    repository.add_argument("url", metavar="URL", help="https://github.com/OWNER/NAME")
 
 
 def _whole(text):

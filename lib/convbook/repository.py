@@ -1,0 +1,61 @@
+"""The address of the book's repository: in the site's configuration and in the setup cells of the notebooks."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+CONFIG, BOOK = "_config.yml", "book"
+ADDRESS = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+")
+IN_CONFIG = re.compile(r"^(\s*(?:url|repository_url): )\S+$", flags=re.M)
+IN_SETUP_CELL = re.compile(r'^(REPOSITORY = )"[^"]*"$', flags=re.M)
+PLACES_IN_CONFIG = 2  # of Jupyter Book, and of the theme
+
+
+def set_repository(url, folder="."):
+    """Write a repository's address wherever the book names it; nothing is written unless all files can be.
+
+    Args:
+        url: "https://github.com/OWNER/NAME"; a slash or ".git" at its end is left out.
+        folder: the book's folder, which holds _config.yml and book/.
+
+    Returns:
+        List of the files that changed; empty if the address stood there already.
+
+    Raises:
+        ValueError: if the address has another form, or the folder is not the book's; the message says what is needed.
+    """
+    address = url.strip().rstrip("/").removesuffix(".git")
+    if not ADDRESS.fullmatch(address):
+        raise ValueError(f"{url!r} is no address of a repository: give one such as https://github.com/OWNER/NAME.")
+    folder = Path(folder)
+    config, notebooks = folder / CONFIG, sorted((folder / BOOK).glob("*.ipynb"))
+    if not config.is_file() or not notebooks:
+        raise ValueError(
+            f"{folder.resolve()} holds no {CONFIG} with notebooks in {BOOK}/: run this in the book's folder."
+        )
+    texts = {config: _replace(IN_CONFIG, rf"\g<1>{address}", config, PLACES_IN_CONFIG)}
+    for notebook in notebooks:
+        # In the file a quotation mark of a cell is written \", so the cell is changed and not the file's text.
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+        cells = [cell for cell in content["cells"] if "setup" in cell["metadata"].get("tags", [])]
+        for cell in cells:
+            source, found = IN_SETUP_CELL.subn(rf'\g<1>"{address}"', "".join(cell["source"]))
+            if found != 1:
+                raise ValueError(f"The setup cell of {notebook} names no REPOSITORY: restore it from another chapter.")
+            cell["source"] = source
+        texts[notebook] = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    changed = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
+    new = {path: path.with_name(f".{path.name}.new") for path in changed}
+    for path in changed:
+        new[path].write_text(texts[path], encoding="utf-8")
+    for path in changed:
+        os.replace(new[path], path)
+    return changed
+
+
+def _replace(pattern, replacement, path, places):
+    text, found = pattern.subn(replacement, path.read_text(encoding="utf-8"))
+    if found != places:
+        raise ValueError(f"{path} names the repository {found} times, not {places}: restore it.")
+    return text
