@@ -84,15 +84,32 @@ def test_readme_starts_with_the_two_commands():
 
 def unknown_targets(text, makefile):
     """The targets that a page calls (`make x`) and the Makefile does not have."""
-    named = re.findall(r"(?:`|^\s*|\$ )make ([\w-]+)", text, flags=re.M)
+    named = re.findall(r"(?:`|^\s*|\$ )make ([\w-]+)\b(?!=)", text, flags=re.M)
     return sorted(set(named) - set(re.findall(r"^([\w-]+):(?!=)", makefile, flags=re.M)))
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "book/running.md"])
 def test_commands_of_the_pages_are_targets_of_the_makefile(page):
     assert unknown_targets("Call `make book`.\n\n    make site\n", "VENV := .venv\nbook: install\n") == ["site"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert unknown_targets((ROOT / page).read_text(encoding="utf-8"), makefile) == []
+
+
+def messages_of_nobody(page, sources):
+    """Messages in the first column of a page's table that no source gives."""
+    quoted = re.findall(r"^\| `([^`]+)` \|", page, flags=re.M)
+    joined = [re.sub(r'"\s+f?"', "", source) for source in sources]  # a message may go over several lines
+    return [message for message in quoted if not any(message in source for source in joined)]
+
+
+def test_messages_that_are_explained_are_messages_of_the_book():
+    sample = "| What it says | |\n|---|---|\n| `There is no bread` | Buy some. |\n| `There is no tea` | Wait. |\n"
+    assert messages_of_nobody(sample, ['raise OSError(f"There is "\n    "no bread: {name}")']) == ["There is no tea"]
+    page = (ROOT / "book" / "running.md").read_text(encoding="utf-8")
+    assert len(re.findall(r"^\| `", page, flags=re.M)) >= 10
+    files = [path for path in tracked_files() if path.suffix in (".py", ".ipynb") or path.name == "Makefile"]
+    sources = [readable(path) for path in files if path.name != "test_project.py"]
+    assert messages_of_nobody(page, sources) == []
 
 
 @pytest.mark.parametrize(

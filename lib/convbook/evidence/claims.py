@@ -280,8 +280,8 @@ CLAIMS = (
         "head-first",
         "Unfreezing before the classifier is trained destroys what the base has learned",
         (11,),
-        condition="It lets the base drift further, and costs something at low rates. What destroys a base is a high "
-        "rate, in any order.",
+        condition="It lets the base drift further, on photos several times as far. What destroys a base is a rate that "
+        "is too high, whether the head was trained first or not.",
     ),
     Claim(
         "low-rate",
