@@ -9,7 +9,7 @@ from convbook.evidence.claims import standings
 from convbook.evidence.results import is_stale, names, read
 
 COLUMNS = ("what the claim predicts", "seeds", "mean effect", "95 % interval", "would matter", "verdict")
-OVERVIEW_COLUMNS = ("chapter", "the lecture's claim", "what came of it", "what to know")
+OVERVIEW_COLUMNS = ("chapter", "the lecture's claim, and what to know of it", "what came of it")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Table:
 
     Attributes:
         caption: what was measured on what.
-        rows: tuples of strings, one for each effect or claim.
+        rows: tuples of strings, one for each effect or claim; what stands after a line break is shown smaller, below.
         notes: sentences that belong below the table.
         columns: names of the columns.
         head: place of the column that names its row.
@@ -31,12 +31,14 @@ class Table:
     head: int = 0
 
     def __repr__(self):
-        lines = [" · ".join(row) for row in (self.columns, *self.rows)]
+        lines = [" · ".join(row).replace("\n", ". ") for row in (self.columns, *self.rows)]
         return "\n".join([self.caption, *lines, *self.notes])
 
     def _repr_markdown_(self):
         rows = [self.columns, ("---",) * len(self.columns), *self.rows]
-        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        lines = [
+            "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in row) + " |" for row in rows
+        ]
         return "\n\n".join([f"**{self.caption}**", "\n".join(lines), *self.notes]) + "\n"
 
     def _repr_html_(self):
@@ -50,7 +52,9 @@ class Table:
 
     def _cells(self, row):
         for place, cell in enumerate(row):
-            yield f'<th scope="row">{escape(cell)}</th>' if place == self.head else f"<td>{escape(cell)}</td>"
+            first, *below = map(escape, cell.split("\n"))
+            shown = "<br>".join([first, *(f"<small>{line}</small>" for line in below)])
+            yield f'<th scope="row">{shown}</th>' if place == self.head else f"<td>{shown}</td>"
 
 
 def table(*results, folder=None):
@@ -156,9 +160,8 @@ def overview(known=None):
     rows = [
         (
             ", ".join(map(str, each.claim.chapters)),
-            each.claim.sentence,
-            each.verdict,
-            " ".join(filter(None, (each.claim.correction, each.claim.condition))),
+            "\n".join(filter(None, (each.claim.sentence, each.claim.correction, each.claim.condition))),
+            each.verdict.replace("; ", "\n"),
         )
         for each in known or standings()
     ]
