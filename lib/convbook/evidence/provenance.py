@@ -1,6 +1,7 @@
 """Where a result comes from: the code that measured it, the commit, and the machine."""
 
 import ast
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -174,9 +175,9 @@ def _follow(experiment, kind):
     home, _, name = experiment.partition(":")
     if _file(home) is None or name not in _Module(home).definitions:
         raise ValueError(f"There is no experiment {experiment!r} in this package; 'module:NAME' of one is needed.")
-    modules, followed, waiting = {}, {}, [f"{home}.{name}"]
+    modules, followed, waiting, split = {}, {}, [f"{home}.{name}"], functools.cache(_split)
     while waiting:
-        owner, names = _split(waiting.pop())
+        owner, names = split(waiting.pop())
         if owner == "convbook.experiments" or owner.startswith("convbook.evidence"):
             continue  # these arrange and judge what others measure: they change no number of a seed
         if owner not in modules:
