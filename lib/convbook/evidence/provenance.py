@@ -1,6 +1,7 @@
 """Where a result comes from: the code that measured it, the commit, and the machine."""
 
 import ast
+import copy
 import functools
 import hashlib
 import importlib.metadata
@@ -39,7 +40,7 @@ def syntax_hash(experiment, kind):
     """
     followed = _follow(experiment, kind)
     # Without the modules' names: a function that moves to another module computes what it did before.
-    lines = sorted(f"{name.rpartition('.')[2]} {_canonical(node)}" for name, (_, node) in followed.items())
+    lines = sorted(f"{name.rpartition('.')[2]} {_text(node)}" for name, (_, node) in followed.items())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -114,9 +115,9 @@ def now():
 class _Module:
     """The definitions and imports at the top level of one module of this package, read without running it."""
 
-    def __init__(self, name):
-        self.name, self.file = name, _file(name)
-        self.tree = ast.parse(self.file.read_text(encoding="utf-8"))
+    def __init__(self, name, file, source):
+        self.name, self.file = name, file
+        self.tree = ast.parse(source)
         self.imports = self.imported(self.tree.body)
         self.definitions = {}
         for node in self.tree.body:
@@ -159,6 +160,25 @@ class _Module:
         return found
 
 
+def _module(name):
+    """A module as its file is now; parsed once, however many results ask for it."""
+    file = _file(name)
+    return _parsed(name, file, file.read_text(encoding="utf-8"))
+
+
+_parsed = functools.lru_cache(maxsize=512)(_Module)
+
+
+@functools.lru_cache(maxsize=8192)
+def _references(module, node):
+    return module.references(node)
+
+
+@functools.lru_cache(maxsize=8192)
+def _text(node):
+    return _canonical(node)
+
+
 def _belongs(name):
     return name == "convbook" or name.startswith("convbook.")
 
@@ -173,7 +193,7 @@ def _file(module):
 def _follow(experiment, kind):
     """All definitions that an experiment uses: {"convbook.photos.load_digits": (module, node), …}."""
     home, _, name = experiment.partition(":")
-    if _file(home) is None or name not in _Module(home).definitions:
+    if _file(home) is None or name not in _module(home).definitions:
         raise ValueError(f"There is no experiment {experiment!r} in this package; 'module:NAME' of one is needed.")
     modules, followed, waiting, split = {}, {}, [f"{home}.{name}"], functools.cache(_split)
     while waiting:
@@ -181,7 +201,7 @@ def _follow(experiment, kind):
         if owner == "convbook.experiments" or owner.startswith("convbook.evidence"):
             continue  # these arrange and judge what others measure: they change no number of a seed
         if owner not in modules:
-            modules[owner] = _Module(owner)
+            modules[owner] = _module(owner)
         module = modules[owner]
         # A module that is handed on as a whole may be used in any way, so all of it counts.
         for each in names[:1] or [*module.definitions]:
@@ -191,9 +211,9 @@ def _follow(experiment, kind):
             elif each in module.definitions and full_name not in followed:
                 node = module.definitions[each]
                 if full_name == f"{home}.{name}":
-                    node = _WithoutProse(kind).visit(node)
+                    node = _WithoutProse(kind).visit(copy.deepcopy(node))
                 followed[full_name] = (module, node)
-                waiting += module.references(node)
+                waiting += _references(module, node)
     return followed
 
 
