@@ -90,6 +90,20 @@ def test_a_place_that_is_lost_is_told_and_nothing_is_written(book, file, old):
     assert contents(book) == before
 
 
+def test_a_disk_that_fails_half_way_leaves_every_file_as_it_was_and_no_other(book, monkeypatch):
+    before, write = contents(book), repository.Path.write_text
+
+    def write_some(path, *arguments, **options):
+        if "07" in path.name:
+            raise OSError("no space left")
+        return write(path, *arguments, **options)
+
+    monkeypatch.setattr(repository.Path, "write_text", write_some)
+    with pytest.raises(OSError, match="no space left"):
+        repository.set_repository(NEW, book)
+    assert contents(book) == before
+
+
 def test_the_command_lists_the_files_that_it_changed(book, monkeypatch, capsys):
     monkeypatch.chdir(book)
     assert commands.main(["set-repository", NEW]) == 0

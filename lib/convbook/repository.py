@@ -47,10 +47,14 @@ def set_repository(url, folder="."):
         texts[notebook] = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     changed = [path for path, text in texts.items() if path.read_text(encoding="utf-8") != text]
     new = {path: path.with_name(f".{path.name}.new") for path in changed}
-    for path in changed:
-        new[path].write_text(texts[path], encoding="utf-8")
-    for path in changed:
-        os.replace(new[path], path)
+    try:
+        for path in changed:
+            new[path].write_text(texts[path], encoding="utf-8")
+        for path in changed:
+            os.replace(new[path], path)
+    finally:
+        for path in changed:
+            new[path].unlink(missing_ok=True)
     return changed
 
 

@@ -29,14 +29,6 @@ from convbook.experiments.from_scratch import (
 )
 from convbook.experiments.training import Batches
 
-METHODS = {
-    "scratch": "from scratch",
-    "augmented": "from scratch, augmented",
-    "option_1": "features, option 1",
-    "option_2": "features, option 2",
-    "tuned": "fine-tuned",
-}
-
 
 def measure_methods(seed, settings):
     """Train a classifier in each of the five ways, each with the recipe of its chapter.
