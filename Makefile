@@ -3,6 +3,7 @@
 PYTHON ?=
 VENV ?= .venv
 RUN ?= quick
+COLAB_PYTHON ?=
 PORT ?= 8000
 JOBS ?= 2
 
@@ -14,11 +15,11 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export PYTHONWARNINGS = ignore::DeprecationWarning
 export TF_CPP_MIN_LOG_LEVEL = 3
 
-.PHONY: help book test bench serve clean
+.PHONY: help book test bench colab-check colab-list links serve clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 book: $(INSTALLED)  ## run every chapter and build the site at _build/html/index.html (RUN=full: real data, needs a GPU)
 ifeq ($(RUN),full)
@@ -28,11 +29,24 @@ endif
 
 test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
 	@mkdir -p _build && rm -f _build/network_attempts
-	@PYTHONPATH="$(CURDIR)/tests/offline" NETWORK_ATTEMPTS="$(CURDIR)/_build/network_attempts" $(MAKE) --no-print-directory book RUN=quick
+	@PYTHONPATH="$(CURDIR)/tests/offline" NETWORK_ATTEMPTS="$(CURDIR)/_build/network_attempts" CONVBOOK_JOBS=$(JOBS) \
+	    $(MAKE) --no-print-directory book RUN=quick
 	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(INSTALLED)  ## measure how fast figures redraw, pictures are drawn, prepared and fed to a network
 	@for name in figures drawings photos pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done
+
+# Nothing is executed for the links, so the configuration differs in one line; the book's extension lies beside the real one.
+links: $(INSTALLED)  ## check that the book's links to other places still lead somewhere (needs a network)
+	@mkdir -p _build/links && sed 's/execute_notebooks: cache/execute_notebooks: "off"/' _config.yml > _build/links/_config.yml
+	@PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/book/assets" jupyter-book build book --path-output _build/links \
+	    --config _build/links/_config.yml --toc $(CURDIR)/_toc.yml --builder linkcheck --quiet
+
+colab-check: $(INSTALLED)  ## run every chapter in a replica of Colab's environment (needs Colab's Python: COLAB_PYTHON=…)
+	@PATH="$(BIN):$$PATH" python tests/colab_check.py $(if $(COLAB_PYTHON),--python "$(COLAB_PYTHON)")
+
+colab-list: $(INSTALLED)  ## fetch the list of what Colab has today into tests/colab/packages.txt
+	@$(BIN)/python tests/colab_packages.py
 
 serve: book  ## build the site and open it at http://localhost:8000 (PORT=…)
 	@echo "http://localhost:$(PORT)  (Ctrl-C ends it)"; $(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)

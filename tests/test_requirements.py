@@ -1,14 +1,13 @@
 """The requirements: what Colab has must do, what is installed must do, and nothing else may be needed."""
 
 import ast
-import os
 import sys
 import tomllib
 from importlib.metadata import distributions, packages_distributions
-from pathlib import Path
 
 import pytest
 from chapters import LIBRARY, NOTEBOOKS, ROOT, code_nodes, read_chapter
+from colab_packages import LIST, python_of, versions_in
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -20,6 +19,8 @@ COME_WITH_THE_KERNEL = {
     "matplotlib_inline",
     "google",
 }  # google.colab: there in Colab, and asked for only there
+COLAB = LIST.read_text(encoding="utf-8")
+COLAB_VERSIONS = versions_in(COLAB)
 BOOK_LINES = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
 
 
@@ -30,12 +31,6 @@ def requirement_lines(lines):
 
 
 BOOK_REQUIREMENTS = requirement_lines(BOOK_LINES)
-
-
-def versions_in(text):
-    """{canonical name: version} of a list of name==version lines."""
-    pairs = [line.split("==") for line in requirement_lines(text.splitlines())]
-    return {canonicalize_name(name): version for name, version in pairs}
 
 
 def unmet(requirements, versions):
@@ -69,30 +64,23 @@ def undeclared_imports(trees, requirements):
     return sorted(m for m in foreign if not declared & {canonicalize_name(d) for d in sources.get(m, [])})
 
 
-@pytest.fixture(scope="module")
-def colab_versions():
-    if "CONVBOOK_SHARED" not in os.environ:
-        pytest.skip("CONVBOOK_SHARED names no folder with colab-constraints.txt, the list of what Colab preinstalls")
-    return versions_in((Path(os.environ["CONVBOOK_SHARED"]) / "colab-constraints.txt").read_text(encoding="utf-8"))
-
-
 def test_versions_that_do_not_fit_are_named():
-    assert versions_in("# Colab\nScikit_Image==0.25.2\n") == {"scikit-image": "0.25.2"}
+    assert versions_in("# Colab, x==1\nScikit_Image==0.25.2\n") == {"scikit-image": "0.25.2"}
     assert unmet(["numpy>=2.1,<3"], {"numpy": "2.1.3"}) == []
     assert unmet(["numpy>=2.1,<3"], {"numpy": "3.0"}) == ["numpy<3,>=2.1 does not accept 3.0"]
     assert unmet(["keras-hub>=0.26"], {"numpy": "2.1.3"}) == ["keras-hub is not there"]
 
 
-def test_package_needs_only_what_colab_has_in_versions_that_colab_has(colab_versions):
-    assert unmet(PACKAGE_REQUIREMENTS, colab_versions) == []
+def test_package_needs_only_what_colab_has_in_versions_that_colab_has():
+    assert unmet(PACKAGE_REQUIREMENTS, COLAB_VERSIONS) == []
 
 
-def test_tools_that_colab_has_too_accept_its_versions(colab_versions):
-    shared = [r for r in BOOK_REQUIREMENTS if canonicalize_name(Requirement(r).name) in colab_versions]
-    assert unmet(shared, colab_versions) == []
+def test_tools_that_colab_has_too_accept_its_versions():
+    shared = [r for r in BOOK_REQUIREMENTS if canonicalize_name(Requirement(r).name) in COLAB_VERSIONS]
+    assert unmet(shared, COLAB_VERSIONS) == []
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", python_of(COLAB)])
 def test_package_installs_on_the_supported_pythons_colabs_among_them(python):
     assert SpecifierSet(PROJECT["requires-python"]).contains(python)
 

@@ -74,7 +74,7 @@ def current():
     """
     name = os.environ.get(VARIABLE)
     if name is None:
-        name = "full" if "google.colab" in sys.modules and _sees_gpu() else "quick"
+        name = "full" if _in_colab() and _sees_gpu() else "quick"
     if name not in RUNS:
         raise ValueError(f"{VARIABLE} is {name!r}, which is no run of this book; set it to {' or '.join(RUNS)}.")
     return RUNS[name]
@@ -82,6 +82,8 @@ def current():
 
 def banner(run):
     """Say in four lines which run this is, on what device, from what data, and how to switch.
+
+    In Colab without a GPU a fifth line says what is different.
 
     Args:
         run: a `Run`.
@@ -95,12 +97,22 @@ def banner(run):
     devices = ", ".join(keras.distribution.list_devices())
     size_px = f"{run.image_size_px}×{run.image_size_px} pixels"
     per_class = f"{run.train_pictures}/{run.validation_pictures}/{run.test_pictures} per class"
-    return (
+    said = (
         f"{run.name} run · Keras {keras.__version__} with {keras.backend.backend()} on {devices}\n"
         f"handwritten digits: {run.digits} · cats and dogs: {run.pictures}, {size_px}, {per_class}\n"
         f"pretrained base: {run.backbone}\n"
         f"to switch, set the environment variable {VARIABLE}={other.name} and restart the kernel"
     )
+    if run == QUICK and VARIABLE not in os.environ and _in_colab():
+        said += (
+            "\nwithout a GPU, drawings stand in for photos and a small base for Xception; "
+            "Runtime → Change runtime type offers a GPU"
+        )
+    return said
+
+
+def _in_colab():
+    return "google.colab" in sys.modules
 
 
 def _sees_gpu():
