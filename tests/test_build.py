@@ -20,6 +20,12 @@ with Path(os.environ["EXECUTIONS"]).open("a") as executions:
     print("once more", file=executions)
 from tiny import WORD
 print(WORD)"""
+MEETING = """import os, pathlib, time
+folder = pathlib.Path(os.environ["EXECUTIONS"]).parent
+(folder / "{mine}").touch()
+while not (folder / "{other}").exists():
+    time.sleep(0.1)
+print("met {other}")"""
 PROSE = "# A tiny chapter\n\nThe prose is {}."
 
 
@@ -33,24 +39,30 @@ class Book(NamedTuple):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def write_chapter(self, prose, source):
+    def write_chapter(self, prose, source, name="01_tiny"):
         cells = [markdown(PROSE.format(prose)), code(source)]
-        for name, cell in zip(("prose", "code"), cells, strict=True):
-            cell.id = name  # as in a chapter that is edited: the cells stay who they are
-        self.write("book/01_tiny.ipynb", nbformat.writes(notebook(*cells)))
+        for cell_id, cell in zip(("prose", "code"), cells, strict=True):
+            cell.id = cell_id  # as in a chapter that is edited: the cells stay who they are
+        self.write(f"book/{name}.ipynb", nbformat.writes(notebook(*cells)))
+
+    def write_contents(self, *names):
+        contents = {"format": "jb-book", "root": "index", "chapters": [{"file": name} for name in names]}
+        self.write("_toc.yml", yaml.safe_dump(contents))
 
     def build(self, **variables):
         """Call `make book` with these variables; the exit status, and how often the chapter was executed so far."""
         executions = self.folder / "executions"
         executions.touch()
         environment = {**os.environ, "EXECUTIONS": str(executions), "PYTHONPATH": str(self.folder / "lib")}
-        settings = [f"{name}={value}" for name, value in {"VENV": sys.prefix, **variables}.items()]
+        settings = [
+            f"{name}={value}" for name, value in {"VENV": sys.prefix, "CONVBOOK_JOBS": "1", **variables}.items()
+        ]
         command = ["make", "book", *settings, f"--old-file={sys.prefix}/.installed"]  # old: installs nothing
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True)
         return done.returncode, executions.read_text(encoding="utf-8").count("\n")
 
-    def page(self):
-        return (self.folder / "_build" / "html" / "01_tiny.html").read_text(encoding="utf-8")
+    def page(self, name="01_tiny"):
+        return (self.folder / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +72,7 @@ def empty_book(tmp_path_factory):
     shutil.copytree(ROOT / "book" / "assets", book.folder / "book" / "assets")
     for name in ("Makefile", "_config.yml", "pyproject.toml", "requirements.txt"):
         shutil.copy(ROOT / name, book.folder)
-    book.write("_toc.yml", yaml.safe_dump({"format": "jb-book", "root": "index", "chapters": [{"file": "01_tiny"}]}))
+    book.write_contents("01_tiny")
     book.write("book/index.md", "# A tiny book\n\nIt has [a chapter](01_tiny.ipynb).\n")
     return book
 
@@ -98,3 +110,15 @@ def test_failing_chapter_fails_the_build_every_time(book):
     assert book.build()[0] != 0, "the second build must not take the failure from the cache"
     book.write_chapter("sound", "1 / 1")
     assert book.build()[0] == 0
+
+
+def test_two_chapters_are_executed_at_a_time_where_that_is_asked_for(book):
+    book.write_contents("01_tiny", "02_tiny")
+    book.write_chapter("first", MEETING.format(mine="one", other="two"))
+    book.write_chapter("second", MEETING.format(mine="two", other="one"), "02_tiny")
+    assert book.build(CONVBOOK_JOBS="2")[0] == 0, "each waits for the other, so one at a time neither would end"
+    assert "met two" in book.page()
+    assert "met one" in book.page("02_tiny")
+
+    book.write_chapter("second", "1 / 0", "02_tiny")
+    assert book.build(CONVBOOK_JOBS="2")[0] != 0

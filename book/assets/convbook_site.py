@@ -2,7 +2,7 @@
 
 - Mathematics becomes MathML, so that no script and no other host is needed to read it.
 - A chapter's cached outputs are keyed on the library, the requirements and the run, so that a stale page is impossible
-  and an edit of prose executes nothing.
+  and an edit of prose executes nothing. With CONVBOOK_JOBS=2, two chapters are executed at a time.
 - Charts (SVG) are put into the page itself, in the theme's colours; one request and one theme switch fewer each. So
   are small JPEGs.
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and of the
@@ -17,12 +17,18 @@ import io
 import os
 import platform
 import re
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import nbformat
 import pydata_sphinx_theme
 import tinycss2
 from docutils import nodes
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from jupyter_cache.cache.main import JupyterCacheBase
+from jupyter_cache.executors.utils import single_nb_execution
 from latex2mathml.converter import convert as latex_to_mathml
 from PIL import Image
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -74,6 +80,31 @@ def use_keyed_cache(app, config):
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / cache_key())
     # The cache would also bring back old cell metadata (alternative texts, say): take that from the chapter, always.
     JupyterCacheBase.merge_match_into_notebook.__defaults__ = (("kernelspec", "language_info"), ())
+
+
+def execute_side_by_side(app, config):
+    """Fill the cache, CONVBOOK_JOBS chapters at a time; one that fails is left to the renderer, which reports it."""
+    jobs = int(os.environ.get("CONVBOOK_JOBS", "1"))
+    if jobs == 1 or config.nb_execution_mode != "cache":
+        return
+    cache = get_cache(config.nb_execution_cache_path)
+    waiting = {}
+    for path in sorted(Path(app.srcdir).glob("*.ipynb")):
+        chapter = nbformat.read(path, nbformat.NO_CONVERT)
+        try:
+            cache.match_cache_notebook(chapter)
+        except KeyError:
+            waiting[path] = chapter
+
+    def execute(chapter):
+        with tempfile.TemporaryDirectory() as folder:
+            return single_nb_execution(chapter, folder, config.nb_execution_timeout, allow_errors=False)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        for path, result in zip(waiting, pool.map(execute, waiting.values()), strict=True):
+            if result.err is None:
+                bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": result.time})
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
 def visit_inline_math(translator, node):
@@ -262,6 +293,7 @@ def can_apply(selector, names):
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
     app.connect("config-inited", use_keyed_cache)
+    app.connect("config-inited", execute_side_by_side, priority=900)
     app.add_post_transform(PicturesInThePage)
     app.add_post_transform(NamedBlocks)
     app.connect("build-finished", shorten_theme_styles, priority=900)
