@@ -24,6 +24,9 @@ help:  ## show this list
 book: $(INSTALLED)  ## run every chapter and build the site at _build/html/index.html (RUN=full: real data, needs a GPU)
 ifeq ($(RUN),full)
 	@echo "The full run shows Kaggle's photos in the pages: check their licence before you publish such a site."
+	@$(BIN)/python -c 'import sys, tensorflow as tf; sys.exit(not tf.config.list_physical_devices("GPU"))' 2>/dev/null || { \
+	    echo "The full run needs a GPU, and TensorFlow sees none here: take a machine that has one, with tensorflow[and-cuda] in $(VENV), or the quick run (make book)." >&2; exit 1; }
+	@CONVBOOK_RUN=full $(BIN)/python -m convbook photos
 endif
 	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build book --path-output . --toc $(CURDIR)/_toc.yml -W --keep-going
 

@@ -57,3 +57,34 @@ def test_a_missing_venv_module_is_said_with_the_package_that_has_it(make):
 
 def test_a_full_disk_is_said_with_what_is_needed(make):
     assert "The installation needs 9000000000000 kB and .venv has" in make(NO_VENV, NEEDED_KB=9000000000000)
+
+
+# An environment's Python that answers the full run's question for a GPU, and is asked for photos then.
+WITHOUT_GPU = '#!/bin/sh\n[ "$1" = -c ] && exit 1\necho "$@" >> called\n'
+WITHOUT_PHOTOS = '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "$@" >> called\necho "No photos could be had." >&2\nexit 1\n'
+
+
+@pytest.mark.parametrize(
+    ("python", "said", "called"),
+    [
+        (WITHOUT_GPU, "The full run needs a GPU, and TensorFlow sees none here: take a machine that has one", ""),
+        (WITHOUT_PHOTOS, "No photos could be had.", "-m convbook photos\n"),
+    ],
+)
+def test_the_full_run_says_what_is_missing_before_it_builds(tmp_path, python, said, called):
+    if not shutil.which("make"):
+        pytest.skip("there is no make here to ask")
+    (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text(encoding="utf-8"))
+    (tmp_path / "bin").mkdir()
+    for name, script in (("python", python), ("jupyter-book", "#!/bin/sh\necho built >> called\n")):
+        (tmp_path / "bin" / name).write_text(script)
+        (tmp_path / "bin" / name).chmod(0o755)
+    for name in ("requirements.txt", "pyproject.toml", ".installed"):
+        (tmp_path / name).touch()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "book", "RUN=full", f"VENV={tmp_path}"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert said in done.stderr
+    calls = tmp_path / "called"
+    assert (calls.read_text() if calls.exists() else "") == called
