@@ -15,20 +15,21 @@ export JUPYTER_PREFER_ENV_PATH = 1
 export PYTHONWARNINGS = ignore::DeprecationWarning
 export TF_CPP_MIN_LOG_LEVEL = 3
 
-.PHONY: help book test bench colab-check colab-list links serve clean
+.PHONY: help book full-run test bench colab-check colab-list links serve clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-book: $(INSTALLED)  ## run every chapter and build the site at _build/html/index.html (RUN=full: real data, needs a GPU)
-ifeq ($(RUN),full)
+book: $(INSTALLED) $(if $(filter full,$(RUN)),full-run)  ## run every chapter and build the site at _build/html/index.html (RUN=full: real data, needs a GPU)
+	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build book --path-output . --toc $(CURDIR)/_toc.yml -W --keep-going
+
+# What the full run needs, before hours of it: a GPU, and the photos, whose download is too long for a cell.
+full-run: $(INSTALLED)
 	@echo "The full run shows Kaggle's photos in the pages: check their licence before you publish such a site."
 	@$(BIN)/python -c 'import sys, tensorflow as tf; sys.exit(not tf.config.list_physical_devices("GPU"))' 2>/dev/null || { \
 	    echo "The full run needs a GPU, and TensorFlow sees none here: take a machine that has one, with tensorflow[and-cuda] in $(VENV), or the quick run (make book)." >&2; exit 1; }
 	@CONVBOOK_RUN=full $(BIN)/python -m convbook photos
-endif
-	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build book --path-output . --toc $(CURDIR)/_toc.yml -W --keep-going
 
 test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
 	@mkdir -p _build && rm -f _build/network_attempts

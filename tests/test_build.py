@@ -58,6 +58,7 @@ class Book(NamedTuple):
             f"{name}={value}" for name, value in {"VENV": sys.prefix, "CONVBOOK_JOBS": "1", **variables}.items()
         ]
         command = ["make", "book", *settings, f"--old-file={sys.prefix}/.installed"]  # old: installs nothing
+        command += ["--old-file=full-run"]  # and the full run asks for no GPU
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True)
         return done.returncode, executions.read_text(encoding="utf-8").count("\n")
 
