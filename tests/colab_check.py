@@ -23,6 +23,7 @@ import tomllib
 from pathlib import Path
 
 from chapters import BOOK, ROOT, numbered, read_chapter, tagged, toc_pages, tracked_files
+from colab_figures import check_figures
 from colab_packages import LIST, python_of, versions_in
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
@@ -272,6 +273,12 @@ def check_setup(report, folder, replica, settings):
     report.tell("without a GPU it is the quick run, and says so", [] if expected else [f"it says: {said}"])
 
 
+def figure_cells():
+    """The setup cell and, of all notebooks, the cells that show a live figure."""
+    figures = [cell for name in chapter_names() for _, cell, _ in live_figures(load(name))]
+    return [setup_alone().cells[0], *figures]
+
+
 def processor_seconds():
     """What the kernels that have ended so far took of the processor; on a busy machine it says more than the clock."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -313,6 +320,9 @@ def main(arguments=None):
     os.environ["JUPYTER_PATH"] = str(folder)  # where the kernelspec is
     settings, report = host_of_the_repository(folder / "host", address_of_the_book()), Report()
     check_setup(report, folder, replica, settings)
+    with tempfile.TemporaryDirectory() as home:
+        environment = plain_environment(home, JUPYTER_PATH=str(folder), **settings)
+        check_figures(report, figure_cells(), replica, environment)
     check_notebooks(report, options.notebooks or chapter_names(), folder, settings)
     print(f"Colab's replica: {report.failed or 'no'} checks failed")
     return int(report.failed > 0)

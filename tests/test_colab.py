@@ -199,6 +199,12 @@ def test_every_cell_that_imports_a_figure_shows_it():
     assert sum(len(colab_check.live_figures(read_chapter(path))) for path in NOTEBOOKS) == imports
 
 
+def test_the_page_of_all_figures_holds_the_setup_cell_and_each_figure_once():
+    setup, *figures = colab_check.figure_cells()
+    assert "REPOSITORY =" in setup.source
+    assert len(figures) == sum(len(colab_check.live_figures(read_chapter(path))) for path in NOTEBOOKS)
+
+
 def executed():
     """A notebook whose only cell shows a live figure as Colab needs it."""
     data = {colab_check.VIEW: {"model_id": "m1"}, "text/plain": "Window()"}
