@@ -40,7 +40,7 @@ RUN_ONE_MORE = """(source) => {
 
 @contextmanager
 def jupyter(replica, environment, folder):
-    """Jupyter's classic server of the replica, for the notebooks in a folder; gives the address of a notebook's page."""
+    """Jupyter's classic server of the replica, for the notebooks in a folder; gives a function of name to address."""
     token = secrets.token_hex(16)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
