@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+from playwright.sync_api import Error as BrowserError
 from playwright.sync_api import TimeoutError as BrowserTimeout
 from playwright.sync_api import sync_playwright
 from visits import BROWSER_ARGUMENTS, find_browser
@@ -96,13 +97,18 @@ def problems_in_the_page(address, expected, browser):
 def check_figures(report, cells, replica, environment):
     """Show the figures of these cells, the setup cell first, in a real page of the replica's Jupyter."""
     browser = find_browser()
-    if not browser:
-        print("skipped live figures in a real page: there is no Chromium or Chrome here", flush=True)
+    page = subprocess.run([replica, "-c", "import notebook.notebookapp"], env=environment, capture_output=True)
+    if not browser or page.returncode:
+        missing = "no Chromium or Chrome here" if not browser else "no classic Jupyter among what the replica needs"
+        print(f"skipped live figures in a real page: there is {missing}", flush=True)
         return
     with tempfile.TemporaryDirectory() as folder:
         metadata = {"kernelspec": {"name": "colab", "display_name": "Colab's replica", "language": "python"}}
         own = [nbformat.v4.new_code_cell(cell.source) for cell in cells]  # two chapters' cells may have the same name
         nbformat.write(nbformat.v4.new_notebook(cells=own, metadata=metadata), Path(folder) / "figures.ipynb")
         with jupyter(replica, environment, folder) as address_of:
-            problems = problems_in_the_page(address_of("figures.ipynb"), len(cells) - 1, browser)
+            try:
+                problems = problems_in_the_page(address_of("figures.ipynb"), len(cells) - 1, browser)
+            except BrowserError as error:
+                problems = [str(error).splitlines()[0]]
     report.tell(f"{len(cells) - 1} live figures in a real page, with the replica's ipywidgets and anywidget", problems)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import colab_check
+import colab_figures
 import colab_packages
 import nbformat
 import pytest
@@ -203,6 +204,15 @@ def test_the_page_of_all_figures_holds_the_setup_cell_and_each_figure_once():
     setup, *figures = colab_check.figure_cells()
     assert "REPOSITORY =" in setup.source
     assert len(figures) == sum(len(colab_check.live_figures(read_chapter(path))) for path in NOTEBOOKS)
+
+
+@pytest.mark.parametrize(("browser", "missing"), [(None, "no Chromium"), ("chromium", "no classic Jupyter")])
+def test_without_a_browser_or_jupyters_page_that_part_is_skipped_and_says_so(monkeypatch, capsys, browser, missing):
+    monkeypatch.setattr(colab_figures, "find_browser", lambda: browser)
+    report = colab_check.Report()
+    colab_figures.check_figures(report, [], "false", dict(os.environ))
+    assert capsys.readouterr().out.startswith(f"skipped live figures in a real page: there is {missing}")
+    assert report.failed == 0
 
 
 def executed():
