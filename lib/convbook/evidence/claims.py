@@ -295,8 +295,8 @@ CLAIMS = (
         "Do not unfreeze batch normalization",
         (11,),
         proofs=("ways-unfrozen-unfrozen-c", "def-moving-mean-after-fi"),
-        condition="Frozen statistics stay exactly. Moving ones cost accuracy on dark drawings and on photos, most with a "
-        "quick momentum. With batches of 4 photos and a very slow one, frozen was worse; the rest is open.",
+        condition="Frozen statistics stay exactly. Moving ones cost accuracy on dark drawings and on photos, most with "
+        "a quick momentum. With batches of 4 photos and a very slow one, frozen was worse; the rest is open.",
     ),
     Claim(
         "partial",
