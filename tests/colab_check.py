@@ -229,7 +229,7 @@ def figure_problems(notebook):
 def refusal_problems(failure, address):
     """What is wrong with the setup cell's answer to an address that leads nowhere."""
     sentence = re.fullmatch(r"cell 1: SystemExit: (The book's package could not be installed from .+)", failure)
-    if sentence and address in sentence[1]:
+    if sentence and repr(address) in sentence[1]:
         return []
     return [f"it does not say so in one line that names the address: {failure or 'no error'}"]
 
