@@ -577,17 +577,23 @@ def test_a_network_that_swallows_everything_ends_in_a_timeout(monkeypatch):
         started = time.monotonic()
         with pytest.raises(OSError, match="connect to the network and try again"):
             backbones.load("xception_41_imagenet")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # it ended; how soon says more of the machine
     assert requests.adapters.HTTPAdapter.send is send
 
 
 def test_a_server_that_stops_in_the_middle_ends_in_a_timeout(kaggle, monkeypatch):
     monkeypatch.setattr(hub, "TIMEOUTS", (0.3, 0.3))
-    kaggle(lambda call, request: time.sleep(2) or (200, "application/json", b"{}"))
-    started = time.monotonic()
+    given_up, waited_for = threading.Event(), []
+
+    def answer(call, request):
+        waited_for.append(not given_up.wait(60))
+        return 200, "application/json", b"{}"
+
+    kaggle(answer)
     with pytest.raises(OSError, match="connect to the network and try again"):
         backbones.load(f"kaggle://{HANDLE}")
-    assert time.monotonic() - started < 1.9
+    given_up.set()
+    assert True not in waited_for
 
 
 @pytest.mark.parametrize(
