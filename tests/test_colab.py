@@ -168,7 +168,7 @@ def test_setup_cell_alone_asks_for_another_address_and_leaves_the_chapter_as_it_
 @pytest.mark.parametrize(
     ("failure", "fine"),
     [
-        ("cell 1: SystemExit: The book's package could not be installed from 'https://x/y': is this its address?", True),
+        ("cell 1: SystemExit: The book's package could not be installed from 'https://x/y': is it there?", True),
         ("cell 1: SystemExit: The book's package could not be installed from 'https://x': is it?", False),
         ("cell 1: SystemExit: The book's package could not be installed from 'https://x/y'.\nTry again.", False),
         ("cell 1: ModuleNotFoundError: No module named 'convbook'", False),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER_ARGUMENTS = [
@@ -23,6 +24,9 @@ SETTLE = """async () => {
   await document.fonts.ready;
   await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
 }"""
+
+REACHABLE = """() => [...document.querySelectorAll("pre")].every(
+  (box) => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)"""
 
 # axe-core's rules; preload off, for it would ask for the style sheets again.
 AXE = {"resultTypes": ["violations"], "preload": False}
@@ -92,8 +96,10 @@ def visit(browser, url, scheme="light", audits=()):
         page.set_viewport_size(PHONE)
         facts["phone"] = page.evaluate(FACTS, False)
         page.set_viewport_size(WIDE)
-        # 0.3 s after a change of size the theme makes boxes that scroll reachable by keyboard.
+        # 0.3 s after a change of size the theme makes boxes that scroll reachable by keyboard; on a busy machine later.
         page.wait_for_timeout(400)
+        with contextlib.suppress(PlaywrightTimeout):
+            page.wait_for_function(REACHABLE, timeout=5000)
         page.emulate_media(media="print")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
         facts["print"] = page.evaluate(FACTS, False)
