@@ -29,6 +29,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from packaging.utils import canonicalize_name
 
+from convbook.repository import IN_SETUP_CELL
+
 FOLDER = ROOT / "_build" / "colab"
 STUB = Path(__file__).with_name("colab") / "stub"
 KERNEL = ["ipykernel", "ipython", "pip", "setuptools", "wheel"]  # what a notebook has besides the package's needs
@@ -178,14 +180,13 @@ def setup_alone(address=None):
     notebook = load(chapter_names()[0])
     notebook.cells = [tagged(notebook, "setup")[0][1]]
     if address is not None:
-        notebook.cells[0].source = re.sub(
-            r'^(REPOSITORY = )"[^"]*"$', rf'\g<1>"{address}"', notebook.cells[0].source, flags=re.M
-        )
+        notebook.cells[0].source = IN_SETUP_CELL.sub(rf'\g<1>"{address}"', notebook.cells[0].source)
     return notebook
 
 
 def address_of_the_book():
-    return re.search(r'^REPOSITORY = "([^"]*)"$', setup_alone().cells[0].source, flags=re.M)[1]
+    line = IN_SETUP_CELL.search(setup_alone().cells[0].source)
+    return line[0].removeprefix(line[1]).strip('"')
 
 
 def figure_of(source):

@@ -577,7 +577,7 @@ def test_a_network_that_swallows_everything_ends_in_a_timeout(monkeypatch):
         started = time.monotonic()
         with pytest.raises(OSError, match="connect to the network and try again"):
             backbones.load("xception_41_imagenet")
-    assert time.monotonic() - started < 60  # it ended; how soon says more of the machine
+    assert time.monotonic() - started < 5
     assert requests.adapters.HTTPAdapter.send is send
 
 

@@ -679,7 +679,7 @@ def test_stalled_download_ends_with_the_timeout_and_goes_on_in_the_next_call(she
     start = time.monotonic()
     with pytest.raises(PhotosError, match=r"127\.0\.0\.1 does not answer within 0\.5 seconds: check the network"):
         fetch()
-    assert 2 <= time.monotonic() - start < 60
+    assert 2 <= time.monotonic() - start < 8
     assert fetch() == shelf.data
 
 
