@@ -521,6 +521,22 @@ def test_the_nets_that_pool_dilate_or_do_neither_have_equal_weights_and_the_wind
     assert parameters == {160 + 4640 + 18496 + 650}
 
 
+def test_a_net_that_two_claims_of_chapter_4_ask_for_is_trained_once(monkeypatch):
+    monkeypatch.setattr(downsampling, "_probe", lambda *_: 0.5)
+    settings = {
+        experiment.claim: json.loads(json.dumps(small(experiment, "digits")))  # as a measurement gets them
+        for experiment in (downsampling.DOWNSAMPLE, downsampling.INTO_CHANNELS)
+    }
+    downsampling._trained_once.cache_clear()
+    downsampling.measure_downsample(1000, settings["downsample"])
+    assert downsampling._trained_once.cache_info().misses == 6
+    downsampling.measure_into_channels(1000, settings["into-channels"])
+    assert downsampling._trained_once.cache_info().misses == 6
+    downsampling._trained(1001, "pooled", "average", settings["downsample"])
+    assert downsampling._trained_once.cache_info().misses == 7
+    downsampling._trained_once.cache_clear()
+
+
 def _window_px(model, layer):
     """How many rows of the picture move the first output of a layer, asked of nets whose weights are all positive."""
     model.set_weights([np.full(weight.shape, 0.01) for weight in model.get_weights()])
@@ -604,7 +620,7 @@ def test_part_twos_experiments_measure_every_number_that_their_effects_name(clai
 
     history = {"loss": [0.5, 0.4, 0.3, 0.2], "val_loss": [0.6, 0.8]}
     monkeypatch.setattr(from_scratch, "train", lambda *arguments, **options: (Coin(), history, ["best"]))
-    monkeypatch.setattr(from_scratch, "build", lambda size_px: Coin())
+    monkeypatch.setattr(from_scratch, "build", lambda size_px, filters: Coin())
     monkeypatch.setattr(from_scratch, "_trained", from_scratch._trained.__wrapped__)  # nothing is remembered
     experiment = PART_TWO[claim]
     numbers = experiment.measure(1000, experiment.settings_for() | FEW | {"pictures": (50, 500)})
@@ -660,13 +676,14 @@ def test_more_photos_than_there_are_is_refused(few_photos):
 def test_a_training_makes_the_stated_number_of_updates_and_returns_its_best_weights(monkeypatch):
     monkeypatch.setattr(from_scratch, "BATCH_SIZE", 4)
     parts = from_scratch.draw_pets(1000, FEW)
-    settings = {"updates": 12, "learning_rate": 1e-3}
+    settings = {"filters": [4, 8], "updates": 12, "learning_rate": 1e-3}
     for in_pipeline in (False, True):
         model, history, best = from_scratch.train(parts, 0, settings, strength=1, dropout=0.25, in_pipeline=in_pipeline)
         assert int(model.optimizer.iterations) == 12
         assert len(history["loss"]) == len(history["val_loss"]) == 3
         names = {type(layer).__name__ for layer in model.layers}
         assert ("RandomRotation" in names) is not in_pipeline
+        assert [layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D)] == [4, 8]
         model.set_weights(best)
         images, labels = parts["validation"]
         assert model.evaluate(images, labels, verbose=0)[0] == pytest.approx(min(history["val_loss"]), rel=1e-3)
@@ -680,7 +697,7 @@ def test_a_training_that_several_claims_ask_for_is_done_once(monkeypatch):
         return FEW_WEIGHTS, {"loss": [0.5], "val_loss": [0.6]}, FEW_WEIGHTS.get_weights()
 
     monkeypatch.setattr(from_scratch, "train", train)
-    settings = FEW | {"updates": 3, "learning_rate": 0.1, "kind": "drawn"}
+    settings = FEW | {"filters": [4, 8], "updates": 3, "learning_rate": 0.1, "kind": "drawn"}
     from_scratch._trained.cache_clear()
     first = from_scratch.trained(1000, settings, strength=1)
     assert from_scratch.trained(1000, settings | {"calls": 16}, strength=1) is first
@@ -690,6 +707,35 @@ def test_a_training_that_several_claims_ask_for_is_done_once(monkeypatch):
     assert calls[:3] == [(1000, 16, 3, {"strength": 1}), (1000, 8, 3, {"strength": 1}), (1001, 16, 3, {"strength": 1})]
     assert calls[3:] == [(1000, 16, 3, {})]
     from_scratch._trained.cache_clear()
+
+
+def _labels_of_an_epoch(batches):
+    if isinstance(batches, keras.utils.PyDataset):
+        labels = [batches[place][1] for place in range(len(batches))]
+        batches.on_epoch_end()
+    else:
+        labels = [labels for _, labels in batches]
+    return np.concatenate(labels).ravel().tolist()
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_pictures_come_in_another_order_in_each_epoch_at_both_places(in_pipeline, monkeypatch):
+    orders = []
+
+    class Witness(keras.Model):
+        def fit(self, batches, epochs, shuffle, **options):
+            assert shuffle is False  # the batches do it
+            orders.extend(_labels_of_an_epoch(batches) for _ in range(epochs))
+            return types.SimpleNamespace(history={})
+
+    monkeypatch.setattr(from_scratch, "BATCH_SIZE", 4)
+    monkeypatch.setattr(from_scratch, "build", lambda *_: Witness())
+    parts = {"train": (np.zeros((16, 64, 64, 3), np.uint8), np.arange(16)), "validation": None}
+    settings = {"filters": [4, 8], "updates": 8, "learning_rate": 1e-3}
+    from_scratch.train(parts, 0, settings, in_pipeline=in_pipeline)
+    first, second = orders
+    assert sorted(first) == sorted(second) == list(range(16))
+    assert first != second
 
 
 def test_augmentation_of_strength_0_is_none_and_its_strength_is_what_the_layers_get():

@@ -35,8 +35,8 @@ def test_each_method_trains_the_weights_that_it_should(numbers):
     transfer.unfreeze(backbone)
     kernels = sum(weight.value.numpy().size for weight in backbone.trainable_weights)
     assert numbers["trained_tuned"] == head + kernels == 16_513 + 150_352
-    whole = models.build_convnet(64, batch_norm=True)
-    moving = 2 * (32 + 64 + 128 + 128)
+    whole = models.build_convnet(64, (16, 32, 64, 64), batch_norm=True)
+    moving = 2 * (16 + 32 + 64 + 64)
     assert numbers["trained_scratch"] == numbers["trained_augmented"] == whole.count_params() - moving
 
 

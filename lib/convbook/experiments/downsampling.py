@@ -1,5 +1,7 @@
 """Part one, understanding convolutional networks: what making the map smaller is good for, and how to do it."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -59,27 +61,37 @@ def measure_downsample(seed, settings):
         {name: number or list}: test accuracy and number of parameters of each of the three with each head; with global
         average pooling also the test accuracy on the way, after each quarter of the epochs.
     """
-    sample = _sample(seed, settings)
     numbers = {}
     for head in HEADS:
         for name in _kinds_of_net(settings):
-            model, by_quarter = _trained(seed, name, head, sample, settings)
+            model, by_quarter = _trained(seed, name, head, settings)
             numbers |= {f"{name}_{head}": by_quarter[-1], f"{name}_{head}_parameters": model.count_params()}
             if head == "average":
                 numbers[f"{name}_{head}_by_quarter"] = by_quarter
     return numbers
 
 
-def _trained(seed, name, head, sample, settings):
-    """A trained net, and its test accuracy after each quarter of the epochs."""
-    train_images, train_labels, test_images, test_labels = sample
+def _trained(seed, name, head, settings):
+    """A trained net, and its test accuracy after each quarter of the epochs; trained once, whichever claim asks."""
+    names = ("digits", "train_pictures", "test_pictures", "filters", "learning_rate", "batch_size")
+    chosen = {each: settings[each] for each in names} | {"epochs": settings["epochs"][head]}
+    return _trained_once(seed, head, _hashable(chosen), _hashable(_kinds_of_net(settings)[name]))
+
+
+def _hashable(options):
+    return tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in options.items())
+
+
+@functools.cache
+def _trained_once(seed, head, settings, net):
+    settings = dict(settings)
+    train_images, train_labels, test_images, test_labels = _sample(seed, settings)
     keras.utils.set_random_seed(seed)
-    options = _kinds_of_net(settings)[name]
-    model = build_net(train_images.shape[1:], settings["filters"], 10, head=head, **options)
+    model = build_net(train_images.shape[1:], settings["filters"], 10, head=head, **dict(net))
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "sparse_categorical_crossentropy")
     by_quarter = []
     for _ in range(4):
-        epochs = settings["epochs"][head] // 4
+        epochs = settings["epochs"] // 4
         model.fit(train_images, train_labels, epochs=epochs, batch_size=settings["batch_size"], verbose=0)
         by_quarter.append(accuracy(model, test_images, test_labels))
     return model, by_quarter
@@ -175,10 +187,10 @@ def measure_into_channels(seed, settings):
         {name: number}: for the nets with and without pooling, trained under global average pooling and under Flatten,
         and each stage, the probe's accuracy on the maps as they are and shuffled, and the difference.
     """
-    sample = train_images, train_labels, test_images, test_labels = _sample(seed, settings)
+    train_images, train_labels, test_images, test_labels = _sample(seed, settings)
     numbers = {}
     for net, head in (("pooled", "average"), ("plain", "average"), ("pooled", "flatten"), ("plain", "flatten")):
-        model, _ = _trained(seed, net, head, sample, settings)
+        model, _ = _trained(seed, net, head, settings)
         name = net if head == "average" else f"{net}_{head}"
         for stage in range(1, len(settings["filters"]) + 1):
             part = keras.Model(model.inputs, model.get_layer(f"stage_{stage}").output)

@@ -11,16 +11,18 @@ import numpy as np
 from convbook import drawings, models, photos, pipelines
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
+from convbook.experiments.training import Batches
 
 DRAWN_PETS = "the book's drawn cats and dogs, 64x64 pixels"
 PHOTOS = "Kaggle's photos of cats and dogs, {size_px}x{size_px} pixels; all seeds are tested on the same photos"
 MORE_PHOTOS = {"train_pictures": 500, "validation_pictures": 500, "test_pictures": 1000}  # of each class
-SMALL_PHOTOS = MORE_PHOTOS | {"size_px": 64}
+SMALL_PHOTOS = MORE_PHOTOS | {"size_px": 64, "filters": models.FILTERS_64_PX}
 BATCH_SIZE = 32
 RECIPE = {
     "train_pictures": 200,
     "validation_pictures": 250,
     "test_pictures": 500,
+    "filters": (16, 32, 64, 64),  # those of chapter 7 on the quick run
     "updates": 520,  # 40 epochs of 400 pictures
     "learning_rate": 1e-3,
 }
@@ -112,9 +114,9 @@ def augmentation(strength, seed):
     ]
 
 
-def build(size_px, dropout=0.0, augmentation=None):
+def build(size_px, filters, dropout=0.0, augmentation=None):
     """Build the convnet of chapter 7, as `models.build_convnet` does with batch normalization."""
-    return models.build_convnet(size_px, dropout=dropout, augmentation=augmentation, batch_norm=True)
+    return models.build_convnet(size_px, tuple(filters), dropout, augmentation, batch_norm=True)
 
 
 def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
@@ -123,7 +125,7 @@ def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     Args:
         parts: {"train": (images, labels), "validation": (images, labels), …}.
         seed: decides the initial weights, the order of batches, dropout and augmentation.
-        settings: dict with updates and learning_rate.
+        settings: dict with filters, updates and learning_rate.
         strength: of the augmentation.
         dropout: share of numbers before the classifier that are set to 0 in training.
         in_pipeline: whether the pictures are augmented in the pipeline and not in the model.
@@ -134,25 +136,24 @@ def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     keras.utils.set_random_seed(seed)
     layers = augmentation(strength, seed)
     images, labels = parts["train"]
-    model = build(images.shape[1], dropout, None if in_pipeline else layers)
+    model = build(images.shape[1], settings["filters"], dropout, None if in_pipeline else layers)
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
     epochs = round(settings["updates"] / math.ceil(len(images) / BATCH_SIZE))
     best = _BestWeights()
-    options = {"batch_size": BATCH_SIZE}
     if in_pipeline:
         mapped = keras.Sequential(layers)
-        images = pipelines.from_arrays(images, labels, BATCH_SIZE, shuffle=True, seed=seed, augmentation=mapped)
-        labels, options = None, {"shuffle": False}
+        batches = pipelines.from_arrays(images, labels, BATCH_SIZE, shuffle=True, seed=seed, augmentation=mapped)
+    else:
+        batches = Batches(images, labels, BATCH_SIZE, seed)
     history = model.fit(
-        images,
-        labels,
+        batches,
         epochs=epochs,
         validation_data=parts["validation"],
         validation_batch_size=250,
         validation_freq=max(1, epochs // VALIDATIONS),
         callbacks=[best],
+        shuffle=False,
         verbose=0,
-        **options,
     ).history
     return model, history, best.weights
 
@@ -196,7 +197,7 @@ def trained(seed, settings, **options):
 
     Args:
         seed: decides the pictures and all that is drawn by lot in training.
-        settings: dict with kind, train_pictures, validation_pictures, test_pictures (per class), updates and
+        settings: dict with kind, train_pictures, validation_pictures, test_pictures (per class), filters, updates and
             learning_rate; for photos with size_px.
         options: strength, dropout and in_pipeline, as for `train`.
 
@@ -204,8 +205,8 @@ def trained(seed, settings, **options):
         A `Training`.
     """
     names = ("kind", "size_px", "train_pictures", "validation_pictures", "test_pictures", "updates", "learning_rate")
-    chosen = tuple((name, settings[name]) for name in names if name in settings)
-    return _trained(seed, chosen, tuple(sorted(options.items())))
+    chosen = {name: settings[name] for name in names if name in settings} | {"filters": tuple(settings["filters"])}
+    return _trained(seed, tuple(chosen.items()), tuple(sorted(options.items())))
 
 
 @functools.cache
@@ -245,13 +246,12 @@ def measure_small_data(seed, settings):
     model, best = build_plain(images.shape[1]), _BestWeights()
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
     history = model.fit(
-        images,
-        labels,
-        batch_size=settings["batch_size"],
+        Batches(images, labels, settings["batch_size"], seed),
         epochs=settings["epochs"],
         validation_data=parts["validation"],
         validation_batch_size=250,
         callbacks=[best],
+        shuffle=False,
         verbose=0,
     ).history
     training = accuracy(model, parts["train"])
@@ -493,7 +493,7 @@ def measure_augment_train_only(seed, settings):
         these, and the accuracy of the mean probability over all calls.
     """
     images, labels = cats_and_dogs(seed, settings)["test"]
-    model = build(images.shape[1])
+    model = build(images.shape[1], settings["filters"])
     model.set_weights(trained(seed, settings, strength=1).best_weights)
     layers = augmentation(1, seed + 1000)
     probabilities = []

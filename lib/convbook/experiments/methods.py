@@ -57,7 +57,7 @@ def _from_scratch(seed, settings):
         ),
     }
     size_px = cats_and_dogs(seed, settings)["train"][0].shape[1]
-    model = build(size_px)
+    model = build(size_px, settings["filters"])
     for name, one in ways.items():
         work = sum(multiply_adds(model, size_px).values())
         numbers |= _row(name, one.test, one.seconds, model, work)
@@ -136,7 +136,8 @@ FIVE_METHODS = Experiment(
     },
     data={
         "drawn": {"backbone": "drawn_world"},
-        "photos": BASE_PHOTOS | {"epochs": 20, "scratch": {"size_px": SMALL_PHOTOS["size_px"]}},
+        "photos": BASE_PHOTOS
+        | {"epochs": 20, "scratch": {name: SMALL_PHOTOS[name] for name in ("size_px", "filters")}},
     },
     sources={
         "drawn": DRAWN_PETS,
