@@ -11,7 +11,6 @@ SMALL = {
     "validation_pictures": 3,
     "test_pictures": 4,
     "updates": 2,
-    "augmented_updates": 3,
     "epochs": 2,
     "tuning_epochs": 1,
 }

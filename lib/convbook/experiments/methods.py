@@ -52,9 +52,7 @@ def _from_scratch(seed, settings):
     numbers = {}
     ways = {
         "scratch": trained(seed, settings),
-        "augmented": trained(
-            seed, settings | {"updates": settings["augmented_updates"]}, strength=1, dropout=settings["dropout"]
-        ),
+        "augmented": trained(seed, settings, strength=1, dropout=settings["dropout"]),
     }
     size_px = cats_and_dogs(seed, settings)["train"][0].shape[1]
     model = build(size_px, settings["filters"])
@@ -128,7 +126,6 @@ FIVE_METHODS = Experiment(
     settings=RECIPE
     | {
         "dropout": 0.25,
-        "augmented_updates": 1040,
         "epochs": 40,
         "tuning_epochs": 6,
         "tuning_rate": 1e-4,
@@ -136,15 +133,14 @@ FIVE_METHODS = Experiment(
     },
     data={
         "drawn": {"backbone": "drawn_world"},
-        "photos": BASE_PHOTOS
-        | {"epochs": 20, "scratch": {name: SMALL_PHOTOS[name] for name in ("size_px", "filters")}},
+        "photos": BASE_PHOTOS | {"epochs": 20, "scratch": {"size_px": SMALL_PHOTOS["size_px"]}},
     },
     sources={
         "drawn": DRAWN_PETS,
         "photos": f"{PHOTOS.format(**BASE_PHOTOS)}; the networks from scratch see {SMALL_PHOTOS['size_px']} pixels",
     },
     effects=(
-        _step("augmentation", "augmented", "scratch", "Augmentation and dropout, for twice as long, beat none"),
+        _step("augmentation", "augmented", "scratch", "Augmentation and dropout beat none"),
         _step("features", "option_1", "augmented", "Features of a frozen base beat training from scratch, augmented"),
         _step("option-2", "option_2", "option_1", "Augmentation in front of the frozen base beats recorded features"),
         _step("fine-tuning", "tuned", "option_2", "Fine-tuning the whole base beats the frozen one"),
