@@ -1,10 +1,11 @@
 """Our recipe from scratch against that of the best-known book, on real photos: test accuracy and seconds, seed by seed.
 
-    python tests/bench_recipes.py --photos FOLDER --out FOLDER [--recipes NAME …] [--seeds N …] [--precision NAME]
+    python tests/bench_recipes.py --photos FOLDER [--recipes NAME …] [--seeds N …] [--precision NAME] [--work FOLDER]
     python tests/bench_recipes.py --photos FOLDER --pace
 
 FOLDER of photos is split already (train/cat, train/dog, validation/…, test/…). A training that was stopped goes on
-after its last whole epoch; each finished one leaves a JSON file in --out, and all files there make the table. `--pace`
+after its last whole epoch, from what it left in --work; each finished one leaves a JSON file in tests/recipes, which is
+committed: a training takes hours, and all files there make the table. `--pace`
 times one epoch of each recipe in turn, several times, so that seconds are compared on one machine in one run.
 `--precision mixed_bfloat16` computes all but the last layer in bfloat16, with weights in float32; where a processor can
 do that it takes half of the time. Any backend of Keras will do. The other recipe's source: F. Chollet and M. Watson,
@@ -27,6 +28,7 @@ from convbook import models, pipelines
 from convbook.experiments import from_scratch
 from convbook.experiments.training import Batches
 
+DONE = Path(__file__).with_name("recipes")
 PARTS = ("train", "validation", "test")
 SIZE_PX = 180
 BOOK = {"build": {"filters": models.FILTERS_180_PX}, "batch_size": 64, "epochs": 50}
@@ -101,6 +103,7 @@ def train(name, parts, seed, folder):
         "best_epoch": int(np.argmin(seconds.losses)) + 1,
         "seconds": sum(seconds.of_epochs),
         "backend": keras.backend.backend(),
+        "keras": keras.version(),
         "precision": keras.mixed_precision.dtype_policy().name,
     }
 
@@ -145,7 +148,7 @@ def measure_pace(parts, rounds=3):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, required=True, help="folder with train, validation and test")
-    parser.add_argument("--out", type=Path, default=Path("_build/recipes"))
+    parser.add_argument("--work", type=Path, default=Path("_build/recipes"), help="folder of unfinished trainings")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
@@ -158,12 +161,14 @@ def main():
         return
     for seed in options.seeds:
         for name in options.recipes:
-            done = options.out / f"{name}-{seed}.json"
-            folder = options.out / f"{name}-{seed}"
+            done = DONE / f"{name}-{seed}.json"
+            folder = options.work / f"{name}-{seed}"
             if not done.is_file():
                 folder.mkdir(parents=True, exist_ok=True)
-                done.write_text(json.dumps(train(name, parts, seed, folder), indent=1))
-    results = [json.loads(file.read_text()) for file in sorted(options.out.glob("*.json"))]
+                finished = train(name, parts, seed, folder)
+                DONE.mkdir(exist_ok=True)
+                done.write_text(json.dumps(finished, indent=1) + "\n")
+    results = [json.loads(file.read_text()) for file in sorted(DONE.glob("*.json"))]
     for name in RECIPES:
         tests = [result["test"] for result in results if result["recipe"] == name]
         spread = f" ± {statistics.stdev(tests):.3f}" if len(tests) > 1 else ""

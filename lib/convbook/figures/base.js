@@ -91,6 +91,20 @@ export function createPanel(name, title, ...children) {
   return { element: h("div", { class: `cb-panel cb-${name}` }, heading, ...children), note };
 }
 
+// Tells `visit(row, column)` which pixel a mouse stands on, when it comes to another one.
+export function followPointer(element, visit) {
+  let last = "";
+  element.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "mouse" || event.buttons) return;
+    const canvas = element.querySelector("canvas");
+    const box = canvas.getBoundingClientRect();
+    const row = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
+    const column = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
+    if (last === (last = `${row} ${column}`)) return;
+    visit(row, column);
+  });
+}
+
 // `compute`, but it keeps its last result and computes again only when an argument is another object or number.
 export function remember(compute) {
   let last = null;

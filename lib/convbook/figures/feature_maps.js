@@ -7,6 +7,7 @@ import {
   createSlider,
   cssColor,
   divergingColor,
+  followPointer,
   formatNumber,
   h,
   liveFigure,
@@ -504,20 +505,6 @@ function createView(frame, state) {
       pixels.describe(`Map of channel ${now.channelNumber}, ${stage.height} rows and ${stage.width} columns; ${keys}`);
     },
   };
-}
-
-// Tells which place a mouse stands on when it comes to another one; a click or a finger asks through the pixel grid.
-function followPointer(element, visit) {
-  let last = "";
-  element.addEventListener("pointermove", (event) => {
-    if (event.pointerType !== "mouse" || event.buttons) return;
-    const canvas = element.querySelector("canvas");
-    const box = canvas.getBoundingClientRect();
-    const row = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
-    if (last === (last = `${row} ${column}`)) return;
-    visit(row, column);
-  });
 }
 
 // The maps of the stage's channels for the chosen picture.

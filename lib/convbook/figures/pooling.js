@@ -10,6 +10,7 @@ import {
   cssColor,
   decodePicture,
   divergingColor,
+  followPointer,
   formatCell,
   formatNumber,
   h,
@@ -358,7 +359,7 @@ function createMap(frame, state) {
     state.visit(Math.round(row / strides), Math.round(column / strides));
   };
   const pixels = createPixelGrid({ windowAt, moveTo: visitNear, byKeyboard: false });
-  followPointer(pixels.element, ({ row, column }) => {
+  followPointer(pixels.element, (row, column) => {
     const half = state.read().poolSize >> 1;
     visitNear(row - half, column - half);
   });
@@ -395,7 +396,7 @@ function windowOn({ row, column, poolSize, strides }) {
 function createOutput(frame, state, way, n) {
   const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
   const pixels = createPixelGrid({ windowAt, moveTo: state.visit, byKeyboard: n === 0 });
-  followPointer(pixels.element, ({ row, column }) => state.visit(row, column));
+  followPointer(pixels.element, state.visit);
   const marks = h("canvas", { class: "cb-marks" });
   pixels.element.append(marks);
   const share = h("span", { class: "cb-share" });
@@ -464,20 +465,6 @@ function drawDots(canvas, unmoved, moved, scale, theme) {
     context.fillStyle = color;
     context.fill(path);
   }
-}
-
-// Tells which pixel a mouse stands on when it comes to another one; a click or a finger asks through the pixel grid.
-function followPointer(element, visit) {
-  let last = "";
-  element.addEventListener("pointermove", (event) => {
-    if (event.pointerType !== "mouse" || event.buttons) return;
-    const canvas = element.querySelector("canvas");
-    const box = canvas.getBoundingClientRect();
-    const row = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
-    if (last === (last = `${row} ${column}`)) return;
-    visit({ row, column });
-  });
 }
 
 // One window before and after the move: its numbers, which of them survive, and what each way makes of them.
