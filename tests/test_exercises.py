@@ -104,7 +104,11 @@ def answer(base, batches):
 """
 
 COUNTED = 'answer = {"all": 4185, "not frozen": 4153, "frozen": 209, "may change": 4185}'
-ORDER = 'answer = {"steps": ["compile", "fit", "freeze", "fit"], "listed": 5, "trained": 125}'
+ORDER = """answer = {
+    "steps": ["freeze", "compile", "fit", "unfreeze", "compile", "fit", "freeze", "fit"],
+    "listed": 5,
+    "trained": 125,
+}"""
 MOVED = """def answer(changes):
     base = {path for path, change in changes.items() if change != 0 and not path.startswith("head/")}
     if not base:
@@ -459,16 +463,14 @@ WRONG_ANSWERS = {
         ("answer = {'all': 4185}", "dictionary"),
     ],
     "feature_extraction_end_to_end.wrong_order": [
-        (ORDER.replace('"compile", "fit", "freeze", "fit"', '"compile", "freeze", "fit"'), "freezing is in force"),
-        (ORDER.replace('"compile", "fit", "freeze"', '"freeze", "compile"'), "freezing is in force"),
-        (ORDER.replace('"freeze", "fit"', '"freeze", "compile", "fit"'), "freezing is in force"),
-        (ORDER.replace('"compile", "fit", "freeze", "fit"', '"compile", "fit"'), "everybody sees it"),
-        (
-            ORDER.replace('"compile", "fit", "freeze", "fit"', '"freeze", "compile", "fit", "unfreeze", "fit"'),
-            "the opposite mistake",
-        ),
+        (ORDER.replace('"unfreeze", "compile", "fit", "freeze", "fit"', '"fit"'), "freezing is in force"),
+        (ORDER.replace('"unfreeze", "compile", "fit", "freeze"', '"unfreeze", "fit", "freeze"'), "freezing is in force"),
+        (ORDER.replace('"freeze", "fit"]', '"freeze", "compile", "fit"]'), "more than it takes"),
+        (ORDER.replace('"fit", "freeze", "fit"]', '"freeze", "compile", "fit"]'), "freezing is in force"),
+        (ORDER.replace('"compile", "fit", "freeze", "fit"]', '"compile", "fit"]'), "everybody sees it"),
+        (ORDER.replace('"compile", "fit", "freeze", "fit"]', '"fit"]'), "the opposite mistake"),
         (ORDER.replace('"freeze", "fit"]', '"freeze"]'), "The last step must be fit"),
-        (ORDER.replace('"compile", "fit", "freeze", "fit"', '"fit"'), "compiled before its first fit"),
+        (ORDER.replace('["freeze", "compile", "fit", "unfreeze", ', "["), "The first steps are given"),
         (ORDER.replace('"listed": 5', '"listed": 125'), "'listed' is not 125"),
         (ORDER.replace('"trained": 125', '"trained": 5'), "what it was given at the first step"),
         (ORDER.replace('"freeze"', '"melt"'), "each one of"),

@@ -20,6 +20,7 @@ COUNTS = {
 
 # Exercise 2: Conv2D(4, 3) on RGB, BatchNormalization, and a head Dense(1).
 STEPS = ("freeze", "unfreeze", "compile", "fit")
+FIRST_STEPS = ("freeze", "compile", "fit")
 MOST_STEPS, MOST_FITS = 8, 4
 SMALL_HEAD, SMALL_ALL = 5, 125
 
@@ -95,14 +96,14 @@ def _count_advice(name, given):
 
 
 def wrong_order(answer):
-    """Check an order of steps that leaves the base moving, although the weights that are listed as trainable are few.
+    """Check how to go on from a frozen base so that it moves, although the weights that are listed as trainable are few.
 
     The steps are carried out on a small network, and what moves in the last fit is measured.
 
     Args:
-        answer: dictionary with "steps", a list of "freeze", "unfreeze", "compile" and "fit" that ends with "fit"; and,
-            after the last step, "listed", how many numbers `model.trainable_weights` holds, and "trained", how many the
-            optimizer moves.
+        answer: dictionary with "steps", a list of "freeze", "unfreeze", "compile" and "fit" that begins with "freeze",
+            "compile", "fit" and ends with "fit"; and, after the last step, "listed", how many numbers
+            `model.trainable_weights` holds, and "trained", how many the optimizer moves.
 
     Returns:
         A `Feedback` that says what moved.
@@ -148,8 +149,8 @@ def _steps_problem(steps):
         return f"{len(steps)} steps are more than it takes: at most {MOST_STEPS}, and {MOST_FITS} times fit."
     if steps[-1] != "fit":
         return "The last step must be fit: it is in there that the base moves or not."
-    if "compile" not in steps[: steps.index("fit")]:
-        return "A model must be compiled before its first fit."
+    if tuple(steps[: len(FIRST_STEPS)]) != FIRST_STEPS:
+        return f"The first steps are given: {', '.join(map(repr, FIRST_STEPS))}. Go on from there."
     return ""
 
 
