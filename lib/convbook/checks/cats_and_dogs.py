@@ -88,7 +88,7 @@ def order(answer):
         return wrong(f"Give a list of names, for example [{', '.join(map(repr, STEPS[::-1]))}].")
     if sorted(answer) != sorted(STEPS):
         return wrong(
-            f"Each of {', '.join(STEPS)} stands in the list once; yours holds {', '.join(answer) or 'nothing'}."
+            f"Each of {', '.join(sorted(STEPS))} stands in the list once; yours holds {', '.join(answer) or 'nothing'}."
         )
     place = {name: answer.index(name) for name in STEPS}
     for name, what in (("augment", "turns and zooms pictures"), ("batch", "stacks pictures")):
