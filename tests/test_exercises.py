@@ -194,6 +194,8 @@ WRONG_ANSWERS = {
         ("answer = [[0, 1, 0]] * 3", "sum to zero"),
         ("answer = [[-1, -1, -1], [2, 2, 2], [-1, -1, -1]]", "exchange rows and columns"),
         ("answer = [[-1, 1, 0]] * 3", "both"),
+        ("answer = [[0, 2, 0], [-2, 2, -2], [-1, 2, -1]]", "each row"),
+        ("answer = [[-0.8, 2, -1.2]] * 3", "against 6 on the whisker. A line"),
     ],
     "padding_and_strides.input_sizes": [
         ("answer = [26]", "26 is 13 doubled"),
@@ -464,7 +466,7 @@ WRONG_ANSWERS = {
     ],
     "feature_extraction_end_to_end.wrong_order": [
         (ORDER.replace('"unfreeze", "compile", "fit", "freeze", "fit"', '"fit"'), "freezing is in force"),
-        (ORDER.replace('"unfreeze", "compile", "fit", "freeze"', '"unfreeze", "fit", "freeze"'), "freezing is in force"),
+        (ORDER.replace('"unfreeze", "compile"', '"unfreeze"'), "freezing is in force"),
         (ORDER.replace('"freeze", "fit"]', '"freeze", "compile", "fit"]'), "more than it takes"),
         (ORDER.replace('"fit", "freeze", "fit"]', '"freeze", "compile", "fit"]'), "freezing is in force"),
         (ORDER.replace('"compile", "fit", "freeze", "fit"]', '"compile", "fit"]'), "everybody sees it"),

@@ -102,18 +102,17 @@ def whisker(kernel):
         return wrong("It answers most strongly next to the line. The middle column should ask for the bright pixels.")
     if on_even > strongest * 1e-6:
         return wrong(f"An even bright area gives {on_even:g}. Let all weights sum to zero.")
-    if on_level > strongest / 2:
+    if on_level > strongest * 1e-6:
         return wrong(
-            f"A level line gives {on_level:g}, against {strongest:g} on the whisker: the rows should be alike."
+            f"A level line gives {on_level:g}, against {strongest:g} on the whisker. Let the weights of each row sum "
+            "to zero."
         )
-    if on_edge > strongest * 0.6:
+    if on_edge > strongest * (0.5 + 1e-6):
         return wrong(
             f"The edge of a large bright area gives {on_edge:g}, against {strongest:g} on the whisker. A line is "
             "dark on both sides: let both neighbours count negatively."
         )
-    return right(
-        f"The whisker gives {strongest:g}, an edge at most {on_edge:g}, a level line {on_level:g}, an even area 0."
-    )
+    return right(f"The whisker gives {strongest:g}, an edge at most {on_edge:g}, a level line and an even area 0.")
 
 
 def _kernel_answer(kernel):

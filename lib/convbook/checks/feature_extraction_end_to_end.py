@@ -96,7 +96,7 @@ def _count_advice(name, given):
 
 
 def wrong_order(answer):
-    """Check how to go on from a frozen base so that it moves, although the weights that are listed as trainable are few.
+    """Check how to go on from a frozen base so that it moves, although few weights are listed as trainable.
 
     The steps are carried out on a small network, and what moves in the last fit is measured.
 

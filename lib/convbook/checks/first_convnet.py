@@ -37,7 +37,9 @@ def layer_table(answer):
             return wrong(
                 f"{name}: {given_weights} is not its number of weights. {_weights_advice(name, given_weights, weights)}"
             )
-    return right("Every line follows from three rules: the border, the floor, and one bias for each filter.")
+    return right(
+        "Every line follows from four rules: the border, the floor, and one bias for each filter and each unit."
+    )
 
 
 def _expected_table():

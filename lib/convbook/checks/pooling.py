@@ -100,8 +100,8 @@ def ignores_a_step(row):
         window = "first" if before["max"][0] != after["max"][0] else "second"
         return wrong(
             f"{walk}, and max pooling gives {_row(before['max'])} before and {_row(after['max'])} after: the {window} "
-            "window has another largest value. It stays if the largest value only moves within its window, or if one "
-            "as large comes in."
+            "window has another largest value. It stays if the largest value moves within its window and "
+            "nothing larger comes in."
         )
     return right(
         f"{walk}. Max pooling gives {_row(before['max'])} both times, average pooling {_row(before['mean'])} and then "
