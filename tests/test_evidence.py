@@ -505,8 +505,10 @@ def test_a_claim_says_of_each_kind_of_data_what_was_measured(tmp_path):
 
 def test_the_overview_has_the_claim_as_the_head_of_its_row():
     html = evidence.overview()._repr_html_()
-    assert '<td>3</td><th scope="row">A stride of 2 downsamples by a factor of 2<br><small>Exactly half' in html
-    assert "| 3 | A stride of 2 downsamples by a factor of 2<br>Exactly half" in evidence.overview()._repr_markdown_()
+    assert '<td>3</td><th scope="row">A stride of 2 downsamples by a factor of 2<br><small>With 3×3 windows' in html
+    assert (
+        "| 3 | A stride of 2 downsamples by a factor of 2<br>With 3×3 windows" in evidence.overview()._repr_markdown_()
+    )
     assert html.count('scope="row"') == len(evidence.CLAIMS)
 
 

@@ -75,8 +75,9 @@ CLAIMS = (
         "presence",
         "A response map says where the pattern of its filter is present",
         (2,),
-        condition="A first layer's map peaks where its pattern was planted. That covering the peak of a deeper map "
-        "costs the class more than covering as much ink elsewhere was not shown.",
+        condition="In strong noise a first layer's map peaks at the planted place far more often than by chance, and "
+        "still misses more often than it hits. That covering the peak of a deeper map costs the class more than "
+        "covering as much ink elsewhere was not shown.",
     ),
     Claim(
         "patches",
@@ -97,7 +98,7 @@ CLAIMS = (
         "Patches of 3×3 or 5×5, depth from 32 to 64",
         (2,),
         proofs=("def-weights-kernel-size-",),
-        correction="The lecture's shapes belong to two different models.",
+        correction="The lecture's (26, 26, 64) belongs to another model than its depths from 32 to 64.",
     ),
     Claim(
         "border",
@@ -118,7 +119,7 @@ CLAIMS = (
         "A stride of 2 downsamples by a factor of 2",
         (3,),
         proofs=("print-3-3-stride-2-n-siz",),
-        correction='Exactly half only for even sizes with "same"; 28 becomes 13 with "valid".',
+        correction='With 3×3 windows exactly half only for even sizes with "same"; with "valid" 28 becomes 13.',
     ),
     Claim(
         "pool-fixed",
@@ -145,14 +146,14 @@ CLAIMS = (
         "into-channels",
         "Downsampling makes information less spatial and moves it into the channels",
         (4,),
-        condition="The direction. How much it is the experiment overstates where the map has many places.",
+        condition="The direction holds. Where a map has many places, the probe overstates how much.",
     ),
     Claim(
         "max-vs-mean",
         "The maximal presence of a pattern says more than the average presence",
         (4,),
-        condition="On digits by less than would matter. On drawings some networks never began to learn, so that what "
-        "differs is how easily a network begins.",
+        condition="On digits the lead over the average is smaller than what would matter. On drawings some networks "
+        "never began to learn, and some learned and did badly on new pictures: the experiment cannot part the two.",
     ),
     Claim(
         "dataset",
@@ -182,7 +183,8 @@ CLAIMS = (
         "augment-helps",
         "Augmentation regularizes",
         (7,),
-        condition="Where there is time: it slows learning, and with half as many updates the gain was small.",
+        condition="Where there is time: it slows learning. In trials that were not recorded, with half as many "
+        "updates, it was hardly ahead.",
     ),
     Claim(
         "augment-place",
@@ -198,7 +200,7 @@ CLAIMS = (
         (7,),
         proofs=("without-set-weights-mode",),
         condition="Augmented test pictures make the score a lottery. That they are harder, five sets leave undecided "
-        "by a hair. Averaging over many versions did not help these networks.",
+        "by a hair. That averaging over many versions helps was not shown.",
     ),
     Claim(
         "augment-strength",
@@ -253,7 +255,7 @@ CLAIMS = (
         "Freezing means that no weight of the base moves",
         (10,),
         proofs=("moved-transfer-changes-m",),
-        correction="Where it is set before the model is compiled; moving statistics are weights, too.",
+        correction="Where it is set before the first step after a compile; moving statistics are weights, too.",
     ),
     Claim(
         "five-steps",
@@ -273,22 +275,23 @@ CLAIMS = (
         "error-signal",
         "With an untrained classifier the error signal is too large",
         (11,),
-        condition="The error at the top is larger. The gradient that arrives at the base is less than doubled, on new "
-        "pictures perhaps not even longer.",
+        condition="The error at the top is larger. The gradient that arrives at the base is longer on training "
+        "pictures, in the mean by less than a doubling; on new pictures that was not shown.",
     ),
     Claim(
         "head-first",
         "Unfreezing before the classifier is trained destroys what the base has learned",
         (11,),
-        condition="It lets the base drift further, on photos several times as far. What destroys a base is a rate that "
-        "is too high, whether the head was trained first or not.",
+        condition="With Adam at a low rate it lets the base drift several times as far, on drawings and on photos, and "
+        "nothing that we could measure was lost. What destroys a base is a rate that is too high, whether the head was "
+        "trained first or not.",
     ),
     Claim(
         "low-rate",
         "Fine-tune with a low learning rate (the book's own rule)",
         (11,),
         condition="Far too high a rate ruins the model. A rate that is ten times higher lets the base drift and "
-        "forget without a loss on the task itself.",
+        "forget; a loss on the task itself was not shown.",
     ),
     Claim(
         "batchnorm",
@@ -302,7 +305,6 @@ CLAIMS = (
         "partial",
         "Tune the top blocks: their features are specialized, and more weights risk overfitting",
         (11,),
-        proofs=("seconds",),
         condition="On drawings it makes no difference that was shown: the base and the task are too close, and the "
         "base has few weights. The gap on few pictures was not larger with all blocks.",
     ),
