@@ -96,6 +96,11 @@ def fits_a_phone(page):
         yield f"{facts['scrollWidth']} px wide on a phone of {PHONE['width']} px; beyond the edge: {facts['tooWide']}"
 
 
+def hides_no_code_and_no_verdict(page):
+    """On a wide screen: lines of code are wrapped, and the tables of results, whose last column says it all, fit."""
+    yield from (f"has to be scrolled to the right: {text!r}" for text in page.facts["screen"]["cutOff"])
+
+
 def prints_well(page):
     """On paper: the text alone, dark on white, whatever the scheme; what was folded stays folded."""
     screen, paper = page.facts["screen"], page.facts["print"]
@@ -124,6 +129,7 @@ CHECKS = [
     keeps_its_scheme,
     has_readable_text,
     fits_a_phone,
+    hides_no_code_and_no_verdict,
     prints_well,
 ]
 
@@ -169,6 +175,7 @@ UNSOUND = """<!DOCTYPE html><html><head><meta name="viewport" content="width=dev
 <h1>One</h1><h1>Two</h1><p>The ratio is \\(x \\times y\\).</p><button>Copy</button><img src="absent.png">
 <details><summary>Hint</summary><p>Think.</p></details><div style="width: 900px">wide</div>
 <svg width="90" height="30"><rect width="90" height="30" fill="#888"/><text x="5" y="20" fill="#777">word</text></svg>
+<div class="cell_input"><pre style="width: 90px; overflow-x: auto">for row in image: print(row)</pre></div>
 </article><script src="https://example.invalid/require.min.js"></script>
 <script>addEventListener("beforeprint", () => { document.querySelector("details").open = true }); missing()</script>
 <!--PADDING--></body></html>"""
@@ -203,7 +210,7 @@ def test_findings_say_what_is_wrong(samples):
         *("https://example.invalid", "404", "missing is not defined", "1,000,", "2 headings", "lang is ''", "no title"),
         *("absent.png", "LaTeX", "loads require.min.js", "light scheme", "dark scheme", "image-alt", "color-contrast"),
         *('class="k"', "text 'The ratio", "drawing's text 'word'", "on a phone", "is printed: <button", "not white"),
-        *("pale in print", "missing in print", "unfolds"),
+        *("pale in print", "missing in print", "unfolds", "to the right: 'for row in image"),
     ]:
         assert words in found, words
     many = pages[0]._replace(requests=["http://127.0.0.1/"] * (MOST_REQUESTS + 1))
@@ -337,10 +344,10 @@ def test_mathematics_of_a_page_is_mathml(name, seen):
 def test_copy_button_copies_the_cell(browser, site_urls):
     with open_page(browser, f"{site_urls['http']}{CHAPTERS[0].stem}.html") as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        cell = page.locator("div.cell_input div.highlight:visible").first
+        cell = page.locator("div.cell_input div.highlight:visible").filter(has=page.locator("span.w")).first
         cell.hover()
         cell.locator("button.copybtn").click()
-        assert page.evaluate("navigator.clipboard.readText()").split() == cell.locator("pre").inner_text().split()
+        assert page.evaluate("navigator.clipboard.readText()").rstrip() == cell.locator("pre").text_content().rstrip()
 
 
 LOGGED = re.compile(r"WARNING:|^[IWEF]\d{4} [\d.:]+|Traceback \(most recent call last\)", flags=re.M)

@@ -7,6 +7,7 @@
   are small JPEGs.
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and of the
   theme's style sheet the rules that no page can use, two thirds of it.
+- Long lines of code are wrapped on a screen wider than a phone, with what is wrapped set in below its line.
 - A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
 """
 
@@ -57,6 +58,8 @@ NEEDLESS_FILES = ("thebe", "togglebutton", "sphinx-design", "design-tabs", "requ
 NEEDLESS_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
 THEME_STYLES = "styles/pydata-sphinx-theme.css"
 SELECTORS = re.compile(r"(?:[^,()]|\((?:[^()]|\([^()]*\))*\))+")  # commas in brackets do not part selectors
+PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class="highlight"><pre>)(.*?)(</pre>)', re.S)
+LONG_LINE = 60  # characters; a narrow screen shows few more
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
@@ -241,6 +244,28 @@ def leave_out_needless_files(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if needed(file)]
 
 
+def mark_long_lines(app, pagename, templatename, context, doctree):
+    """Tell the style sheet which lines of code are long, and how far each of them is set in."""
+    if "body" in context:
+        context["body"] = PYTHON.sub(
+            lambda found: found[1] + with_long_lines_marked(found[2]) + found[3], context["body"]
+        )
+
+
+def with_long_lines_marked(code):
+    """Highlighted code in which each long line is an element of its own.
+
+    >>> with_long_lines_marked("<b>for</b> x in y:\\n    " + "z" * 60).replace("z", "")
+    '<b>for</b> x in y:\\n<span class="w" style="--i:4">    </span>'
+    """
+    lines = []
+    for line in code.splitlines(keepends=True):
+        text = html.unescape(re.sub(r"<[^>]*>", "", line)).rstrip("\n")
+        indent = len(text) - len(text.lstrip())
+        lines.append(f'<span class="w" style="--i:{indent}">{line}</span>' if len(text) > LONG_LINE else line)
+    return "".join(lines)
+
+
 def drop_thebe(app, doctree, docname):
     """Remove the two scripts that thebe writes into each page."""
     for node in list(doctree.findall(nodes.raw)):
@@ -298,5 +323,6 @@ def setup(app):
     app.add_post_transform(NamedBlocks)
     app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("html-page-context", leave_out_needless_files, priority=900)
+    app.connect("html-page-context", mark_long_lines, priority=900)
     app.connect("doctree-resolved", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
