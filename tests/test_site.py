@@ -344,7 +344,7 @@ def test_mathematics_of_a_page_is_mathml(name, seen):
 def test_copy_button_copies_the_cell(browser, site_urls):
     with open_page(browser, f"{site_urls['http']}{CHAPTERS[0].stem}.html") as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        cell = page.locator("div.cell_input div.highlight:visible").filter(has=page.locator("span.w")).first
+        cell = page.locator("div.cell_input div.highlight:visible").filter(has=page.locator("span.long")).first
         cell.hover()
         cell.locator("button.copybtn").click()
         assert page.evaluate("navigator.clipboard.readText()").rstrip() == cell.locator("pre").text_content().rstrip()

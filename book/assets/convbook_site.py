@@ -256,13 +256,13 @@ def with_long_lines_marked(code):
     """Highlighted code in which each long line is an element of its own.
 
     >>> with_long_lines_marked("<b>for</b> x in y:\\n    " + "z" * 60).replace("z", "")
-    '<b>for</b> x in y:\\n<span class="w" style="--i:4">    </span>'
+    '<b>for</b> x in y:\\n<span class="long" style="--i:4">    </span>'
     """
     lines = []
     for line in code.splitlines(keepends=True):
         text = html.unescape(re.sub(r"<[^>]*>", "", line)).rstrip("\n")
         indent = len(text) - len(text.lstrip())
-        lines.append(f'<span class="w" style="--i:{indent}">{line}</span>' if len(text) > LONG_LINE else line)
+        lines.append(f'<span class="long" style="--i:{indent}">{line}</span>' if len(text) > LONG_LINE else line)
     return "".join(lines)
 
 
