@@ -79,8 +79,8 @@
     labels,
     scrollWidth: document.scrollingElement.scrollWidth,
     tooWide: shown("article *").filter(sticksOut).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),
-    cutOff: shown("div.cell_input pre, div.cell_output:has(.evidence)").filter((e) => e.scrollWidth > e.clientWidth + 1)
-      .map((e) => e.textContent.trim().slice(0, 60)),
+    cutOff: shown("div.cell_input pre, div.cell_output pre, div.cell_output:has(.evidence)")
+      .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent.trim().slice(0, 60)),
     article: shown("article p").length,
     furniture: shown(".bd-sidebar, .bd-header, .article-header-buttons, .copybtn, #pst-back-to-top, button")
       .map((e) => e.outerHTML.slice(0, 80)),

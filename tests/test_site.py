@@ -97,7 +97,7 @@ def fits_a_phone(page):
 
 
 def hides_no_code_and_no_verdict(page):
-    """On a wide screen: lines of code are wrapped, and the tables of results, whose last column says it all, fit."""
+    """On a wide screen: long lines are wrapped, and the tables of results, whose last column says it all, fit."""
     yield from (f"has to be scrolled to the right: {text!r}" for text in page.facts["screen"]["cutOff"])
 
 
