@@ -101,7 +101,7 @@ def train(name, parts, seed, folder):
         "test_loss": loss,
         "epochs": recipe["epochs"],
         "best_epoch": int(np.argmin(seconds.losses)) + 1,
-        "seconds": sum(seconds.of_epochs),
+        "core_seconds": sum(seconds.of_epochs),
         "backend": keras.backend.backend(),
         "keras": keras.version(),
         "precision": keras.mixed_precision.dtype_policy().name,
@@ -109,7 +109,7 @@ def train(name, parts, seed, folder):
 
 
 class _Seconds(keras.callbacks.Callback):
-    """Keeps each epoch's seconds and validation loss in a file, over interruptions."""
+    """Keeps each epoch's processor seconds and validation loss in a file, over interruptions and beside other work."""
 
     def __init__(self, file):
         super().__init__()
@@ -120,10 +120,10 @@ class _Seconds(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         # An epoch that was finished and not backed up is trained once more.
         self.of_epochs, self.losses = self.of_epochs[:epoch], self.losses[:epoch]
-        self.started = time.perf_counter()
+        self.started = time.process_time()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.of_epochs.append(time.perf_counter() - self.started)
+        self.of_epochs.append(time.process_time() - self.started)
         self.losses.append(logs["val_loss"])
         self.file.write_text(json.dumps([self.of_epochs, self.losses]))
 
