@@ -11,6 +11,7 @@ import pytest
 import test_figures
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 from visits import PHONE, WIDE
 
 from convbook import backbones, runs, transfer
@@ -399,7 +400,7 @@ def test_a_control_that_does_nothing_is_disabled_and_says_why(show):
     first.get_by_text("Instead of 0.001.", exact=True).wait_for()
     second.locator(".cb-steps button").last.click()
     second.get_by_text("This base has none.").wait_for()
-    assert second.locator("input:disabled").count() == 1
+    expect(second.locator("input:disabled")).to_have_count(1)  # that text stood there before
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
