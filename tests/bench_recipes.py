@@ -5,11 +5,10 @@
 
 FOLDER of photos is split already (train/cat, train/dog, validation/…, test/…). A training that was stopped goes on
 after its last whole epoch, from what it left in --work; each finished one leaves a JSON file in tests/recipes, which is
-committed: a training takes hours, and all files there make the table. `--pace`
-times one epoch of each recipe in turn, several times, so that seconds are compared on one machine in one run.
-`--precision mixed_bfloat16` computes all but the last layer in bfloat16, with weights in float32; where a processor can
-do that it takes half of the time. Any backend of Keras will do. The other recipe's source: F. Chollet and M. Watson,
-Deep Learning with Python, 3rd edition, chapter 8.
+committed: a training takes hours, and all files there make the table. `--pace` times one epoch of each recipe in turn,
+several times, so that seconds are compared on one machine in one run. `--precision mixed_bfloat16` computes all but the
+last layer in bfloat16, with weights in float32; where a processor can do that it takes half of the time. Any backend of
+Keras will do. The other recipe's source: F. Chollet and M. Watson, Deep Learning with Python, 3rd edition, chapter 8.
 """
 
 import argparse
