@@ -192,6 +192,11 @@ def test_without_a_cache_every_epoch_reads_the_files(folder):
         epoch(dataset)
 
 
+@pytest.mark.parametrize("cache", [True, False])
+def test_no_tuner_holds_up_the_next_epoch(folder, cache):
+    assert pipelines.from_folder(folder, 8, cache=cache).options().autotune.enabled is False
+
+
 def test_a_glance_at_one_batch_costs_no_picture():
     dataset = pipelines.from_arrays(*numbered(10), batch_size=4, shuffle=True)
     next(iter(dataset))

@@ -48,7 +48,8 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
     Returns:
         A tf.data.Dataset of pairs: images, float32 (b, size_px, size_px, 3) with values from 0 to 255, and labels,
         float32 (b, 1), as binary_crossentropy takes them for a single sigmoid unit. Its attribute `class_names` lists
-        the class folders.
+        the class folders. tf.data's tuner is off: it can hold up the end of an epoch for as long as the epoch took
+        (TensorFlow 2.21).
 
     Raises:
         FileNotFoundError: if there is no such folder; the message says how it should look.
@@ -74,6 +75,7 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
         dataset = from_arrays(images, labels, batch_size, shuffle, seed, augmentation)
     else:
         dataset = _from_files(paths, labels, _whole("size_px", size_px), batch_size, shuffle, seed, augmentation)
+    dataset = _without_tuner(dataset)
     dataset.class_names = class_names
     return dataset
 
@@ -242,6 +244,15 @@ def _augment_and_prefetch(batches, augmentation, seed):
             num_parallel_calls=tf.data.AUTOTUNE if seed is None else None,
         )
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _without_tuner(dataset):
+    """Switch off the thread that adjusts `AUTOTUNE`: told to stop when an epoch ends, it may first sleep on."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _column(labels):
