@@ -4,11 +4,12 @@
     python tests/bench_recipes.py --photos FOLDER --pace
 
 FOLDER of photos is split already (train/cat, train/dog, validation/…, test/…). A training that was stopped goes on
-after its last whole epoch, from what it left in --work; each finished one leaves a JSON file in tests/recipes, which is
-committed: a training takes hours, and all files there make the table. `--pace` times one epoch of each recipe in turn,
-several times, so that seconds are compared on one machine in one run. `--precision mixed_bfloat16` computes all but the
-last layer in bfloat16, with weights in float32; where a processor can do that it takes half of the time. Any backend of
-Keras will do. The other recipe's source: F. Chollet and M. Watson, Deep Learning with Python, 3rd edition, chapter 8.
+after its last whole epoch, from what it left in --work; each finished one leaves a JSON file in convbook's
+results/recipes, which is committed: a training takes hours, and chapter 7 shows all there are. `--pace` times one epoch
+of each recipe in turn, several times, and leaves pace.json there: seconds of one machine in one run.
+`--precision mixed_bfloat16` computes all but the last layer in bfloat16, with weights in float32; where a processor can
+do that it takes half of the time. Any backend of Keras will do. The other recipe's source: F. Chollet and M. Watson,
+Deep Learning with Python, 3rd edition, chapter 8.
 """
 
 import argparse
@@ -23,21 +24,22 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from convbook import models, pipelines
-from convbook.experiments import from_scratch
+from convbook import evidence, models, pipelines
+from convbook.experiments import from_scratch, running
 from convbook.experiments.training import Batches
 
-DONE = Path(__file__).with_name("recipes")
+DONE = evidence.results_folder(None) / "recipes"
 PARTS = ("train", "validation", "test")
 SIZE_PX = 180
 BOOK = {"build": {"filters": models.FILTERS_180_PX}, "batch_size": 64, "epochs": 50}
 # A quarter of the places from the first convolution on, batch normalization, dropout, weight decay, and a rate that
-# rises for the first updates and then falls to 0.
+# rises at first and then falls to 0.
 OURS = {
     "build": {"filters": (32, 64, 128, 256), "strides": 2, "batch_norm": True, "dropout": 0.5},
     "batch_size": 32,
     "epochs": 40,
     "peak_rate": 2e-3,
+    "rising_updates": 100,
 }
 RECIPES = {
     "book": BOOK,
@@ -59,7 +61,7 @@ def build(recipe, seed, pictures):
     model = keras.Model(model.input, classifier(model.layers[-1].input))
     optimizer = keras.optimizers.Adam(1e-3)
     if "peak_rate" in recipe:
-        steps, rising = recipe["epochs"] * -(-pictures // recipe["batch_size"]), 100
+        steps, rising = recipe["epochs"] * -(-pictures // recipe["batch_size"]), recipe["rising_updates"]
         rate = keras.optimizers.schedules.CosineDecay(
             0.0, steps - rising, warmup_target=recipe["peak_rate"], warmup_steps=rising
         )
@@ -70,11 +72,14 @@ def build(recipe, seed, pictures):
 
 def train(name, parts, seed, folder):
     """Train a recipe to its end, or from where it was stopped, and return what belongs into its file."""
-    recipe, seconds = RECIPES[name], _Seconds(folder / "seconds.json")
+    recipe, progress = RECIPES[name], _Progress(folder / "progress.json")
     keras.utils.set_random_seed(seed)
     model = build(recipe, seed, len(parts["train"][0]))
+    batches = Batches(*parts["train"], recipe["batch_size"], seed)
+    for _ in progress.losses:  # an order for each epoch that has been trained
+        batches.on_epoch_end()
     model.fit(
-        Batches(*parts["train"], recipe["batch_size"], seed),
+        batches,
         epochs=recipe["epochs"],
         validation_data=parts["validation"],
         validation_batch_size=100,
@@ -83,9 +88,9 @@ def train(name, parts, seed, folder):
                 folder / "best.weights.h5",
                 save_best_only=True,
                 save_weights_only=True,
-                initial_value_threshold=seconds.best,
+                initial_value_threshold=min(progress.losses, default=None),
             ),
-            seconds,
+            progress,
             keras.callbacks.BackupAndRestore(folder / "backup"),
         ],
         shuffle=False,
@@ -99,44 +104,71 @@ def train(name, parts, seed, folder):
         "test": accuracy,
         "test_loss": loss,
         "epochs": recipe["epochs"],
-        "best_epoch": int(np.argmin(seconds.losses)) + 1,
-        "core_seconds": sum(seconds.of_epochs),
+        "best_epoch": int(np.argmin(progress.losses)) + 1,
+        "core_seconds": sum(progress.core_seconds),
         "backend": keras.backend.backend(),
         "keras": keras.version(),
         "precision": keras.mixed_precision.dtype_policy().name,
     }
 
 
-class _Seconds(keras.callbacks.Callback):
-    """Keeps each epoch's processor seconds and validation loss in a file, over interruptions and beside other work."""
+class _Progress(keras.callbacks.Callback):
+    """Keeps in a file what goes on over interruptions: seconds, validation losses, and the counts of random numbers.
+
+    Seconds are those of the processor, so that other work beside them adds nothing. The counts, which dropout and
+    augmentation draw by, are not among the weights that Keras keeps (Keras 3.15): they would start anew.
+    """
 
     def __init__(self, file):
         super().__init__()
         self.file = file
-        self.of_epochs, self.losses = json.loads(file.read_text()) if file.is_file() else ([], [])
-        self.best = min(self.losses, default=None)
+        kept = json.loads(file.read_text()) if file.is_file() else {}
+        self.core_seconds, self.losses, self.counts = (
+            kept.get(name, []) for name in ("core_seconds", "losses", "counts")
+        )
+
+    def on_train_begin(self, logs=None):
+        for variable, count in zip(self._counts(), self.counts, strict=False):
+            variable.assign(count)
 
     def on_epoch_begin(self, epoch, logs=None):
         # An epoch that was finished and not backed up is trained once more.
-        self.of_epochs, self.losses = self.of_epochs[:epoch], self.losses[:epoch]
+        self.core_seconds, self.losses = self.core_seconds[:epoch], self.losses[:epoch]
         self.started = time.process_time()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.of_epochs.append(time.process_time() - self.started)
+        self.core_seconds.append(time.process_time() - self.started)
         self.losses.append(logs["val_loss"])
-        self.file.write_text(json.dumps([self.of_epochs, self.losses]))
+        counts = [keras.ops.convert_to_numpy(variable).tolist() for variable in self._counts()]
+        kept = {"core_seconds": self.core_seconds, "losses": self.losses, "counts": counts}
+        evidence.write_atomically(kept, self.file)
+
+    def _counts(self):
+        return [variable for variable in self.model.non_trainable_variables if "seed_generator" in variable.path]
 
 
 def measure_pace(parts, rounds=3):
-    """Seconds of whole trainings, from epochs of all recipes in turn."""
+    """Seconds of all epochs, without validation, from one of each recipe in turn: what belongs into pace.json."""
     seconds = {name: [] for name in RECIPES}
     nets = {name: build(recipe, 0, len(parts["train"][0])) for name, recipe in RECIPES.items()}
     for turn in range(rounds + 1):  # in the first one the graphs are built
         for name, model in nets.items():
+            batches = Batches(*parts["train"], RECIPES[name]["batch_size"], turn)
             start = time.perf_counter()
-            model.fit(Batches(*parts["train"], RECIPES[name]["batch_size"], turn), shuffle=False, verbose=0)
+            for place in range(len(batches)):  # not by fit, which can wait at the end: see pipelines.from_folder
+                model.train_on_batch(*batches[place])
             if turn:
                 seconds[name].append(RECIPES[name]["epochs"] * (time.perf_counter() - start))
+    return {
+        "seconds": seconds,
+        "precision": keras.mixed_precision.dtype_policy().name,
+        "date": evidence.now(),
+        **evidence.describe_environment(keras.backend.backend(), running.device()),
+    }
+
+
+def show_pace(measured):
+    seconds = measured["seconds"]
     for name, whole in seconds.items():
         print(f"{name}: {statistics.median(whole):.0f} s for {RECIPES[name]['epochs']} epochs")
     for kind in ("", "-augmented"):
@@ -144,7 +176,14 @@ def measure_pace(parts, rounds=3):
         print(f"book{kind} / ours{kind}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
-def main():
+def show_trainings():
+    for name, found in evidence.trainings().items():
+        tests = [training["test"] for training in found]
+        spread = f" ± {statistics.stdev(tests):.3f}" if len(tests) > 1 else ""
+        print(f"{name}: test {np.mean(tests):.3f}{spread}, {len(tests)} seeds: {[round(test, 3) for test in tests]}")
+
+
+def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", type=Path, required=True, help="folder with train, validation and test")
     parser.add_argument("--work", type=Path, default=Path("_build/recipes"), help="folder of unfinished trainings")
@@ -152,29 +191,22 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--precision", choices=("float32", "mixed_bfloat16"), default="float32")
     parser.add_argument("--pace", action="store_true", help="only compare seconds")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     keras.mixed_precision.set_dtype_policy(options.precision)
     parts = {part: pipelines.load_arrays(options.photos / part, SIZE_PX) for part in PARTS}
     if options.pace:
-        measure_pace(parts)
+        measured = measure_pace(parts)
+        evidence.write_atomically(measured, DONE / "pace.json")
+        show_pace(measured)
         return
     for seed in options.seeds:
         for name in options.recipes:
             done = DONE / f"{name}-{seed}.json"
-            folder = options.work / f"{name}-{seed}"
             if not done.is_file():
+                folder = options.work / f"{name}-{seed}"
                 folder.mkdir(parents=True, exist_ok=True)
-                finished = train(name, parts, seed, folder)
-                DONE.mkdir(exist_ok=True)
-                done.write_text(json.dumps(finished, indent=1) + "\n")
-    results = [json.loads(file.read_text()) for file in sorted(DONE.glob("*.json"))]
-    for name in RECIPES:
-        tests = [result["test"] for result in results if result["recipe"] == name]
-        spread = f" ± {statistics.stdev(tests):.3f}" if len(tests) > 1 else ""
-        if tests:
-            print(
-                f"{name}: test {np.mean(tests):.3f}{spread}, {len(tests)} seeds: {[round(test, 3) for test in tests]}"
-            )
+                evidence.write_atomically(train(name, parts, seed, folder), done)
+    show_trainings()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from convbook.experiments import (
     understanding,
     verify_experiment,
 )
-from convbook.experiments.running import _device
+from convbook.experiments.running import device
 
 EFFECT = evidence.Effect("n", "n is large", "n", None, "greater", 0.1)
 
@@ -346,7 +346,7 @@ def test_a_process_that_dies_is_told_with_a_remedy(stub, monkeypatch):
 
 
 def test_the_device_is_named():
-    assert "cores" in _device() or keras.distribution.list_devices()[0].startswith("gpu")
+    assert "cores" in device() or keras.distribution.list_devices()[0].startswith("gpu")
 
 
 # The experiments of the book

@@ -24,10 +24,12 @@ What can be computed is not believed: `read` computes the effects again from the
     provenance   syntax_hash, commit, describe_environment
     claims       CLAIMS, standings
     tables       table, overview
+    recipes      trainings, pace: two recipes on real photos, which are not judged as a claim
 """
 
 from convbook.evidence.claims import CLAIMS, Claim, Standing, standings
 from convbook.evidence.provenance import commit, describe_environment, followed_files, now, syntax_hash
+from convbook.evidence.recipes import pace, trainings
 from convbook.evidence.results import (
     FORMAT,
     check,
@@ -60,11 +62,13 @@ __all__ = [
     "names",
     "now",
     "overview",
+    "pace",
     "read",
     "results_folder",
     "standings",
     "syntax_hash",
     "table",
+    "trainings",
     "values",
     "verdict",
     "write",

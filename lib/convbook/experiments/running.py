@@ -143,7 +143,7 @@ class _State:
         # Through JSON, so that a tuple in the settings equals the list that comes back from a file.
         given = json.loads(json.dumps(experiment.settings_for(kind, backbone)))
         settings = given | ({"backbone": Path(backbone).name} if backbone else {})
-        environment = evidence.describe_environment(keras.backend.backend(), _device())
+        environment = evidence.describe_environment(keras.backend.backend(), device())
         place = experiment.place()
         return cls(place, settings, evidence.syntax_hash(place, settings["kind"]), environment, given)
 
@@ -221,7 +221,7 @@ def _plain(numbers):
     return plain
 
 
-def _device():
+def device():
     """The device in words, whatever the backend."""
     import keras
 
