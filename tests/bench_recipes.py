@@ -14,6 +14,7 @@ Deep Learning with Python, 3rd edition, chapter 8.
 
 import argparse
 import json
+import math
 import os
 import statistics
 import time
@@ -23,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from convbook import evidence, models, pipelines
 from convbook.experiments import from_scratch, running
@@ -72,30 +74,38 @@ def build(recipe, seed, pictures):
 
 def train(name, parts, seed, folder):
     """Train a recipe to its end, or from where it was stopped, and return what belongs into its file."""
-    recipe, progress = RECIPES[name], _Progress(folder / "progress.json")
+    recipe = RECIPES[name]
     keras.utils.set_random_seed(seed)
     model = build(recipe, seed, len(parts["train"][0]))
     batches = Batches(*parts["train"], recipe["batch_size"], seed)
-    for _ in progress.losses:  # an order for each epoch that has been trained
+    # Dropout and augmentation draw by these counts, which are not among the weights that Keras 3.15 keeps.
+    counts = [variable for variable in model.non_trainable_variables if "seed_generator" in variable.path]
+
+    progress_file = folder / "progress.json"
+    progress = {"core_seconds": [], "losses": [], "counts": []}
+    if progress_file.is_file():
+        progress = json.loads(progress_file.read_text())
+        model.optimizer.build(model.trainable_variables)  # what it keeps of each weight is loaded, too
+        model.load_weights(folder / f"{len(progress['losses'])}.weights.h5")
+        for variable, count in zip(counts, progress["counts"], strict=True):
+            variable.assign(count)
+        for _ in progress["losses"]:
+            batches.on_epoch_end()
+
+    for epoch in tqdm(range(len(progress["losses"]) + 1, recipe["epochs"] + 1), f"{name}, seed {seed}", unit=" epochs"):
+        start = time.process_time()
+        train_epoch(model, batches)
         batches.on_epoch_end()
-    model.fit(
-        batches,
-        epochs=recipe["epochs"],
-        validation_data=parts["validation"],
-        validation_batch_size=100,
-        callbacks=[
-            keras.callbacks.ModelCheckpoint(
-                folder / "best.weights.h5",
-                save_best_only=True,
-                save_weights_only=True,
-                initial_value_threshold=min(progress.losses, default=None),
-            ),
-            progress,
-            keras.callbacks.BackupAndRestore(folder / "backup"),
-        ],
-        shuffle=False,
-        verbose=0,
-    )
+        loss, _ = model.evaluate(*parts["validation"], batch_size=100, verbose=0)
+        if loss < min(progress["losses"], default=math.inf):
+            model.save_weights(folder / "best.weights.h5")
+        model.save_weights(folder / f"{epoch}.weights.h5")
+        progress["losses"].append(loss)
+        progress["core_seconds"].append(time.process_time() - start)
+        progress["counts"] = [keras.ops.convert_to_numpy(variable).tolist() for variable in counts]
+        evidence.write_atomically(progress, progress_file)
+        (folder / f"{epoch - 1}.weights.h5").unlink(missing_ok=True)
+
     model.load_weights(folder / "best.weights.h5")
     loss, accuracy = model.evaluate(*parts["test"], batch_size=100, verbose=0)
     return {
@@ -104,47 +114,18 @@ def train(name, parts, seed, folder):
         "test": accuracy,
         "test_loss": loss,
         "epochs": recipe["epochs"],
-        "best_epoch": int(np.argmin(progress.losses)) + 1,
-        "core_seconds": sum(progress.core_seconds),
+        "best_epoch": int(np.argmin(progress["losses"])) + 1,
+        "core_seconds": sum(progress["core_seconds"]),
         "backend": keras.backend.backend(),
         "keras": keras.version(),
         "precision": keras.mixed_precision.dtype_policy().name,
     }
 
 
-class _Progress(keras.callbacks.Callback):
-    """Keeps in a file what goes on over interruptions: seconds, validation losses, and the counts of random numbers.
-
-    Seconds are those of the processor, so that other work beside them adds nothing. The counts, which dropout and
-    augmentation draw by, are not among the weights that Keras keeps (Keras 3.15): they would start anew.
-    """
-
-    def __init__(self, file):
-        super().__init__()
-        self.file = file
-        kept = json.loads(file.read_text()) if file.is_file() else {}
-        self.core_seconds, self.losses, self.counts = (
-            kept.get(name, []) for name in ("core_seconds", "losses", "counts")
-        )
-
-    def on_train_begin(self, logs=None):
-        for variable, count in zip(self._counts(), self.counts, strict=False):
-            variable.assign(count)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        # An epoch that was finished and not backed up is trained once more.
-        self.core_seconds, self.losses = self.core_seconds[:epoch], self.losses[:epoch]
-        self.started = time.process_time()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.core_seconds.append(time.process_time() - self.started)
-        self.losses.append(logs["val_loss"])
-        counts = [keras.ops.convert_to_numpy(variable).tolist() for variable in self._counts()]
-        kept = {"core_seconds": self.core_seconds, "losses": self.losses, "counts": counts}
-        evidence.write_atomically(kept, self.file)
-
-    def _counts(self):
-        return [variable for variable in self.model.non_trainable_variables if "seed_generator" in variable.path]
+def train_epoch(model, batches):
+    """Step by step: `fit` can wait at the end of an epoch for as long as it took (see `pipelines.from_folder`)."""
+    for place in range(len(batches)):
+        model.train_on_batch(*batches[place])
 
 
 def measure_pace(parts, rounds=3):
@@ -155,8 +136,7 @@ def measure_pace(parts, rounds=3):
         for name, model in nets.items():
             batches = Batches(*parts["train"], RECIPES[name]["batch_size"], turn)
             start = time.perf_counter()
-            for place in range(len(batches)):  # not by fit, which can wait at the end: see pipelines.from_folder
-                model.train_on_batch(*batches[place])
+            train_epoch(model, batches)
             if turn:
                 seconds[name].append(RECIPES[name]["epochs"] * (time.perf_counter() - start))
     return {
