@@ -30,7 +30,6 @@ from convbook import evidence, models, pipelines
 from convbook.experiments import from_scratch, running
 from convbook.experiments.training import Batches
 
-DONE = evidence.results_folder(None) / "recipes"
 PARTS = ("train", "validation", "test")
 SIZE_PX = 180
 BOOK = {"build": {"filters": models.FILTERS_180_PX}, "batch_size": 64, "epochs": 50}
@@ -82,9 +81,13 @@ def train(name, parts, seed, folder):
     counts = [variable for variable in model.non_trainable_variables if "seed_generator" in variable.path]
 
     progress_file = folder / "progress.json"
-    progress = {"core_seconds": [], "losses": [], "counts": []}
+    settings = {**recipe, "precision": keras.mixed_precision.dtype_policy().name}
+    settings = json.loads(json.dumps(settings))  # with lists for tuples, as a file gives them back
+    progress = {"settings": settings, "core_seconds": [], "losses": [], "counts": []}
     if progress_file.is_file():
         progress = json.loads(progress_file.read_text())
+        if progress["settings"] != settings:
+            raise ValueError(f"{folder} holds a training with other settings; delete it, or name another --work.")
         model.optimizer.build(model.trainable_variables)  # what it keeps of each weight is loaded, too
         model.load_weights(folder / f"{len(progress['losses'])}.weights.h5")
         for variable, count in zip(counts, progress["counts"], strict=True):
@@ -118,7 +121,7 @@ def train(name, parts, seed, folder):
         "core_seconds": sum(progress["core_seconds"]),
         "backend": keras.backend.backend(),
         "keras": keras.version(),
-        "precision": keras.mixed_precision.dtype_policy().name,
+        "precision": settings["precision"],
     }
 
 
@@ -176,12 +179,12 @@ def main(arguments=None):
     parts = {part: pipelines.load_arrays(options.photos / part, SIZE_PX) for part in PARTS}
     if options.pace:
         measured = measure_pace(parts)
-        evidence.write_atomically(measured, DONE / "pace.json")
+        evidence.write_atomically(measured, evidence.recipes_folder() / "pace.json")
         show_pace(measured)
         return
     for seed in options.seeds:
         for name in options.recipes:
-            done = DONE / f"{name}-{seed}.json"
+            done = evidence.recipes_folder() / f"{name}-{seed}.json"
             if not done.is_file():
                 folder = options.work / f"{name}-{seed}"
                 folder.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,6 @@ def run(tmp_path, monkeypatch):
     monkeypatch.setattr(bench_recipes, "SIZE_PX", 32)
     monkeypatch.setattr(bench_recipes, "RECIPES", short)
     monkeypatch.setattr(evidence.recipes, "results_folder", lambda folder: folder or tmp_path)
-    monkeypatch.setattr(bench_recipes, "DONE", tmp_path / "recipes")
 
     def start(*arguments, work=tmp_path / "work"):
         bench_recipes.main(["--photos", f"{tmp_path / 'photos'}", "--work", f"{work}", *arguments])
@@ -62,6 +61,8 @@ def test_a_stopped_training_goes_on_to_the_same_end(run, tmp_path, monkeypatch, 
         with pytest.raises(Stopped):
             run(*arguments, work=tmp_path / "stopped")
     assert not file.exists()
+    with pytest.raises(ValueError, match="other settings; delete it, or name another --work"):
+        run(*arguments, "--precision", "mixed_bfloat16", work=tmp_path / "stopped")
     run(*arguments, work=tmp_path / "stopped")
     resumed = json.loads(file.read_text())
     assert resumed["test_loss"] == pytest.approx(whole["test_loss"], rel=5e-5)
@@ -107,7 +108,7 @@ def test_broken_files_are_refused_with_a_remedy(tmp_path, name, text, message):
     assert "tests/bench_recipes.py" in str(caught.value)
 
 
-@pytest.mark.parametrize("text", [None, "{}", '{"seconds": {"ours": [1.0], "book": []}}'])
+@pytest.mark.parametrize("text", [None, "{}", '{"seconds": [1.0]}', '{"seconds": {"ours": [1.0], "book": []}}'])
 def test_seconds_that_cannot_be_compared_are_refused(tmp_path, text):
     (tmp_path / "recipes").mkdir()
     if text is not None:

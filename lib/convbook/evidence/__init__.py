@@ -29,7 +29,7 @@ What can be computed is not believed: `read` computes the effects again from the
 
 from convbook.evidence.claims import CLAIMS, Claim, Standing, standings
 from convbook.evidence.provenance import commit, describe_environment, followed_files, now, syntax_hash
-from convbook.evidence.recipes import pace, trainings
+from convbook.evidence.recipes import pace, recipes_folder, trainings
 from convbook.evidence.results import (
     FORMAT,
     check,
@@ -64,6 +64,7 @@ __all__ = [
     "overview",
     "pace",
     "read",
+    "recipes_folder",
     "results_folder",
     "standings",
     "syntax_hash",

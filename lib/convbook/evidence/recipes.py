@@ -29,14 +29,14 @@ def trainings(folder=None):
         ['book', 'book-augmented', 'ours', 'ours-augmented']
     """
     by_recipe = {}
-    for path in sorted(_folder(folder).glob("*-*.json")):
+    for path in sorted(recipes_folder(folder).glob("*-*.json")):
         training = _read(path)
         broken = [name for name, kind in _TRAINING.items() if not isinstance(training.get(name), kind)]
         if broken or path.stem != f"{training['recipe']}-{training['seed']}" or not 0 <= training["test"] <= 1:
             raise ValueError(f"{path} holds no training of its name ({', '.join(broken) or 'another one'}); {_REMEDY}.")
         by_recipe.setdefault(training["recipe"], []).append(training)
     if not by_recipe:
-        raise ValueError(f"There are no trainings in {_folder(folder)}; {_REMEDY}.")
+        raise ValueError(f"There are no trainings in {recipes_folder(folder)}; {_REMEDY}.")
     return {name: sorted(found, key=lambda training: training["seed"]) for name, found in by_recipe.items()}
 
 
@@ -57,9 +57,10 @@ def pace(folder=None):
         >>> sorted(pace()["seconds"])
         ['book', 'book-augmented', 'ours', 'ours-augmented']
     """
-    path = _folder(folder) / "pace.json"
+    path = recipes_folder(folder) / "pace.json"
     measured = _read(path)
-    rounds = {len(seconds) for seconds in measured.get("seconds", {}).values()}
+    seconds = measured.get("seconds")
+    rounds = {len(each) for each in seconds.values()} if isinstance(seconds, dict) else ()
     if len(rounds) != 1 or 0 in rounds:
         raise ValueError(f"{path} does not hold equally many seconds of each recipe; {_REMEDY}.")
     return measured
@@ -68,7 +69,8 @@ def pace(folder=None):
 _REMEDY = "restore it, or measure again with `python tests/bench_recipes.py`"
 
 
-def _folder(folder):
+def recipes_folder(folder=None):
+    """Name the folder that the files are in: below `folder`, or else in the package."""
     return results_folder(folder) / "recipes"
 
 
