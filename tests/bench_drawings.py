@@ -13,8 +13,8 @@ def pictures_per_second(kinds):
     rates = []
     for repetition in range(REPETITIONS):
         start = time.process_time()
-        for place in range(PICTURES):
-            drawings.draw(kinds[place % len(kinds)], repetition * PICTURES + place)
+        for index in range(PICTURES):
+            drawings.draw(kinds[index % len(kinds)], repetition * PICTURES + index)
         rates.append(PICTURES / (time.process_time() - start))
     return sorted(rates)[REPETITIONS // 2], max(rates)
 

@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 
 from convbook import drawings
 from convbook.drawings import curves
-from convbook.drawings.chance import Chance
 from convbook.drawings.pen import Pen
+from convbook.drawings.random_stream import RandomStream
 from convbook.drawings.scenes import staging
 
 REFERENCE = {
@@ -91,16 +91,16 @@ def test_another_seed_or_kind_gives_another_picture():
     assert len({picture.tobytes() for picture in pictures}) == 40
 
 
-def test_chance_is_the_guaranteed_stream_of_python():
+def test_random_numbers_are_the_guaranteed_stream_of_python():
     stream = random.Random("cat/3/subject")
-    chance = Chance("cat", 3, "subject")
-    assert chance.uniform(10, 20) == 10 + 10 * stream.random()
-    assert chance.choice("abcd") == "abcd"[int(4 * stream.random())]
+    rng = RandomStream("cat", 3, "subject")
+    assert rng.uniform(10, 20) == 10 + 10 * stream.random()
+    assert rng.choice("abcd") == "abcd"[int(4 * stream.random())]
 
 
-def test_chance_picks_by_weight():
-    chance = Chance("weights")
-    picks = [chance.pick({"often": 9, "seldom": 1, "never": 0}) for _ in range(2000)]
+def test_options_are_picked_by_weight():
+    rng = RandomStream("weights")
+    picks = [rng.pick({"often": 9, "seldom": 1, "never": 0}) for _ in range(2000)]
     assert picks.count("never") == 0
     assert 140 < picks.count("seldom") < 260  # 200 expected, standard deviation 13.4
 

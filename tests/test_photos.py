@@ -145,8 +145,8 @@ def test_drawn_sets_share_no_picture_and_are_drawn_once(monkeypatch):
     }
     monkeypatch.setattr(drawings, "draw_set", None)
     assert photos.prepare("drawn", **SMALL, size_px=16) == first
-    monkeypatch.setattr(drawn, "hash_of_the_pen", lambda: "0")
-    monkeypatch.setattr(pictures, "hash_of_the_pen", lambda: "0")
+    monkeypatch.setattr(drawn, "hash_of_drawing_code", lambda: "0")
+    monkeypatch.setattr(pictures, "hash_of_drawing_code", lambda: "0")
     with pytest.raises(TypeError):  # other drawings under the same name would be a lie, so they are drawn
         photos.prepare("drawn", **SMALL, size_px=16)
 

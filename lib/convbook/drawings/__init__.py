@@ -1,13 +1,13 @@
 """Drawn cats, drawn dogs and a drawn world of other animals and things, made on the spot from a seed.
 
-The quick run trains on these pictures instead of photos: no download, no account, the same on every machine. What is a
-cat lies in local cues (ears, eyes, muzzle, whiskers) under much variation that tells nothing: pose, place, size,
-colours, fur, background, light, things in front, blur and noise.
+The quick run trains on these pictures instead of photos: no download, no account, the same on every machine. The class
+lies in local cues (ears, eyes, muzzle, whiskers) under large nuisance variation: pose, position, size, colours, fur,
+background, light, occluders, blur and noise.
 
-From the bottom to the top: `chance`, `colours` and `curves` know nothing of animals; the `pen` draws on a canvas;
-`looks` and `coats` decide what an animal looks like; `ears`, `eyes`, `muzzles`, `heads`, `bodies` and `animals` draw
-it; `pets` and `world` say what tells the kinds apart; `backgrounds`, `camera` and `scenes` make a picture of it;
-`pictures` and `sets` are what the rest of the book calls.
+From the bottom to the top: `random_stream`, `colours` and `curves` are independent of animals; the `pen` draws on a
+canvas; `looks` and `coats` decide what an animal looks like; `ears`, `eyes`, `muzzles`, `heads`, `bodies` and `animals`
+draw it; `pets` and `world` define the kinds; `backgrounds`, `camera` and `scenes` make a picture of it; `pictures` and
+`sets` are what the rest of the book calls.
 """
 
 from convbook.drawings.kinds import ANIMALS, PETS, THINGS, WORLD

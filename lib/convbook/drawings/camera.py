@@ -37,27 +37,27 @@ class Camera:
     grain_seed: int
 
 
-def choose_camera(chance, stage):
+def choose_camera(rng, stage):
     """Choose the settings of one photograph.
 
     Args:
-        chance: a `Chance`; always the same number of draws is taken from it.
+        rng: a `RandomStream`; always the same number of draws is taken from it.
         stage: a `Staging`.
 
     Returns:
         A `Camera`.
     """
-    blurred, blur = chance.happens(stage.blurred_share), chance.uniform(0.005, 0.0137) * stage.blur
-    angle, strength = chance.uniform(0, math.tau), chance.uniform(0, 1.4) * stage.light
+    blurred, blur = rng.happens(stage.blurred_share), rng.uniform(0.005, 0.0137) * stage.blur
+    angle, strength = rng.uniform(0, math.tau), rng.uniform(0, 1.4) * stage.light
     return Camera(
         blur=blur if blurred else 0.0,
         slope=(strength * math.cos(angle), strength * math.sin(angle)),
-        tint=tuple(chance.uniform(0.85, 1.12) for _ in range(3)),
-        exposure=chance.uniform(0.72, 1.15),
-        contrast=chance.uniform(0.72, 1.2),
-        lift=chance.uniform(-0.05, 0.08),
-        noise=chance.choice(NOISES) * stage.noise,
-        grain_seed=chance.integer(0, 2**50),
+        tint=tuple(rng.uniform(0.85, 1.12) for _ in range(3)),
+        exposure=rng.uniform(0.72, 1.15),
+        contrast=rng.uniform(0.72, 1.2),
+        lift=rng.uniform(-0.05, 0.08),
+        noise=rng.choice(NOISES) * stage.noise,
+        grain_seed=rng.integer(0, 2**50),
     )
 
 

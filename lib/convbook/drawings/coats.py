@@ -1,4 +1,4 @@
-"""Coats: the colours of an animal and the markings of its fur, which are nuisance: no class lies in them."""
+"""Coats: the colours of an animal and the markings of its fur, which do not depend on the class."""
 
 from dataclasses import dataclass
 
@@ -51,68 +51,68 @@ class Coat:
     limb: tuple | Image.Image
 
 
-def fur_colour(chance):
+def fur_colour(rng):
     """Choose a colour that cats and dogs have."""
-    return near(chance, chance.choice(FURS))
+    return near(rng, rng.choice(FURS))
 
 
-def make_coat(pen, chance, base=None, style=None, marking=None, with_body=True):
+def make_coat(pen, rng, base=None, style=None, marking=None, with_body=True):
     """Make a coat, with its markings where the pen's head and body will be.
 
     Args:
         pen: a `Pen`, placed where the animal will be.
-        chance: a `Chance`.
-        base: colour of the fur; drawn by lot among `FURS` if None.
-        style: one of `STYLES`; drawn by lot if None.
+        rng: a `RandomStream`.
+        base: colour of the fur; a random one near those of `FURS` if None.
+        style: one of `STYLES`; a random one if None.
         marking: colour of the markings; darker or lighter than the base if None.
         with_body: whether a body will be drawn, which needs stripes too.
 
     Returns:
         A `Coat`.
     """
-    base = base or fur_colour(chance)
-    marking = marking or _marking_colour(chance, base)
-    style = style or chance.pick(STYLES)
-    fill = base if style == "plain" else _layer(pen, chance, base, marking, style, with_body)
+    base = base or fur_colour(rng)
+    marking = marking or _marking_colour(rng, base)
+    style = style or rng.pick(STYLES)
+    fill = base if style == "plain" else _layer(pen, rng, base, marking, style, with_body)
     return Coat(
         base=base,
         marking=marking,
         edge=mix(base, DARK, 0.72),
-        light=mix(base, CREAM, chance.uniform(0.55, 0.9)),
-        inner=mix((236, 160, 160), base, chance.uniform(0.1, 0.5)),
-        ear=marking if chance.happens(0.5) else mix(base, marking, 0.35),
+        light=mix(base, CREAM, rng.uniform(0.55, 0.9)),
+        inner=mix((236, 160, 160), base, rng.uniform(0.1, 0.5)),
+        ear=marking if rng.happens(0.5) else mix(base, marking, 0.35),
         fill=fill,
         limb=fill if style in ("spots", "patches", "fading") else base,
     )
 
 
-def _marking_colour(chance, base):
-    if chance.happens(0.7):
-        return mix(base, (40, 28, 24), chance.uniform(0.3, 0.65))
-    return mix(base, CREAM, chance.uniform(0.5, 0.9))
+def _marking_colour(rng, base):
+    if rng.happens(0.7):
+        return mix(base, (40, 28, 24), rng.uniform(0.3, 0.65))
+    return mix(base, CREAM, rng.uniform(0.5, 0.9))
 
 
-def _layer(pen, chance, base, marking, style, with_body):
+def _layer(pen, rng, base, marking, style, with_body):
     layer = pen.layer(base)
     if style == "tabby":
-        _draw_stripes(layer, chance, marking, with_body)
+        _draw_stripes(layer, rng, marking, with_body)
     elif style == "spots":
-        _draw_spots(layer, chance, marking, with_body)
+        _draw_spots(layer, rng, marking, with_body)
     elif style == "patches":
-        _draw_patches(layer, chance, marking, with_body)
+        _draw_patches(layer, rng, marking, with_body)
     elif style == "mask":
         for side in (-1, 1):
             layer.ellipse(side * 0.55, -0.35, 0.62, 0.95, marking, rotation=side * -0.3)
     elif style == "fading":
         _draw_fading(layer, base, marking)
-    _draw_hairs(layer, chance, mix(base, marking, 0.45), with_body)
+    _draw_hairs(layer, rng, mix(base, marking, 0.45), with_body)
     return layer.image
 
 
-def _draw_stripes(layer, chance, marking, with_body):
-    brows = chance.integer(3, 5)
+def _draw_stripes(layer, rng, marking, with_body):
+    brows = rng.integer(3, 5)
     for number in range(brows):
-        x = (number - (brows - 1) / 2) * chance.uniform(0.2, 0.3)
+        x = (number - (brows - 1) / 2) * rng.uniform(0.2, 0.3)
         layer.polygon([(x - 0.07, -1.2), (x + 0.07, -1.2), (x * 0.75 + 0.01, -0.42 + abs(x) * 0.2)], marking)
     for side in (-1, 1):
         for y in (-0.05, 0.19, 0.43):
@@ -124,19 +124,19 @@ def _draw_stripes(layer, chance, marking, with_body):
                 layer.polygon([(side * 1.6, y - 0.1), (side * 1.6, y + 0.1), (side * 0.35, y + 0.08)], marking)
 
 
-def _draw_spots(layer, chance, marking, with_body):
-    for _ in range(chance.integer(14, 26)):
-        radius = chance.uniform(0.08, 0.2)
-        x, y, roundness = chance.uniform(-1.5, 1.5), chance.uniform(-1.4, 3.2), chance.uniform(0.7, 1.2)
+def _draw_spots(layer, rng, marking, with_body):
+    for _ in range(rng.integer(14, 26)):
+        radius = rng.uniform(0.08, 0.2)
+        x, y, roundness = rng.uniform(-1.5, 1.5), rng.uniform(-1.4, 3.2), rng.uniform(0.7, 1.2)
         if with_body or y < 1.2:
             layer.ellipse(x, y, radius, radius * roundness, marking)
 
 
-def _draw_patches(layer, chance, marking, with_body):
-    for _ in range(chance.integer(2, 4)):
-        radius = chance.uniform(0.35, 0.7)
-        x, y = chance.uniform(-1.1, 1.1), chance.uniform(-1.3, 2.6 if with_body else 1.3)
-        layer.ellipse(x, y, radius, radius * chance.uniform(0.7, 1.3), marking, rotation=chance.uniform(0, 3))
+def _draw_patches(layer, rng, marking, with_body):
+    for _ in range(rng.integer(2, 4)):
+        radius = rng.uniform(0.35, 0.7)
+        x, y = rng.uniform(-1.1, 1.1), rng.uniform(-1.3, 2.6 if with_body else 1.3)
+        layer.ellipse(x, y, radius, radius * rng.uniform(0.7, 1.3), marking, rotation=rng.uniform(0, 3))
 
 
 def _draw_fading(layer, base, marking):
@@ -145,8 +145,8 @@ def _draw_fading(layer, base, marking):
         layer.polygon([(-4, y), (4, y), (4, -6), (-4, -6)], mix(base, marking, (step + 1) / 10))
 
 
-def _draw_hairs(layer, chance, colour, with_body):
-    for _ in range(chance.integer(0, 16)):
-        x, y = chance.uniform(-1.3, 1.3), chance.uniform(-1.3, 2.6)
+def _draw_hairs(layer, rng, colour, with_body):
+    for _ in range(rng.integer(0, 16)):
+        x, y = rng.uniform(-1.3, 1.3), rng.uniform(-1.3, 2.6)
         if with_body or y < 1.2:
             layer.stroke([(x, y), (x * 1.05, y + 0.14)], colour, 0.03)

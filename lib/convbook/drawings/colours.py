@@ -59,17 +59,17 @@ def brightness(colour):
     return sum(colour) / BRIGHTEST
 
 
-def bright(chance):
+def bright(rng):
     """Choose a colour for a thing: any hue, strong."""
-    return hsv(chance.uniform(0, 1), chance.uniform(0.35, 0.85), chance.uniform(0.55, 0.98))
+    return hsv(rng.uniform(0, 1), rng.uniform(0.35, 0.85), rng.uniform(0.55, 0.98))
 
 
-def pastel(chance):
+def pastel(rng):
     """Choose a colour for a background: any hue, pale."""
-    return hsv(chance.uniform(0, 1), chance.uniform(0.08, 0.55), chance.uniform(0.45, 0.98))
+    return hsv(rng.uniform(0, 1), rng.uniform(0.08, 0.55), rng.uniform(0.45, 0.98))
 
 
-def near(chance, colour):
+def near(rng, colour):
     """Choose a colour close to the given one."""
-    factor = chance.uniform(0.85, 1.12)
-    return clip(*(part * factor + chance.uniform(-10, 10) for part in colour))
+    factor = rng.uniform(0.85, 1.12)
+    return clip(*(part * factor + rng.uniform(-10, 10) for part in colour))

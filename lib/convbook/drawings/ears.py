@@ -1,4 +1,4 @@
-"""Ears: one function a shape, each drawing the ear on one side of a head."""
+"""Ears: one function per shape, each drawing the ear on one side of a head."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Eyes: one function a shape, each drawing one eye at a point of the head."""
+"""Eyes: one function per shape, each drawing one eye at a point of the head."""
 
 from convbook.drawings.colours import WHITE, brightness, mix
 from convbook.drawings.curves import bezier

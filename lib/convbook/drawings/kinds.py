@@ -14,7 +14,7 @@ WORLD = (*ANIMALS, *THINGS)
 
 
 def check_kind(kind):
-    """Refuse a name that is no kind.
+    """Raise an error unless a name is one that can be drawn.
 
     Args:
         kind: a name.

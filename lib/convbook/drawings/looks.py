@@ -1,4 +1,4 @@
-"""Looks: everything about one animal that chance decides before the pen draws it.
+"""Looks: all random choices about one animal, made before the pen draws it.
 
 The parts of a face (ears, eyes, muzzle, nose) are what the classes differ in. Sizes, positions, the direction of the
 gaze and the rest vary alike in all of them.
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from convbook.drawings.colours import hsv
 
 IRISES = (
-    lambda chance: hsv(chance.uniform(0.05, 0.1), 0.75, chance.uniform(0.35, 0.6)),
-    lambda chance: hsv(chance.uniform(0.1, 0.16), 0.8, 0.9),
-    lambda chance: hsv(chance.uniform(0.22, 0.36), 0.6, 0.75),
-    lambda chance: hsv(chance.uniform(0.5, 0.6), 0.55, 0.85),
+    lambda rng: hsv(rng.uniform(0.05, 0.1), 0.75, rng.uniform(0.35, 0.6)),
+    lambda rng: hsv(rng.uniform(0.1, 0.16), 0.8, 0.9),
+    lambda rng: hsv(rng.uniform(0.22, 0.36), 0.6, 0.75),
+    lambda rng: hsv(rng.uniform(0.5, 0.6), 0.55, 0.85),
 )
 NOSE_COLOURS = ((40, 32, 36), (214, 128, 132), (96, 62, 54))
 
 
 @dataclass(slots=True)
 class Looks:
-    """The looks of one animal, in head units where nothing else is said.
+    """The looks of one animal, in head units unless stated otherwise.
 
     Attributes:
         width, height: half the width and half the height of the head.
@@ -28,13 +28,13 @@ class Looks:
         line: width of the outlines.
         yaw: how far the head looks to one side, -1 to 1.
         ears: a shape in `ears.SHAPES`, or "none".
-        ear_size, ear_inset, ear_length, ear_spread: size and place of the ears.
+        ear_size, ear_inset, ear_length, ear_spread: size and position of the ears.
         ear_tilts: how far the left and the right ear lean outwards.
         eyes: a shape in `eyes.SHAPES`.
-        eye_x, eye_y, eye_size: place and size of an eye.
+        eye_x, eye_y, eye_size: position and size of an eye.
         eye_opening, eye_slant, pupil, white_eyes, gaze, iris: how an eye looks, and where to (x, y from -1 to 1).
         muzzle: a shape in `muzzles.SHAPES`.
-        muzzle_size, muzzle_height, muzzle_y, light_muzzle: its size, place and paleness.
+        muzzle_size, muzzle_height, muzzle_y, light_muzzle: its size, position and paleness.
         nose, nose_size, nose_colour: a shape in `muzzles.NOSES`, its size and colour.
         mouth, smile, open_mouth, tongue, tongue_x, teeth: the mouth ("w" or "smile") and what shows in it.
         whiskers, whisker_length, whisker_droop, pale_whiskers: number to each side, length, direction and colour.
@@ -126,61 +126,61 @@ class Looks:
     tuft: tuple | None = None
 
 
-def choose_looks(chance):
+def choose_looks(rng):
     """Choose the looks that all animals have in common; a species then sets its own ears, eyes and muzzle.
 
     Args:
-        chance: a `Chance`.
+        rng: a `RandomStream`.
 
     Returns:
         `Looks`.
     """
-    lean = chance.uniform(-0.12, 0.22)
+    lean = rng.uniform(-0.12, 0.22)
     return Looks(
-        width=chance.uniform(0.92, 1.12),
-        height=chance.uniform(0.80, 0.98),
-        cheek=chance.uniform(-0.02, 0.08),
-        jaw=chance.uniform(0.5, 0.66),
-        line=chance.uniform(0.03, 0.065),
-        yaw=chance.uniform(-0.9, 0.9),
-        ear_size=chance.uniform(0.8, 1.3),
-        ear_inset=chance.uniform(0.12, 0.32),
-        ear_length=chance.uniform(0.15, 0.6),
-        ear_spread=chance.uniform(0.68, 0.84),
-        ear_tilts=(lean + chance.uniform(-0.08, 0.08), lean + chance.uniform(-0.08, 0.08)),
-        eye_x=chance.uniform(0.36, 0.48),
-        eye_y=chance.uniform(-0.22, -0.02),
-        eye_size=chance.uniform(0.16, 0.25),
-        eye_opening=chance.uniform(0.8, 1.12),
-        eye_slant=chance.uniform(-0.1, 0.35),
-        pupil=chance.uniform(0.18, 0.42),
-        white_eyes=chance.happens(0.4),
-        gaze=(chance.uniform(-0.7, 0.7), chance.uniform(-0.5, 0.5)),
-        iris=chance.choice(IRISES)(chance),
-        muzzle_size=chance.uniform(0.85, 1.2),
-        muzzle_height=chance.uniform(0.34, 0.44),
-        muzzle_y=chance.uniform(0.16, 0.30),
-        light_muzzle=chance.happens(0.6),
-        nose_size=chance.uniform(0.85, 1.2),
-        nose_colour=chance.choice(NOSE_COLOURS),
-        mouth=chance.choice(("w", "smile")),
-        smile=chance.uniform(-0.06, 0.16),
-        open_mouth=chance.happens(0.15),
-        tongue_x=chance.uniform(-0.12, 0.12),
-        whisker_length=chance.uniform(0.6, 1.05),
-        whisker_droop=chance.uniform(-0.12, 0.2),
-        pale_whiskers=chance.happens(0.4),
-        trunk_swing=chance.uniform(-0.5, 0.5),
-        blaze=chance.happens(0.2),
-        brows=chance.happens(0.12),
-        blush=chance.happens(0.2),
-        body_width=chance.uniform(0.85, 1.15),
-        body_height=chance.uniform(1.0, 1.35),
-        tail=chance.choice(("thin", "curl", "thick", "fluffy", "puff", "none")),
-        tail_side=chance.side(),
-        dark_tail=chance.happens(0.4),
-        belly=chance.happens(0.5),
-        socks=chance.happens(0.4),
-        collar=hsv(chance.uniform(0, 1), 0.7, 0.85) if chance.happens(0.35) else None,
-        body_turn=chance.normal(0.16),
+        width=rng.uniform(0.92, 1.12),
+        height=rng.uniform(0.80, 0.98),
+        cheek=rng.uniform(-0.02, 0.08),
+        jaw=rng.uniform(0.5, 0.66),
+        line=rng.uniform(0.03, 0.065),
+        yaw=rng.uniform(-0.9, 0.9),
+        ear_size=rng.uniform(0.8, 1.3),
+        ear_inset=rng.uniform(0.12, 0.32),
+        ear_length=rng.uniform(0.15, 0.6),
+        ear_spread=rng.uniform(0.68, 0.84),
+        ear_tilts=(lean + rng.uniform(-0.08, 0.08), lean + rng.uniform(-0.08, 0.08)),
+        eye_x=rng.uniform(0.36, 0.48),
+        eye_y=rng.uniform(-0.22, -0.02),
+        eye_size=rng.uniform(0.16, 0.25),
+        eye_opening=rng.uniform(0.8, 1.12),
+        eye_slant=rng.uniform(-0.1, 0.35),
+        pupil=rng.uniform(0.18, 0.42),
+        white_eyes=rng.happens(0.4),
+        gaze=(rng.uniform(-0.7, 0.7), rng.uniform(-0.5, 0.5)),
+        iris=rng.choice(IRISES)(rng),
+        muzzle_size=rng.uniform(0.85, 1.2),
+        muzzle_height=rng.uniform(0.34, 0.44),
+        muzzle_y=rng.uniform(0.16, 0.30),
+        light_muzzle=rng.happens(0.6),
+        nose_size=rng.uniform(0.85, 1.2),
+        nose_colour=rng.choice(NOSE_COLOURS),
+        mouth=rng.choice(("w", "smile")),
+        smile=rng.uniform(-0.06, 0.16),
+        open_mouth=rng.happens(0.15),
+        tongue_x=rng.uniform(-0.12, 0.12),
+        whisker_length=rng.uniform(0.6, 1.05),
+        whisker_droop=rng.uniform(-0.12, 0.2),
+        pale_whiskers=rng.happens(0.4),
+        trunk_swing=rng.uniform(-0.5, 0.5),
+        blaze=rng.happens(0.2),
+        brows=rng.happens(0.12),
+        blush=rng.happens(0.2),
+        body_width=rng.uniform(0.85, 1.15),
+        body_height=rng.uniform(1.0, 1.35),
+        tail=rng.choice(("thin", "curl", "thick", "fluffy", "puff", "none")),
+        tail_side=rng.side(),
+        dark_tail=rng.happens(0.4),
+        belly=rng.happens(0.5),
+        socks=rng.happens(0.4),
+        collar=hsv(rng.uniform(0, 1), 0.7, 0.85) if rng.happens(0.35) else None,
+        body_turn=rng.normal(0.16),
     )

@@ -1,4 +1,4 @@
-"""Muzzles: one function a shape, with mouth, nose and whiskers."""
+"""Muzzles: one function per shape, with mouth, nose and whiskers."""
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def draw_beak(pen, looks, coat):
 
 
 def draw_frog_mouth(pen, looks, coat):
-    """A smile from ear to ear, had it ears."""
+    """A smile across the whole face, as a frog's."""
     y, line = looks.muzzle_y, shade(coat.base, 0.4)
     pen.stroke(bezier((-0.75, y + 0.05), (0, y + 0.6), (0.75, y + 0.05)), line, 0.06)
     for side in (-1, 1):

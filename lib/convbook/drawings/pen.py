@@ -18,7 +18,7 @@ PARTS = ("body", "head", "ears", "eyes", "muzzle", "nose", "whiskers")
 
 
 class Pen:
-    """Draws shapes on a canvas, and if asked also keeps a map of which part of the subject each pixel shows.
+    """Draws shapes on a canvas; can also keep a map of which part of the subject each pixel shows.
 
     Args:
         size_px: height and width of the picture.
@@ -37,7 +37,7 @@ class Pen:
         self.place(0.5, 0.5, 0.25)
 
     def layer(self, colour):
-        """Return a pen in the same place on an empty canvas of its own, whose image can be a fill for this one."""
+        """Return a pen at the same position on an empty canvas of its own, whose image can be a fill for this one."""
         pen = Pen(self.size_px, colour)
         pen._set_frame(self._frame, self.unit_px)
         return pen
@@ -94,7 +94,7 @@ class Pen:
 
     @contextmanager
     def part(self, name):
-        """Record the shapes within this block as a part of the subject: one of `PARTS`, or "subject" for the rest."""
+        """Mark the shapes within this block as a part of the subject: one of `PARTS`, or "subject" for the rest."""
         before = self._part
         self._part = 1 if name == "subject" else PARTS.index(name) + 2
         yield

@@ -7,43 +7,43 @@ in both.
 """
 
 
-def make_cat(looks, chance):
+def make_cat(looks, rng):
     """Give an animal the face of a cat.
 
     Args:
         looks: `Looks` that all animals share; changed in place.
-        chance: a `Chance`.
+        rng: a `RandomStream`.
     """
-    looks.ears = chance.pick({"pointed": 80, "folded": 14, "round": 6})
-    looks.eyes = chance.pick({"slit": 60, "round": 25, "closed": 10, "dot": 5})
-    looks.muzzle = chance.pick({"cat": 92, "bear": 8})
-    looks.nose = chance.pick({"triangle": 85, "oval": 15})
-    looks.mouth = chance.pick({"w": 80, "smile": 20})
-    looks.whiskers = chance.pick({3: 50, 2: 30, 0: 20})
-    looks.tongue = chance.happens(0.06)
-    looks.open_mouth = chance.happens(0.08)
-    looks.tail = chance.pick({"thin": 40, "curl": 35, "fluffy": 15, "thick": 10})
-    looks.fluffy_cheeks = chance.happens(0.25)
+    looks.ears = rng.pick({"pointed": 80, "folded": 14, "round": 6})
+    looks.eyes = rng.pick({"slit": 60, "round": 25, "closed": 10, "dot": 5})
+    looks.muzzle = rng.pick({"cat": 92, "bear": 8})
+    looks.nose = rng.pick({"triangle": 85, "oval": 15})
+    looks.mouth = rng.pick({"w": 80, "smile": 20})
+    looks.whiskers = rng.pick({3: 50, 2: 30, 0: 20})
+    looks.tongue = rng.happens(0.06)
+    looks.open_mouth = rng.happens(0.08)
+    looks.tail = rng.pick({"thin": 40, "curl": 35, "fluffy": 15, "thick": 10})
+    looks.fluffy_cheeks = rng.happens(0.25)
     looks.nose_size *= 0.85
 
 
-def make_dog(looks, chance):
+def make_dog(looks, rng):
     """Give an animal the face of a dog.
 
     Args:
         looks: `Looks` that all animals share; changed in place.
-        chance: a `Chance`.
+        rng: a `RandomStream`.
     """
-    looks.ears = chance.pick({"floppy": 52, "folded": 20, "pointed": 24, "round": 4})
-    looks.eyes = chance.pick({"round": 62, "dot": 22, "closed": 10, "slit": 6})
-    looks.muzzle = chance.pick({"dog": 90, "bear": 10})
-    looks.nose = chance.pick({"oval": 88, "triangle": 12})
-    looks.mouth = chance.pick({"smile": 65, "w": 35})
-    looks.whiskers = chance.pick({0: 75, 2: 17, 3: 8})
-    looks.tongue = chance.happens(0.42)
-    looks.open_mouth = chance.happens(0.3)
-    looks.tail = chance.pick({"thick": 45, "curl": 20, "thin": 15, "fluffy": 20})
-    looks.fluffy_cheeks = chance.happens(0.12)
+    looks.ears = rng.pick({"floppy": 52, "folded": 20, "pointed": 24, "round": 4})
+    looks.eyes = rng.pick({"round": 62, "dot": 22, "closed": 10, "slit": 6})
+    looks.muzzle = rng.pick({"dog": 90, "bear": 10})
+    looks.nose = rng.pick({"oval": 88, "triangle": 12})
+    looks.mouth = rng.pick({"smile": 65, "w": 35})
+    looks.whiskers = rng.pick({0: 75, 2: 17, 3: 8})
+    looks.tongue = rng.happens(0.42)
+    looks.open_mouth = rng.happens(0.3)
+    looks.tail = rng.pick({"thick": 45, "curl": 20, "thin": 15, "fluffy": 20})
+    looks.fluffy_cheeks = rng.happens(0.12)
     looks.height *= 1.04
 
 

@@ -38,7 +38,7 @@ def draw(kind, seed, size_px=64, difficulty=1.0):
 
 
 def draw_with_masks(kind, seed, size_px=64, difficulty=1.0):
-    """Draw one picture and tell which of its pixels show which part of the animal.
+    """Draw one picture and map which of its pixels show which part of the animal.
 
     Args:
         kind, seed, size_px, difficulty: as for `draw`.

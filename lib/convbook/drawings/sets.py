@@ -18,12 +18,12 @@ def draw_set(kinds, pictures_per_kind, first_seed=0, size_px=64, difficulty=1.0,
     """Draw a labelled set with the same number of pictures of each kind.
 
     Args:
-        kinds: sequence of names out of `PETS` and `WORLD`; a kind's label is its place in this sequence.
+        kinds: sequence of names out of `PETS` and `WORLD`; a kind's label is its index in this sequence.
         pictures_per_kind: number of pictures of each.
         first_seed: seed of the first picture of each kind; the next ones follow. Sets of other seeds share no picture.
         size_px, difficulty: as for `draw`.
-        workers: number of processes; None for one to each processor, or a single one for a small set. The pictures do
-            not depend on it.
+        workers: number of processes; None for one per processor, or a single one for a small set. The pictures do not
+            depend on it.
         progress: whether to show a progress bar on standard error.
 
     Returns:
@@ -41,22 +41,22 @@ def draw_set(kinds, pictures_per_kind, first_seed=0, size_px=64, difficulty=1.0,
     """
     kinds = _check_set(kinds, pictures_per_kind, first_seed, size_px, difficulty, workers)
     images = np.empty((len(kinds) * pictures_per_kind, size_px, size_px, 3), np.uint8)
-    order = (kinds, pictures_per_kind, first_seed, size_px, difficulty)
+    request = (kinds, pictures_per_kind, first_seed, size_px, difficulty)
     workers = workers or _sensible_workers(len(images))
-    source = draw_all(*order) if workers == 1 else _draw_in_processes(order, images[0].nbytes, workers)
-    for place, picture in enumerate(tqdm(source, "Drawing", len(images), unit=" pictures", disable=not progress)):
-        images[place] = picture
+    pictures = draw_all(*request) if workers == 1 else _draw_in_processes(request, images[0].nbytes, workers)
+    for index, picture in enumerate(tqdm(pictures, "Drawing", len(images), unit=" pictures", disable=not progress)):
+        images[index] = picture
     return images, np.tile(np.arange(len(kinds), dtype=np.int64), pictures_per_kind)
 
 
 def draw_all(kinds, pictures_per_kind, first_seed, size_px, difficulty, share=0, shares=1):
     """Yield the pictures of a set in order, or every `shares`-th from number `share` on."""
-    for place in range(share, len(kinds) * pictures_per_kind, shares):
-        yield draw(kinds[place % len(kinds)], first_seed + place // len(kinds), size_px, difficulty)
+    for index in range(share, len(kinds) * pictures_per_kind, shares):
+        yield draw(kinds[index % len(kinds)], first_seed + index // len(kinds), size_px, difficulty)
 
 
 def contact_sheet(kinds, pictures_per_kind=8, first_seed=0, size_px=64, difficulty=1.0, kinds_per_row=1, gap_px=2):
-    """Draw a sheet with a row of pictures to each kind.
+    """Draw a sheet with a row of pictures for each kind.
 
     Args:
         kinds, pictures_per_kind, first_seed, size_px, difficulty: as for `draw_set`.
@@ -78,8 +78,8 @@ def contact_sheet(kinds, pictures_per_kind=8, first_seed=0, size_px=64, difficul
     columns, rows = kinds_per_row * pictures_per_kind, -(-len(by_kind) // kinds_per_row)
     step = size_px + gap_px
     sheet = np.full((rows * step + gap_px, columns * step + gap_px, 3), 255, np.uint8)
-    for place, picture in enumerate(by_kind.reshape(-1, size_px, size_px, 3)):
-        top, left = (gap_px + number * step for number in divmod(place, columns))
+    for index, picture in enumerate(by_kind.reshape(-1, size_px, size_px, 3)):
+        top, left = (gap_px + number * step for number in divmod(index, columns))
         sheet[top : top + size_px, left : left + size_px] = picture
     return sheet
 
@@ -104,17 +104,17 @@ def _sensible_workers(pictures):
     return max(1, min(processors, pictures // PICTURES_WORTH_A_PROCESS))
 
 
-def _draw_in_processes(order, picture_bytes, workers):
+def _draw_in_processes(request, picture_bytes, workers):
     """Yield the pictures of a set in order, each worker drawing its share and sending the bytes through a pipe.
 
-    Programs of their own rather than forks or `multiprocessing`: a fork of a process in which TensorFlow runs can hang,
-    and `multiprocessing` starts the caller's script again where it has no `if __name__ == "__main__"`.
+    Separate programs rather than forks or `multiprocessing`: a fork of a process in which TensorFlow runs can hang, and
+    `multiprocessing` starts the caller's script again where it has no `if __name__ == "__main__"`.
     """
-    size_px = order[3]
-    team = [_start_worker((*order, share, workers)) for share in range(workers)]
+    kinds, pictures_per_kind, _, size_px, _ = request
+    processes = [_start_worker((*request, share, workers)) for share in range(workers)]
     try:
-        for place in range(len(order[0]) * order[1]):
-            worker = team[place % workers]
+        for index in range(len(kinds) * pictures_per_kind):
+            worker = processes[index % workers]
             picture = worker.stdout.read(picture_bytes)
             if len(picture) < picture_bytes:
                 raise RuntimeError(
@@ -122,13 +122,13 @@ def _draw_in_processes(order, picture_bytes, workers):
                 )
             yield np.frombuffer(picture, np.uint8).reshape(size_px, size_px, 3)
     finally:
-        for worker in team:
+        for worker in processes:
             worker.kill()
             worker.wait()
             worker.stdout.close()
 
 
-def _start_worker(order):
+def _start_worker(request):
     path = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, "-m", "convbook.drawings.worker", json.dumps(order)]
+    command = [sys.executable, "-m", "convbook.drawings.worker", json.dumps(request)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path})

@@ -1,7 +1,7 @@
 """A drawing process: writes its share of a set's pictures to standard output.
 
-`sets` starts it as `python -m convbook.drawings.worker ORDER`; the order is a JSON list of the arguments of
-`sets.draw_all`.
+`sets` starts it as `python -m convbook.drawings.worker REQUEST`; the request is a JSON list of the arguments
+of `sets.draw_all`.
 """
 
 import json
@@ -10,10 +10,10 @@ import sys
 from convbook.drawings.sets import draw_all
 
 
-def main(order):
-    """Draw the pictures of an order and write their bytes to standard output."""
+def main(request):
+    """Draw the pictures of a request and write their bytes to standard output."""
     try:
-        for picture in draw_all(*json.loads(order)):
+        for picture in draw_all(*json.loads(request)):
             sys.stdout.buffer.write(picture.tobytes())
         sys.stdout.buffer.flush()
     except (KeyboardInterrupt, BrokenPipeError):

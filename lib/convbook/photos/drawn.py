@@ -50,7 +50,7 @@ def draw_files(folder, sizes, size_px, seed, progress):
             Image.fromarray(image).save(folder / part / kind / f"{kind}.{number}.png")
 
 
-def hash_of_the_pen():
+def hash_of_drawing_code():
     """Hash the code that draws, so that pictures of an older version are not taken for those of this one.
 
     Returns:

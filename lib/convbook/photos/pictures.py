@@ -13,7 +13,7 @@ from tqdm import tqdm
 from convbook.photos import cache
 from convbook.photos.checking import PROBLEMS
 from convbook.photos.downloads import download
-from convbook.photos.drawn import SEEDS_OF_A_PART, draw_files, first_seeds, hash_of_the_pen
+from convbook.photos.drawn import SEEDS_OF_A_PART, draw_files, first_seeds, hash_of_drawing_code
 from convbook.photos.errors import PhotosError, in_words
 from convbook.photos.forms import fingerprint, opened
 from convbook.photos.kaggle import download_from_kaggle
@@ -106,7 +106,7 @@ def _drawn(request, size_px):
         words = f"drawn cats and dogs, {size_px}x{size_px} pixels, seeds from: {starts}"
         write_record(folder, words, request.seed, dict.fromkeys(PROBLEMS, 0))
 
-    target = cache.cache_folder() / "drawn" / request.name(f"{size_px}px", hash_of_the_pen())
+    target = cache.cache_folder() / "drawn" / request.name(f"{size_px}px", hash_of_drawing_code())
     return read_pictures(target) or _once(target, fill, request.report)
 
 

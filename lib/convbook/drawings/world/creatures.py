@@ -11,9 +11,9 @@ from convbook.drawings.curves import arc, bezier, closed, spiral
 BLACK = (24, 20, 24)
 
 
-def draw_fish(pen, chance):
+def draw_fish(pen, rng):
     """Draw a fish with a forked tail and scales."""
-    colour = bright(chance)
+    colour = bright(rng)
     edge, fin = shade(colour, 0.45), mix(colour, WHITE, 0.3)
     pen.polygon([(0.6, 0), (1.2, -0.5), (1.05, 0), (1.2, 0.5)], fin, edge)
     pen.polygon([(-0.3, -0.45), (0.15, -0.85), (0.45, -0.4)], fin, edge)
@@ -24,9 +24,9 @@ def draw_fish(pen, chance):
     pen.stroke(bezier((-0.86, 0.12), (-0.7, 0.2), (-0.6, 0.12), 5), edge, 0.04)
 
 
-def draw_butterfly(pen, chance):
+def draw_butterfly(pen, rng):
     """Draw a butterfly with four wings and feelers."""
-    upper, lower = bright(chance), bright(chance)
+    upper, lower = bright(rng), bright(rng)
     for side in (-1, 1):
         pen.ellipse(side * 0.5, -0.35, 0.52, 0.4, upper, shade(upper, 0.4), rotation=side * -0.6)
         pen.ellipse(side * 0.42, 0.35, 0.38, 0.32, lower, shade(lower, 0.4), rotation=side * 0.6)
@@ -35,10 +35,10 @@ def draw_butterfly(pen, chance):
     pen.ellipse(0, 0, 0.1, 0.6, (60, 48, 48))
 
 
-def draw_turtle(pen, chance):
+def draw_turtle(pen, rng):
     """Draw a turtle with a patterned shell."""
-    skin = near(chance, chance.choice(((120, 180, 90), (150, 190, 120), (176, 170, 100))))
-    shell = chance.choice((hsv(chance.uniform(0.06, 0.12), 0.6, 0.6), hsv(chance.uniform(0.2, 0.4), 0.6, 0.5)))
+    skin = near(rng, rng.choice(((120, 180, 90), (150, 190, 120), (176, 170, 100))))
+    shell = rng.choice((hsv(rng.uniform(0.06, 0.12), 0.6, 0.6), hsv(rng.uniform(0.2, 0.4), 0.6, 0.5)))
     skin_edge, shell_edge = shade(skin, 0.45), shade(shell, 0.5)
     tail = [(0.8, 0.25), (1.12, 0.42), (0.8, 0.48)]
     head = [(-0.7, 0.1), (-1.1, -0.3), (-1.35, -0.1), (-1.2, 0.2), (-0.8, 0.4)]
@@ -54,10 +54,10 @@ def draw_turtle(pen, chance):
     pen.stroke([(-0.9, 0.42), (0.9, 0.42)], shell_edge, 0.12)
 
 
-def draw_snail(pen, chance):
+def draw_snail(pen, rng):
     """Draw a snail with a spiral on its house."""
-    body = near(chance, chance.choice(((216, 190, 150), (190, 160, 130), (206, 180, 110))))
-    shell = bright(chance)
+    body = near(rng, rng.choice(((216, 190, 150), (190, 160, 130), (206, 180, 110))))
+    shell = bright(rng)
     edge, shell_edge = shade(body, 0.5), shade(shell, 0.45)
     foot = [(-1.0, 0.05), (-0.68, 0.1), (-0.5, 0.5), (0.5, 0.5), (1.2, 0.72), (0.4, 0.8), (-0.7, 0.8), (-1.05, 0.45)]
     for x in (-0.95, -0.72):
@@ -69,9 +69,9 @@ def draw_snail(pen, chance):
         pen.stroke(spiral(turns=2.3, outer=0.6, inner=0.05), shell_edge, 0.07)
 
 
-def draw_duck(pen, chance):
+def draw_duck(pen, rng):
     """Draw a duck that swims."""
-    colour = chance.choice((hsv(chance.uniform(0.12, 0.16), 0.75, 0.97), (244, 240, 230), bright(chance)))
+    colour = rng.choice((hsv(rng.uniform(0.12, 0.16), 0.75, 0.97), (244, 240, 230), bright(rng)))
     edge, orange = shade(colour, 0.5), (240, 140, 40)
     back = [(-0.75, 0.15), (-0.2, 0.0), (0.5, 0.05), (1.15, -0.35)]
     keel = [(1.05, 0.45), (0.5, 0.85), (-0.4, 0.85), (-0.85, 0.55)]
@@ -84,9 +84,9 @@ def draw_duck(pen, chance):
     _draw_eye(pen, -0.58, -0.45, 0.1)
 
 
-def draw_whale(pen, chance):
+def draw_whale(pen, rng):
     """Draw a whale that blows."""
-    colour = hsv(chance.uniform(0.52, 0.66), chance.uniform(0.3, 0.7), chance.uniform(0.5, 0.85))
+    colour = hsv(rng.uniform(0.52, 0.66), rng.uniform(0.3, 0.7), rng.uniform(0.5, 0.85))
     edge = shade(colour, 0.45)
     fluke = [(0.95, -0.05), (0.75, -0.65), (1.1, -0.5), (1.35, -0.75), (1.35, -0.2), (1.1, 0.2)]
     back = [(-1.05, 0.1), (-0.8, -0.4), (-0.2, -0.5), (0.5, -0.2), (1.1, -0.1)]

@@ -1,26 +1,25 @@
-"""Chance: the one source of randomness of the drawings, the same on every platform and with every version."""
+"""The random numbers of the drawings: the same on every platform and with every version of Python and NumPy."""
 
 import math
 import random
 
 
-class Chance:
-    """A seeded stream of decisions.
+class RandomStream:
+    """A seeded stream of random numbers and choices.
 
-    Python guarantees the sequence of `random.Random.random()` for a seed for all time, but not that of `choice`,
-    `gauss` and the like. So everything here is built from `random()`.
+    Python guarantees the sequence of `random.Random.random()` for a seed, but not that of `choice`, `gauss` and the
+    like. So everything here is built from `random()`.
 
     Args:
-        *key: what the stream belongs to, for instance a kind, a seed and a purpose. Streams of different keys are
-            independent, so that a change in how the background is drawn does not give the cat another face.
+        *key: what the stream is for, such as a kind, a seed and a purpose. Streams of different keys are independent:
+            a change in how the background is drawn does not give the cat another face.
 
     Example:
-        >>> Chance("cat", 3, "subject").integer(0, 99) == Chance("cat", 3, "subject").integer(0, 99)
+        >>> RandomStream("cat", 3, "subject").integer(0, 99) == RandomStream("cat", 3, "subject").integer(0, 99)
         True
     """
 
     def __init__(self, *key):
-        self.key = key
         self._random = random.Random("/".join(map(str, key))).random
 
     def uniform(self, low, high):
@@ -45,10 +44,10 @@ class Chance:
 
     def pick(self, weights):
         """Return a key of the dictionary `weights`, each with a probability proportional to its value."""
-        mark = self._random() * sum(weights.values())
+        remaining = self._random() * sum(weights.values())
         for option, weight in weights.items():
-            mark -= weight
-            if mark < 0:
+            remaining -= weight
+            if remaining < 0:
                 return option
         return option
 
