@@ -27,8 +27,10 @@ import numpy as np
 from tqdm import tqdm
 
 from convbook import evidence, models, pipelines
-from convbook.experiments import from_scratch, running
+from convbook.environment import describe_environment, now
+from convbook.experiments import from_scratch
 from convbook.experiments.training import Batches
+from convbook.files import write_atomically
 
 PARTS = ("train", "validation", "test")
 SIZE_PX = 180
@@ -106,7 +108,7 @@ def train(name, parts, seed, folder):
         progress["losses"].append(loss)
         progress["core_seconds"].append(time.process_time() - start)
         progress["counts"] = [keras.ops.convert_to_numpy(variable).tolist() for variable in counts]
-        evidence.write_atomically(progress, progress_file)
+        write_atomically(progress, progress_file)
         (folder / f"{epoch - 1}.weights.h5").unlink(missing_ok=True)
 
     model.load_weights(folder / "best.weights.h5")
@@ -145,8 +147,8 @@ def measure_pace(parts, rounds=3):
     return {
         "seconds": seconds,
         "precision": keras.mixed_precision.dtype_policy().name,
-        "date": evidence.now(),
-        **evidence.describe_environment(keras.backend.backend(), running.device()),
+        "date": now(),
+        **describe_environment(),
     }
 
 
@@ -179,7 +181,7 @@ def main(arguments=None):
     parts = {part: pipelines.load_arrays(options.photos / part, SIZE_PX) for part in PARTS}
     if options.pace:
         measured = measure_pace(parts)
-        evidence.write_atomically(measured, evidence.recipes_folder() / "pace.json")
+        write_atomically(measured, evidence.recipes_folder() / "pace.json")
         show_pace(measured)
         return
     for seed in options.seeds:
@@ -188,7 +190,7 @@ def main(arguments=None):
             if not done.is_file():
                 folder = options.work / f"{name}-{seed}"
                 folder.mkdir(parents=True, exist_ok=True)
-                evidence.write_atomically(train(name, parts, seed, folder), done)
+                write_atomically(train(name, parts, seed, folder), done)
     show_trainings()
 
 

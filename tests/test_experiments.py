@@ -23,9 +23,8 @@ from convbook.experiments import (
     understanding,
     verify_experiment,
 )
-from convbook.experiments.running import device
 
-EFFECT = evidence.Effect("n", "n is large", "n", None, "greater", 0.1)
+EFFECT = evidence.Effect("n", "n", margin=0.1, meaning="n is large")
 
 
 class Recorded(Experiment):
@@ -227,7 +226,7 @@ def test_progress_counts_the_seeds_that_are_still_missing(tmp_path):
 def test_effects_that_a_kind_of_data_cannot_show_are_left_out_and_named_in_its_settings(tmp_path):
     data = {"digits": {}, "mnist": {"epochs": 5, "unmeasured": ["m"]}}
     numbers = {"n": 1.0, "m": 2.0}
-    effects = (EFFECT, evidence.Effect("m", "m is large", "m", None, "greater", 0.1))
+    effects = (EFFECT, evidence.Effect("m", "m", margin=0.1, meaning="m is large"))
 
     def measure(seed, settings):
         return numbers if settings["kind"] == "digits" else {"n": 1.0}
@@ -343,10 +342,6 @@ def test_a_process_that_dies_is_told_with_a_remedy(stub, monkeypatch):
     monkeypatch.setattr(parallel, "_run_group_there", stub.die)
     with pytest.raises(ValueError, match=r"go on with --jobs 1\. Finished seeds are kept"):
         parallel.run_claims(make_requests("small-data", "head-first"), print, jobs=2)
-
-
-def test_the_device_is_named():
-    assert "cores" in device() or keras.distribution.list_devices()[0].startswith("gpu")
 
 
 # The experiments of the book

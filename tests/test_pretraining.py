@@ -129,7 +129,7 @@ def test_a_preset_that_is_there_stays_until_the_new_one_is_complete(tmp_path, mo
     def full_disk(*arguments):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(pretraining.evidence, "write_atomically", full_disk)
+    monkeypatch.setattr(pretraining, "write_atomically", full_disk)
     with pytest.raises(OSError, match="No space left"):
         pretrain(dataclasses.replace(TINY, epochs=1), folder, silent, progress=False)
     assert (folder / "config.json").read_text(encoding="utf-8") == "the old one"

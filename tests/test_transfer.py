@@ -548,7 +548,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(base, batches, tmp_path, mo
 
 def test_a_run_killed_while_it_finished_goes_on(base, batches, tmp_path, monkeypatch):
     whole = np.array(extract(base, batches, tmp_path / "whole").features)
-    write = transfer.evidence.write_atomically
+    write = transfer.write_atomically
 
     def killed(content, path):
         if path.name == "record.json":
@@ -556,7 +556,7 @@ def test_a_run_killed_while_it_finished_goes_on(base, batches, tmp_path, monkeyp
         return write(content, path)
 
     with monkeypatch.context() as patched:
-        patched.setattr(transfer.evidence, "write_atomically", killed)
+        patched.setattr(transfer, "write_atomically", killed)
         with pytest.raises(Interrupted):
             extract(base, batches, tmp_path / "killed")
     with pytest.raises(FileNotFoundError):

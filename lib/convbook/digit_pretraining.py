@@ -12,7 +12,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from convbook import digit_nets, evidence, models, photos
+from convbook import digit_nets, models, photos
+from convbook.environment import describe_environment, now
+from convbook.files import write_atomically
 
 # 54 pixels: three stages of a 3x3 convolution and 2x2 pooling leave 5x5 windows of 22 pixels, 8 apart, that reach from
 # the first pixel to the last; and a digit can move by 13 pixels each way.
@@ -76,12 +78,8 @@ def pretrain(path=digit_nets.FILE, recipes=RECIPES, report: Callable = print):
         record["seconds"][recipe.name] = round(time.perf_counter() - start, 1)
         record["accuracies"][recipe.name] = measure(digit_nets.unpack(nets[recipe.name]), digits)
         report(f"Right of {len(digits.test_images)} test digits: {_in_words(record['accuracies'][recipe.name])}.")
-    device = ", ".join(keras.distribution.list_devices())
-    record |= {
-        "environment": evidence.describe_environment(keras.backend.backend(), device),
-        "finished": evidence.now(),
-    }
-    evidence.write_atomically(record | {"nets": nets}, path)
+    record |= {"environment": describe_environment(), "finished": now()}
+    write_atomically(record | {"nets": nets}, path)
     report(f"Wrote {path}.")
     return record
 

@@ -5,7 +5,6 @@ They are kept in KerasHub's own format, with their old dense classifier, so that
 """
 
 import dataclasses
-import importlib.metadata
 import json
 import os
 import shutil
@@ -17,8 +16,10 @@ import keras
 import keras_hub
 import numpy as np
 
-from convbook import drawings, evidence
+from convbook import drawings
 from convbook.backbones.presets import PACKAGED_FOLDER
+from convbook.environment import describe_environment, now
+from convbook.files import write_atomically
 
 RECORD = "record.json"
 STATE = "state.json"
@@ -217,7 +218,7 @@ def _write_state(partial, trainer, state):
     partial.mkdir(parents=True, exist_ok=True)
     epochs = len(state["epochs"])
     trainer.save_weights(_weights_file(partial, epochs))
-    evidence.write_atomically(state, partial / STATE)
+    write_atomically(state, partial / STATE)
     for old in partial.glob("epoch-*.weights.h5"):
         if old != _weights_file(partial, epochs):
             old.unlink()
@@ -228,7 +229,6 @@ def _weights_file(partial, epochs):
 
 
 def _record(recipe, classifier, state):
-    environment = evidence.describe_environment(keras.backend.backend(), ", ".join(keras.distribution.list_devices()))
     return {
         "made_by": f"python -m convbook pretrain {recipe.name}",
         "recipe": state["recipe"],
@@ -236,8 +236,8 @@ def _record(recipe, classifier, state):
         "parameters": classifier.backbone.count_params(),
         "epochs": state["epochs"],
         "seconds": round(sum(epoch["seconds"] for epoch in state["epochs"]), 1),
-        "environment": environment | {"keras-hub": importlib.metadata.version("keras-hub")},
-        "finished": evidence.now(),
+        "environment": describe_environment(),
+        "finished": now(),
     }
 
 
@@ -250,7 +250,7 @@ def _write_preset(folder, classifier, recipe, record):
     small = build_classifier(recipe, dtype="float16")
     small.set_weights(classifier.get_weights())
     small.save_to_preset(new)
-    evidence.write_atomically(record, new / RECORD)
+    write_atomically(record, new / RECORD)
     if folder.exists():
         os.replace(folder, old)
     os.replace(new, folder)

@@ -40,7 +40,7 @@ import keras
 import numpy as np
 from tqdm import tqdm
 
-from convbook import evidence
+from convbook.files import write_atomically
 
 STEM = "stem"
 # The longest beginning of a name that ends in a numbered block: block2_sepconv1, conv2_block1_1_conv, block1a_bn.
@@ -647,7 +647,7 @@ class _Recording:
                 self._append(images, labels, number)
                 seconds = time.perf_counter() - started
                 self.done = {"batches": number, "examples": examples, "digest": digest, "seconds": seconds}
-                evidence.write_atomically(self.identity | {"done": self.done}, self.folder / PROGRESS)
+                write_atomically(self.identity | {"done": self.done}, self.folder / PROGRESS)
             elif number == self.done["batches"] and digest != self.done["digest"]:
                 raise ValueError(_another(self.folder, f"its first {number} batches are others than these"))
         if number < self.done["batches"]:
@@ -724,7 +724,7 @@ class _Recording:
             about[name] = {"shape": shape, "dtype": self.dtypes[name].name}
         for name in (FEATURES, LABELS):
             os.replace(self._partial(name), self.folder / name)
-        evidence.write_atomically(about, self.folder / RECORD)
+        write_atomically(about, self.folder / RECORD)
         (self.folder / PROGRESS).unlink()
         return read_features(self.folder)
 

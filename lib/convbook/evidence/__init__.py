@@ -21,14 +21,14 @@ What can be computed is not believed: `read` computes the effects again from the
 
     verdicts     Effect, interval, verdict, judge
     results      read, write, values, names, is_stale, check
-    provenance   syntax_hash, commit, describe_environment
+    provenance   syntax_hash, commit
     claims       CLAIMS, standings
     tables       table, overview
     recipes      trainings, pace: two recipes on real photos, which are not judged as a claim
 """
 
 from convbook.evidence.claims import CLAIMS, Claim, Standing, standings
-from convbook.evidence.provenance import commit, describe_environment, followed_files, now, syntax_hash
+from convbook.evidence.provenance import commit, followed_files, syntax_hash
 from convbook.evidence.recipes import pace, recipes_folder, trainings
 from convbook.evidence.results import (
     FORMAT,
@@ -39,7 +39,6 @@ from convbook.evidence.results import (
     results_folder,
     values,
     write,
-    write_atomically,
 )
 from convbook.evidence.tables import Table, overview, table
 from convbook.evidence.verdicts import DIRECTIONS, Effect, interval, judge, verdict
@@ -54,13 +53,11 @@ __all__ = [
     "Table",
     "check",
     "commit",
-    "describe_environment",
     "followed_files",
     "interval",
     "is_stale",
     "judge",
     "names",
-    "now",
     "overview",
     "pace",
     "read",
@@ -73,5 +70,4 @@ __all__ = [
     "values",
     "verdict",
     "write",
-    "write_atomically",
 ]

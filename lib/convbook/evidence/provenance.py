@@ -4,15 +4,11 @@ import ast
 import copy
 import functools
 import hashlib
-import importlib.metadata
 import importlib.util
-import platform
 import subprocess
-from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 
-PACKAGES = ("numpy", "scipy", "scikit-learn", "scikit-image", "keras", "tensorflow", "convbook")
 # Keywords of Experiment and Effect that are prose: an improved sentence makes no measurement stale.
 PROSE = ("claim", "sentence", "chapter", "sources", "meaning", "unit")
 
@@ -82,34 +78,6 @@ def commit(files):
         return git("describe", "--always", "--tags", "--abbrev=12") + ("-dirty" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-
-
-def describe_environment(backend, device):
-    """Describe what numbers are computed with: seeds measured in different environments do not mix.
-
-    Args:
-        backend: name of the Keras backend.
-        device: the device in words.
-
-    Returns:
-        A dict of strings: python, backend, device and the versions of the packages that compute.
-    """
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = "not installed"
-    return {"python": platform.python_version(), "backend": backend, "device": device} | versions
-
-
-def now():
-    """Say what time it is.
-
-    Returns:
-        The date and time in UTC, such as "2026-08-01T12:00:00+00:00".
-    """
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class _Module:

@@ -1,15 +1,16 @@
 """The files of results: checked when read, written in one step."""
 
 import json
-import os
 from dataclasses import fields
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from convbook.evidence.provenance import PACKAGES, syntax_hash
+from convbook.environment import PACKAGES
+from convbook.evidence.provenance import syntax_hash
 from convbook.evidence.verdicts import Effect, is_finite_number, judge
+from convbook.files import write_atomically
 
 FORMAT = 1
 _FIELDS = {
@@ -142,31 +143,6 @@ def write(result, name, folder=None):
     """
     check(result)
     return write_atomically(result, Path(str(results_folder(folder))) / f"{name}.json")
-
-
-def write_atomically(content, path):
-    """Write JSON to a file beside the final one, then put it in its place in one step.
-
-    Args:
-        content: what json can write; NaN and infinity are refused.
-        path: the final file.
-
-    Returns:
-        The path.
-
-    Raises:
-        ValueError: if content holds NaN or infinity.
-    """
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
 
 def values(result, name):

@@ -1,6 +1,6 @@
 """When is a claim reproduced? The effect of each seed, its 95 % interval, and the verdict."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass
 from numbers import Real
 
 import numpy as np
@@ -15,19 +15,24 @@ class Effect:
 
     Attributes:
         name: short and unique within the claim.
-        meaning: the claim in words that a reader understands without the code.
         of, minus: names of two of the seed's numbers; their difference is the effect. Without minus, the number itself.
-        direction: "greater" or "less" than 0, or "equal" to 0 within the margin.
         margin: the smallest effect that would matter to a user; for "equal", what still counts as equal.
+        meaning: the claim in words that a reader understands without the code.
+        direction: "greater" or "less" than 0, or "equal" to 0 within the margin.
         unit: what is counted.
+
+    Example:
+        >>> Effect("pooling-helps", "pooled", "plain", margin=0.02, meaning="A net that pools is better").direction
+        'greater'
     """
 
     name: str
-    meaning: str
     of: str
-    minus: str | None
-    direction: str
+    minus: str | None = None
+    _: KW_ONLY
     margin: float
+    meaning: str
+    direction: str = "greater"
     unit: str = "test accuracy"
 
 

@@ -507,7 +507,7 @@ def frozen(seed, settings, rate):
 
 
 def _effect(name, of, minus, margin, meaning, unit="test accuracy", direction="greater"):
-    return Effect(name, meaning, of, minus, direction, margin, unit)
+    return Effect(name, of, minus, margin=margin, meaning=meaning, direction=direction, unit=unit)
 
 
 # ---- fine-tune-helps ----

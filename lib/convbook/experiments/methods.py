@@ -114,7 +114,7 @@ def _row(name, test, seconds, model, work):
 
 
 def _step(name, of, minus, meaning):
-    return Effect(name, meaning, f"test_{of}", f"test_{minus}", "greater", 0.01)
+    return Effect(name, f"test_{of}", f"test_{minus}", margin=0.01, meaning=meaning)
 
 
 FIVE_METHODS = Experiment(

@@ -155,7 +155,7 @@ def measure_generic(seed, settings):
 
 
 def _better(name, of, minus, meaning, margin=0.02):
-    return Effect(name, meaning, of, minus, "greater", margin)
+    return Effect(name, of, minus, margin=margin, meaning=meaning)
 
 
 GENERIC = Experiment(

@@ -1,9 +1,6 @@
 """How an experiment runs: seed by seed, resumable, with what is known of code and machine; and how it is verified."""
 
 import json
-import os
-import platform
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from convbook import evidence
+from convbook.environment import describe_environment, now
+from convbook.files import write_atomically
 
 
 def run_experiment(
@@ -51,11 +50,11 @@ def run_experiment(
         if "error" in done[seed]:
             report(f"{experiment.claim}: seed {seed} failed: {done[seed]['error']}")
         partial = {**state.as_dict(), "seeds": list(done.values())}
-        evidence.write_atomically(partial, folder / f"{name}.partial")
+        write_atomically(partial, folder / f"{name}.partial")
     entries = [done[seed] for seed in sorted(done)]
     if missing or provenance is None:
         seconds = round(sum(entry["seconds"] for entry in entries), 1)
-        provenance = {**state.environment, "seconds": seconds, "commit": commit, "date": evidence.now()}
+        provenance = {**state.environment, "seconds": seconds, "commit": commit, "date": now()}
     result = _result(experiment, state, entries, provenance)
     evidence.write(result, name, folder)
     (folder / f"{name}.partial").unlink(missing_ok=True)
@@ -98,7 +97,7 @@ def verify_experiment(experiment, kind=None, folder=None, report=print, backbone
         raise ValueError(f"{name}: seed {entry['seed']} no longer gives {', '.join(apart)}; {again}.")
     report(f"{name}: seed {entry['seed']} gives the recorded numbers.")
     verified = {**state.environment, "seed": entry["seed"], "seconds": entry["seconds"], "commit": commit}
-    provenance = {**stored["provenance"], "verified": {**verified, "date": evidence.now()}}
+    provenance = {**stored["provenance"], "verified": {**verified, "date": now()}}
     result = _result(experiment, state, stored["seeds"], provenance)
     evidence.write(result, name, folder)
     return result
@@ -138,12 +137,10 @@ class _State:
 
     @classmethod
     def of(cls, experiment, kind, backbone):
-        import keras
-
         # Through JSON, so that a tuple in the settings equals the list that comes back from a file.
         given = json.loads(json.dumps(experiment.settings_for(kind, backbone)))
         settings = given | ({"backbone": Path(backbone).name} if backbone else {})
-        environment = evidence.describe_environment(keras.backend.backend(), device())
+        environment = describe_environment()
         place = experiment.place()
         return cls(place, settings, evidence.syntax_hash(place, settings["kind"]), environment, given)
 
@@ -219,22 +216,3 @@ def _plain(numbers):
     if broken:
         raise ValueError(f"not finite: {', '.join(broken)}")
     return plain
-
-
-def device():
-    """The device in words, whatever the backend."""
-    import keras
-
-    if any(name.startswith("gpu") for name in keras.distribution.list_devices()):
-        command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-            return done.stdout.splitlines()[0].strip()
-        except (OSError, subprocess.SubprocessError, IndexError):
-            return "GPU"
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or "CPU"
-    return f"{name}, {os.cpu_count()} cores"
