@@ -1,21 +1,27 @@
 """What every live figure shares: one source, two hosts.
 
-A figure is a class here and a JavaScript module of the same name beside it. Its traits are its whole state. In a
-notebook it is an anywidget, so `ipywidgets` controls can be linked to the traits. In the built page, where no kernel
-runs, the same object gives `text/html`: the module's source, the state as JSON, and a stand-in for the widget's model,
-so that the page needs no other file and no network.
+A figure is a class here and a JavaScript module of the same name beside it. Its traits are its whole state; what it
+computes, writes and draws stands in the JavaScript alone. In a notebook it is an anywidget, so `ipywidgets` controls
+can be linked to the traits. In the built page, where no kernel runs, the same object gives `text/html`: the module's
+source, the state as JSON, and a stand-in for the widget's model, so that the page needs no other file and no network.
 
 A new figure `window` needs three files at most:
 
-- `window.py`: a subclass of `LiveFigure` with synced traits, their validators, `describe` and `draw_still`;
+- `window.py`: a subclass of `LiveFigure` with synced traits of the types below, its `alternative` text, `check` where
+  traits must fit each other, and `draw_still` where a picture helps readers without JavaScript;
 - `window.js`: `import { liveFigure, … } from "./base.js"`, pure functions for the mathematics, exported for the tests,
   and `export default liveFigure("window", [names of traits], build)`; what runs a trained net comes by
   `import { runNet, … } from "./network.js"`. It declares no name that these two declare;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
+
+One line in `tests/test_figure_contract.py` enters it there.
 """
 
 import base64
+import html
+import io
 import json
+import operator
 import re
 import sys
 from pathlib import Path
@@ -23,6 +29,7 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
+from PIL import Image
 
 # What figures can import from: the frame that all of them have, and trained nets for those that run one.
 SHARED_SCRIPTS = {
@@ -60,10 +67,127 @@ class FigureError(traitlets.TraitError, ValueError):
     """A figure was given what it cannot show; the message names the remedy."""
 
 
+# ---- types of traits: each takes a single value as the figure works with it, or refuses it and names the remedy ----
+
+
+class Checked(traitlets.TraitType):
+    """A value that passes through a function, which returns it as the figure works with it or raises a FigureError."""
+
+    def __init__(self, function, default_value=None, **options):
+        super().__init__(default_value, **options)
+        self.function = function
+
+    def validate(self, obj, value):
+        return self.function(value)
+
+
+class Choice(traitlets.TraitType):
+    """One of a few texts or whole numbers; the first is the default. `remedy` is a sentence behind every refusal."""
+
+    def __init__(self, options, default_value=None, *, remedy="", **others):
+        super().__init__(options[0] if default_value is None else default_value, **others)
+        self.options, self.remedy = tuple(options), remedy
+
+    def validate(self, obj, value):
+        is_plain = isinstance(value, (str, int, np.integer)) and not isinstance(value, bool)
+        if not is_plain or value not in self.options:
+            *others, last = map(repr, self.options)
+            given = f"{self.name} is {value!r}; give {', '.join(others)} or {last}."
+            raise FigureError(f"{given} {self.remedy}".rstrip())
+        return self.options[self.options.index(value)]
+
+
+class Number(traitlets.TraitType):
+    """A finite number, from `low` to `high` where they are given. `remedy` is a sentence behind every refusal."""
+
+    what, convert = "finite number", float
+
+    def __init__(self, default_value=0, low=None, high=None, *, remedy="", **options):
+        super().__init__(default_value, **options)
+        self.low, self.high, self.remedy = low, high, remedy
+
+    def validate(self, obj, value):
+        try:
+            number = type(self).convert(value)
+        except (TypeError, ValueError):
+            number = np.nan
+        if isinstance(value, (bool, str)) or not np.isfinite(number):
+            limits = "" if self.low is None else f", {_write_range(self.low, self.high)}"
+            raise FigureError(f"{self.name} is {value!r}; give a {self.what}{limits}. {self.remedy}".rstrip())
+        _refuse_outside(self.name, number, self.low, self.high, remedy=self.remedy)
+        return number
+
+
+class Whole(Number):
+    """A whole number, from `low` to `high` where they are given. `remedy` is a sentence behind every refusal."""
+
+    what, convert = "whole number", operator.index
+
+
+class Switch(traitlets.TraitType):
+    """True or False."""
+
+    def __init__(self, default_value=False, **options):
+        super().__init__(default_value, **options)
+
+    def validate(self, obj, value):
+        if not isinstance(value, (bool, np.bool_)):
+            raise FigureError(f"{self.name} is {value!r}; give True or False.")
+        return bool(value)
+
+
+def refuse_outside(state, name, low, high, reason):
+    """Refuse a trait's new value that the other traits leave no room for; to be called by a figure's `check`.
+
+    Args:
+        state: as `check` is given it. Where another trait has changed, nothing is refused: the figure's observers pull
+            this one back inside.
+        name: a trait that holds a number.
+        low: its smallest value.
+        high: its largest value; where it is below low, there is room for low alone.
+        reason: the beginning of a sentence, why there are no others, such as "the output has 3 rows".
+
+    Raises:
+        FigureError: if the value lies outside.
+
+    Example:
+        >>> refuse_outside(traitlets.Bunch(row=3, changed="row"), "row", 0, 2, "the output has 3 rows")
+        Traceback (most recent call last):
+            ...
+        convbook.figures.base.FigureError: row is 3; the output has 3 rows: give 0 to 2.
+    """
+    if state.changed == name:
+        _refuse_outside(name, state[name], low, high, reason=reason)
+
+
+def _refuse_outside(name, value, low, high, reason="", remedy=""):
+    if (low is not None and value < low) or (high is not None and value > max(high, low)):
+        because = f"{reason}: " if reason else ""
+        raise FigureError(f"{name} is {value:g}; {because}give {_write_range(low, high)}. {remedy}".rstrip())
+
+
+def _write_range(low, high):
+    if high is None:
+        return f"{low:g} or more"
+    return (f"{low:g} to {high:g}" if low < high else f"{low:g}").replace("-", "−")
+
+
+# ---- the figure ----
+
+
 class LiveFigure(anywidget.AnyWidget):
     """A figure that a reader can touch, in the built page and in a notebook.
 
-    Subclasses declare synced traits and define `describe` and `draw_still`.
+    Subclasses declare synced traits and `alternative`, one sentence of what the figure shows, for readers who do not
+    see it: a text, or a property where it needs the figure's data.
+
+    A change of a trait is checked before it is stored, wherever it comes from: the constructor, an assignment,
+    `hold_trait_notifications`, or a message from the browser. One that is refused leaves the state as it was.
+
+    Raises:
+        FigureError: a ValueError and a TraitError, if a trait's value is none that can be shown; the message names the
+            remedy.
+        TypeError: if the figure has no such trait.
 
     Example:
         >>> from convbook.figures import Convolution
@@ -89,21 +213,64 @@ class LiveFigure(anywidget.AnyWidget):
             cls._css = SHARED_STYLE + style.read_text(encoding="utf-8")
         super().__init_subclass__(**kwargs)
 
-    def describe(self):
-        """Say what the figure shows in its present state, with its numbers, for readers who do not see it.
+    def __init__(self, **traits):
+        names = [name for name in self._own_traits() if not name.startswith("_")]
+        if unknown := [name for name in traits if not self.has_trait(name)]:
+            raise TypeError(f"{type(self).__name__} takes no {unknown[0]!r}; it takes {', '.join(sorted(names))}.")
+        own_validators = set(self._trait_validators)
+        self._register_validator(LiveFigure._check_change, [name for name in names if name not in own_validators])
+        super().__init__(**traits)
 
-        Returns:
-            One or two sentences of plain text.
+    @property
+    def alternative(self):
+        """One sentence of what the figure shows, for readers who do not see it."""
+        return self.describe()
+
+    def check(self, state):
+        """Refuse a state in which traits cannot stand together; called before a change is stored.
+
+        A trait that an observer pulls back inside when another one changes is checked by `refuse_outside`.
+
+        Args:
+            state: all traits as they would be, `state.row` or `state["row"]`; `state.changed` is the name of the one
+                whose change is checked. Where several change at once, each is checked among the new values of all.
+
+        Raises:
+            ValueError: if they cannot; the message names the remedy. The reader gets a FigureError.
         """
-        raise NotImplementedError
 
     def draw_still(self):
-        """Draw the figure's present state for print and for readers without JavaScript.
+        """Draw the figure's initial state for readers without JavaScript, where a picture is worth having.
 
         Returns:
-            An SVG element as text; `convbook.figures.still` has the parts.
+            A matplotlib Figure, or None for the sentence alone.
         """
-        raise NotImplementedError
+
+    def set_state(self, sync_data):
+        """Take a message from the browser; after a refusal the browser gets the state that has stayed."""
+        try:
+            super().set_state(sync_data)
+        except traitlets.TraitError:
+            self.send_state([name for name in sync_data if name in self.keys])
+            raise
+
+    def _check_change(self, proposal):
+        """The one place where changes are checked: traitlets asks here before it stores a value."""
+        name = proposal.trait.name
+        state = traitlets.Bunch({each: getattr(self, each) for each in self._own_traits()})
+        state |= {name: proposal.value, "changed": name}
+        try:
+            self.check(state)
+        except FigureError:
+            raise
+        except ValueError as error:
+            raise FigureError(str(error)) from error
+        return proposal.value
+
+    def _own_traits(self):
+        """The names of the traits that the figure declares; without what belongs to ipywidgets."""
+        inherited = set(anywidget.AnyWidget.class_trait_names()) | {"_esm", "_css", "_anywidget_id"}
+        return [name for name in sorted(self.trait_names()) if name not in inherited]
 
     def state(self):
         """Return the traits that the JavaScript works with.
@@ -111,22 +278,30 @@ class LiveFigure(anywidget.AnyWidget):
         Returns:
             A dictionary of what JSON can hold; without what belongs to ipywidgets.
         """
-        inherited = set(anywidget.AnyWidget.class_trait_names()) | {"_esm", "_css", "_anywidget_id"}
-        return {name: getattr(self, name) for name in sorted(self.trait_names(sync=True)) if name not in inherited}
+        synced = self.trait_names(sync=True)
+        return {name: getattr(self, name) for name in self._own_traits() if name in synced}
 
     def to_html(self):
         """Return the figure as a piece of a page that needs nothing else.
 
         Returns:
-            HTML with its own style, still picture, state and script; the same state gives the same text.
+            HTML with its own style, alternative, state and script; the same state gives the same text.
         """
         script = PAGE_SCRIPT % (_in_script(str(self._esm)), _in_script(self.state()))
         return (
             f'<div class="convbook-page"><style>{self._css}</style>'
-            f'<div class="convbook-still">{self.draw_still()}'
-            "<noscript><p>With JavaScript, this picture becomes a figure that you can touch.</p></noscript></div>"
+            f'<div class="convbook-still">{self._show_still()}'
+            "<noscript><p>With JavaScript, this becomes a figure that you can touch.</p></noscript></div>"
             f'<div class="convbook-live"></div><script>{script}</script></div>'
         )
+
+    def _show_still(self):
+        """What stands in the page where no script runs."""
+        drawing = self.draw_still()
+        if isinstance(drawing, str):
+            return drawing
+        alternative = html.escape(self.alternative, quote=True)
+        return f"<p>{alternative}</p>" if drawing is None else f'<img alt="{alternative}" src="{embed(drawing)}">'
 
     def __repr__(self):
         # Without the address that Python would print: a page built again should not change.
@@ -168,6 +343,28 @@ def join_modules(source):
         raise FigureError(f"A figure imports from each module in one statement; found several of {', '.join(names)}.")
     shared = "".join(SHARED_SCRIPTS[name] for name in names)
     return re.sub(r"^ *//.*\n|^\n", "", shared + own, flags=re.MULTILINE)
+
+
+def embed(drawing, dpi=140, colors=64):
+    """Turn a matplotlib Figure into the address of a small picture that stands in the page itself.
+
+    Args:
+        drawing: a matplotlib Figure.
+        dpi: pixels per inch of its size.
+        colors: to how many the picture is reduced; fewer make it smaller.
+
+    Returns:
+        A data URI of a PNG.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> embed(Figure((1, 1)))[:22]
+        'data:image/png;base64,'
+    """
+    drawn, small = io.BytesIO(), io.BytesIO()
+    drawing.savefig(drawn, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
+    Image.open(drawn).convert("RGB").quantize(colors).save(small, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode('ascii')}"
 
 
 def pack_picture(image):
