@@ -9,9 +9,10 @@ import pytest
 import test_figures
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
+from test_receptive_fields import build_branches
 from visits import PHONE, WIDE
 
-from convbook import backbones, shapes
+from convbook import backbones
 from convbook.drawings import draw_set
 from convbook.figures import FeatureMaps, feature_maps, still
 from convbook.figures.feature_maps import choose_channels, quantize
@@ -26,27 +27,6 @@ ACCURACIES = [0.5, 0.625, 0.75]
 
 def scale(images):
     return images / 255
-
-
-def build_branches(activation="relu", shape=(20, 30, 1)):
-    """Two branches of different reach over a picture that is not square; strides, padding and dilation in them."""
-    keras.utils.set_random_seed(3)
-    image = keras.Input(shape)
-    first = layers.Conv2D(6, 3, strides=2, activation=activation, name="first")(image)
-    long = layers.SeparableConv2D(6, 3, padding="same", name="long")(first)
-    long = layers.AveragePooling2D(3, strides=2, padding="same", name="pool")(long)
-    short = layers.Conv2D(6, 1, strides=2, padding="same", name="short")(first)
-    both = layers.Add(name="both")([long, short])
-    deep = layers.Conv2D(20, (3, 2), dilation_rate=(1, 2), name="deep")(layers.ZeroPadding2D(((1, 0), (2, 1)))(both))
-    pooled = layers.GlobalAveragePooling2D(name="pooled")(deep)
-    return keras.Model(image, layers.Dense(2, name="head")(pooled))
-
-
-def build_sequential():
-    keras.utils.set_random_seed(4)
-    stack = [layers.Conv2D(5, 3, activation="relu", name="conv1"), layers.MaxPooling2D(name="pool1")]
-    stack += [layers.Conv2D(7, 3, activation="relu", padding="same", name="conv2"), layers.MaxPooling2D(name="pool2")]
-    return keras.Sequential([keras.Input((20, 30, 1)), layers.Rescaling(1 / 255), *stack, layers.Flatten()])
 
 
 BRANCHES = build_branches()
@@ -107,41 +87,12 @@ def test_maps_and_zeros_are_those_of_keras():
     assert len(figure.stages[2].channels) == 12
 
 
-@pytest.mark.parametrize("layer", ["first", "both", "deep"])
-def test_window_is_the_support_of_the_gradient(layer):
-    import tensorflow as tf
-
-    images = np.ones((1, 21, 31, 1), "uint8")  # the strides leave no row and no column unread
-    model = build_branches("linear", images.shape[1:])
-    model.set_weights([np.abs(weight) + 0.1 for weight in model.get_weights()])
-    figure = FeatureMaps(model, images, layers=[layer])
-    part = keras.Model(model.input, model.get_layer(layer).output)
-    _, height, width, _ = figure.stages[0].maps.shape
-    for row, column in [(0, 0), (1, 3), (height - 1, width - 1)]:
-        image = tf.Variable(images.astype("float32"))
-        with tf.GradientTape() as tape:
-            value = part(image)[0, row, column, 0]
-        rows, columns = np.nonzero(tape.gradient(value, image).numpy()[0, ..., 0])
-        top, bottom, left, right = figure.window(row, column)
-        assert (rows.min(), rows.max() + 1) == (max(top, 0), min(bottom, 21))
-        assert (columns.min(), columns.max() + 1) == (max(left, 0), min(right, 31))
-
-
-def test_windows_of_a_sequential_are_those_of_the_formula():
-    figure = FeatureMaps(build_sequential(), IMAGES)
-    assert [stage.layer for stage in figure.stages] == ["conv1", "conv2", "pool2"]
-    expected = shapes.receptive_field([(3, 1), (2, 2), (3, 1, 1, 1), (2, 2)])
-    assert figure.stages[2].field[:2] == (expected, expected)
-
-
 def test_drawn_world_is_walked_block_by_block_and_its_page_is_small():
     backbone, converter = backbones.load("drawn_world")
     images, _ = draw_set(("cat", "dog"), 3, first_seed=11, progress=False)
     figure = FeatureMaps(backbone, images, converter=converter, accuracies=[0.5] * 4)
     assert [stage.title for stage in figure.stages] == ["block1", "block2", "block3", "block4"]
     assert [stage.maps.shape[1] for stage in figure.stages] == [29, 15, 8, 4]
-    assert figure.stages[3].field.rows.size == 91
-    assert figure.stages[3].field.rows.jump == 16
     assert len(figure.to_html().encode()) < 150_000
 
 

@@ -23,6 +23,7 @@ LAYERS = {
     "backbones": 2,
     "transfer": 2,
     "checks": 2,
+    "receptive_fields": 2,
     "digit_nets": 2,
     "pretraining": 3,
     "digit_pretraining": 3,

@@ -14,7 +14,7 @@ from PIL import Image
 
 from convbook.figures import still
 from convbook.figures.base import FigureError, LiveFigure
-from convbook.shapes import ReceptiveField, as_pair, padding_amounts
+from convbook.receptive_fields import Field, layer_outputs
 
 MOST_PICTURES, MOST_STAGES, MOST_CHANNELS, FEWEST_CHANNELS = 8, 8, 16, 4
 USUAL_CHANNELS = 12
@@ -24,24 +24,6 @@ LARGEST_BYTES = 2_000_000
 ALIKE = 0.9
 LEVELS = 254
 BLOCK = re.compile(r"^(block\d+)_")
-SAME_PLACE = {
-    *("InputLayer", "Identity", "Rescaling", "Normalization", "BatchNormalization", "LayerNormalization", "Dense"),
-    *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax", "Relu", "Relu6", "Sigmoid", "Silu", "HardSigmoid"),
-    *("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Average", "Maximum", "Minimum", "Concatenate"),
-    *("Dropout", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "ActivityRegularization"),
-    # At inference these change nothing.
-    *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"),
-}
-WHOLE_PICTURE = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "Flatten"}
-
-
-class Field(NamedTuple):
-    """What the places of a map see: one ReceptiveField for rows and one for columns, or why it is not known."""
-
-    rows: ReceptiveField | None
-    columns: ReceptiveField | None
-    whole: bool = False  # a branch sees the whole picture
-    problem: str = ""
 
 
 class Stage(NamedTuple):
@@ -185,7 +167,7 @@ class FeatureMaps(LiveFigure):
             window is. Where strides leave the last rows or columns of the picture unread, a window that reaches the
             edge counts them in all the same. None where it is not known.
         """
-        return window_of(self.stages[self.stage].field, self.images.shape[1:3], row, column)
+        return self.stages[self.stage].field.window(row, column, *self.images.shape[1:3])
 
     def describe(self):
         return describe(self)
@@ -348,7 +330,7 @@ def check_most_channels(most_channels):
     return int(most_channels)
 
 
-# ---- the model: its graph, its layers, what its places see ----
+# ---- the model: its layers and their maps ----
 
 
 def compute_stages(model, images, layers, converter, most_channels):
@@ -365,25 +347,21 @@ def compute_stages(model, images, layers, converter, most_channels):
     Raises:
         FigureError: if model, layers or converter do not fit; the message says what would.
     """
-    import keras
-
-    graph = graph_of(model)
-    batch = convert(images, converter, model)
-    tensors = {operation.name: tensor for tensor, operation, _ in graph if isinstance(operation, keras.Layer)}
-    ranks = {name: len(tensor.shape) for name, tensor in tensors.items()}
-    chosen = choose_layers([name for name, rank in ranks.items() if rank == 4], list(ranks), layers, model, tensors)
-    refuse_channels_first(graph)
-    shapes = _shapes_of(model, graph, batch[:1])
-    fields = fields_of(graph, shapes)
-    outputs = _run(model, [tensors[name] for name in chosen.values()], batch)
+    batch = convert(images, converter)
+    try:
+        outputs = {output.layer.name: output for output in layer_outputs(model, batch.shape[1:])}
+    except ValueError as error:
+        raise FigureError(str(error)) from None
+    chosen = choose_layers(outputs, layers)
+    computed = _run(model, [outputs[name].output for name in chosen.values()], batch)
     stages = []
-    for (title, name), maps in zip(chosen.items(), outputs, strict=True):
+    for (title, name), maps in zip(chosen.items(), computed, strict=True):
         if not np.isfinite(maps).all():
             raise FigureError(f"The layer {name!r} gives inf or nan; check the weights and the converter.")
         most = min(most_channels, max(FEWEST_CHANNELS, STAGE_BYTES // maps[..., 0].size))
         channels = choose_channels(maps, most)
         zeros = (maps == 0).sum(axis=(1, 2))
-        field = fields[id(tensors[name])]
+        field = outputs[name].field
         shown = np.ascontiguousarray(maps[..., channels])
         stages.append(Stage(title, name, shown, maps.shape[-1], channels, zeros[:, channels], zeros.sum(axis=1), field))
     _refuse_too_much(stages)
@@ -399,94 +377,39 @@ def _refuse_too_much(stages):
         )
 
 
-def graph_of(model):
-    """Return what a model computes, from its inputs to its outputs.
-
-    Args:
-        model: a Sequential or functional Keras model.
-
-    Returns:
-        A list of (tensor, operation that gives it, tensors that go in), each after those that it needs.
-
-    Raises:
-        FigureError: if the model has no graph.
-
-    Example:
-        >>> import keras
-        >>> model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, name="conv")])
-        >>> [operation.name for _, operation, _ in graph_of(model)][-1]
-        'conv'
-    """
-    try:
-        starts, ends = list(model.inputs), list(model.outputs)
-    except (AttributeError, TypeError, ValueError):
-        starts = ends = None
-    if not starts or not ends or len(starts) != 1:
-        raise FigureError(
-            f"{type(model).__name__} {getattr(model, 'name', '')!r} is no graph of layers with one input: give a "
-            "Sequential or functional Keras model that is built (a Sequential begins with keras.Input(shape))."
-        )
-    # By hand and not by recursion, which a deep network would exhaust.
-    found, order, inputs = {}, [], {id(tensor) for tensor in starts}
-    stack = list(ends)
-    while stack:
-        tensor = stack[-1]
-        operation, node_index, _ = tensor._keras_history
-        before = [] if id(tensor) in inputs else list(operation._inbound_nodes[node_index].input_tensors)
-        missing = [other for other in before if id(other) not in found]
-        if missing:
-            stack += missing
-            continue
-        stack.pop()
-        if id(tensor) not in found:
-            found[id(tensor)] = tensor
-            order.append((tensor, operation, before))
-    return order
-
-
-def choose_layers(possible, existing, layers, model=None, tensors=None):
+def choose_layers(outputs, layers):
     """Return the layers whose outputs are shown: {title: name}.
 
     Args:
-        possible: names of the layers whose outputs are maps, from input to output.
-        existing: names of all layers.
-        layers: names, {title: name}, or None for the last of each block or size.
-        model: for the message, and for its own graph.
-        tensors: {name: symbolic output}, for the sizes.
+        outputs: {name: LayerOutput}, from input to output.
+        layers: names, {title: name}, or None for the last of each block or step.
 
     Raises:
-        FigureError: if a layer does not exist, is none of the possible ones, or there are too many or none.
-
-    Example:
-        >>> choose_layers(["block1_conv", "block1_pool", "block2_conv"], [], None)
-        {'block1': 'block1_pool', 'block2': 'block2_conv'}
+        FigureError: if a layer does not exist, gives no maps, or there are too many or none.
     """
+    possible = [name for name, output in outputs.items() if len(output.output.shape) == 4]
     if layers is None:
-        chosen = _last_of_each_block(possible) or _last_of_each_size(possible, model, tensors)
+        chosen = _last_of_each_block(possible) or _last_of_each_step(possible, outputs)
         chosen = dict(list(chosen.items())[-MOST_STAGES:])
     elif isinstance(layers, dict):
         chosen = dict(layers)
     else:
         layers = [layers] if isinstance(layers, str) else list(layers)
         chosen = {str(getattr(layer, "name", layer)): getattr(layer, "name", layer) for layer in layers}
+    listed = ", ".join(possible) or "none: the model has no layer with maps (height, width, channels)"
     for name in chosen.values():
         if name not in possible:
-            problem = "gives no map" if name in existing else "does not exist"
-            rank = f" (its output has the shape {tuple(tensors[name].shape)})" if name in existing and tensors else ""
+            shape = tuple(outputs[name].output.shape) if name in outputs else None
+            problem = f"gives no map (its output has the shape {shape})" if shape else "does not exist"
             raise FigureError(
-                f"The layer {name!r} {problem}{rank}; possible are {_list_names(possible)}. A layer of a model within "
-                "the model: give the inner one, model.get_layer(name), as model."
+                f"The layer {name!r} {problem}; possible are {listed}. A layer of a model within the model: give the "
+                "inner one, model.get_layer(name), as model."
             )
     if not 1 <= len(chosen) <= MOST_STAGES:
         raise FigureError(
-            f"There are {len(chosen)} layers; the figure shows 1 to {MOST_STAGES}. Possible are "
-            f"{_list_names(possible)}."
+            f"There are {len(chosen)} layers; the figure shows 1 to {MOST_STAGES}. Possible are {listed}."
         )
     return {str(title): name for title, name in chosen.items()}
-
-
-def _list_names(names):
-    return ", ".join(names) if names else "none: the model has no layer with maps (height, width, channels)"
 
 
 def _last_of_each_block(possible):
@@ -497,51 +420,29 @@ def _last_of_each_block(possible):
     return blocks if len(blocks) > 1 else {}
 
 
-def _last_of_each_size(possible, model, tensors):
-    """The last layer before the maps become smaller; padding, whose maps are larger by a border, is none."""
-    import keras
-
-    if model is None:
-        return {}
-    graph = graph_of(model)
-    jumps = {key: field.rows and field.rows.jump for key, field in fields_of(graph, None).items()}
-    kinds = {operation.name: operation for _, operation, _ in graph}
-    skipped = (keras.layers.InputLayer, keras.layers.ZeroPadding2D, keras.layers.Rescaling, keras.layers.Normalization)
+def _last_of_each_step(possible, outputs):
+    """The last layer before the windows move in larger steps; padding, whose maps are larger by a border, is none."""
+    skipped = ("InputLayer", "ZeroPadding2D", "Rescaling", "Normalization")
     last = {}
     for name in possible:
-        random = type(kinds[name]).__name__.startswith("Random")
-        if jumps[id(tensors[name])] and not isinstance(kinds[name], skipped) and not random:
-            last[jumps[id(tensors[name])]] = name
+        layer, _, field = outputs[name]
+        if field.rows and not type(layer).__name__.startswith(("Random", *skipped)):
+            last[field.rows.jump] = name
     return {name: name for name in last.values()}
 
 
-def refuse_channels_first(graph):
-    """Refuse a model that has its channels in front of height and width.
-
-    Raises:
-        FigureError: if a layer works so; the message says how to build it.
-    """
-    for _, operation, _ in graph:
-        if getattr(operation, "data_format", None) == "channels_first":
-            raise FigureError(
-                f"The layer {operation.name!r} has its channels first; build the model with "
-                "data_format='channels_last': the figure reads maps as (height, width, channels)."
-            )
-
-
-def convert(images, converter, model):
+def convert(images, converter):
     """Return pictures as the model takes them.
 
     Args:
         images: uint8 (n, height, width, channels).
         converter: a function, or None.
-        model: the model, for the size that it was built for.
 
     Returns:
         float32 (n, height, width, channels).
 
     Raises:
-        FigureError: if the converter changes height or width, or the model takes other pictures.
+        FigureError: if the converter changes height or width.
     """
     batch = images.astype("float32")
     batch = np.asarray(batch if converter is None else converter(batch), dtype="float32")
@@ -549,12 +450,6 @@ def convert(images, converter, model):
         raise FigureError(
             f"The converter makes {batch.shape} of {images.shape}; a place's window could not be drawn on the picture. "
             "Resize the pictures first, and take a converter that leaves their size."
-        )
-    wanted = tuple(model.inputs[0].shape)[1:]
-    if len(wanted) != 3 or any(side not in (None, given) for side, given in zip(wanted, batch.shape[1:], strict=True)):
-        raise FigureError(
-            f"The model takes pictures of {wanted} (height, width, channels), and these are {batch.shape[1:]}: resize "
-            "the pictures, or build the model for their size."
         )
     return batch
 
@@ -566,141 +461,6 @@ def _run(model, tensors, batch):
     outputs = keras.Model(model.inputs, tensors)([batch], training=False)
     outputs = outputs if isinstance(outputs, (list, tuple)) else [outputs]
     return [np.asarray(keras.ops.convert_to_numpy(output), dtype="float32") for output in outputs]
-
-
-def _shapes_of(model, graph, one):
-    """The shape of every tensor of the graph for one picture of this size: {id: shape}."""
-    tensors = [tensor for tensor, _, _ in graph if len(tensor.shape) == 4]
-    return {id(tensor): output.shape for tensor, output in zip(tensors, _run(model, tensors, one), strict=True)}
-
-
-def fields_of(graph, shapes, start=None):
-    """Return what the places of each tensor see of the picture: {id of the tensor: Field}.
-
-    Where branches meet, the window holds those of all branches, so the largest path decides.
-
-    Args:
-        graph: as `graph_of` gives it.
-        shapes: {id: (1, height, width, channels)}; None counts 'same' as 'valid', which leaves the jumps right.
-        start: the Field of the input's places; None for one pixel each.
-    """
-    fields = {}
-    for tensor, operation, before in graph:
-        if not before:
-            pixel = ReceptiveField(1, 1, 0)
-            fields[id(tensor)] = start or Field(pixel, pixel)
-            continue
-        merged = merge_fields([fields[id(other)] for other in before])
-        fields[id(tensor)] = _field_after(operation, merged, shapes and shapes.get(id(before[0])))
-    return fields
-
-
-def merge_fields(fields):
-    """Return what a place sees that comes from several branches.
-
-    Example:
-        >>> wide, narrow = ReceptiveField(5, 2, -2), ReceptiveField(1, 2, 0)
-        >>> merge_fields([Field(wide, narrow), Field(narrow, wide)]).columns
-        ReceptiveField(size=5, jump=2, start=-2)
-    """
-    if problem := next((field.problem for field in fields if field.problem), ""):
-        return Field(None, None, problem=problem)
-    local = [field for field in fields if field.rows]
-    if not local:
-        return Field(None, None, whole=True)
-    axes = [_merge_axis([getattr(field, axis) for field in local]) for axis in ("rows", "columns")]
-    if None in axes:
-        return Field(None, None, problem="branches with different steps meet")
-    return Field(*axes, whole=any(field.whole for field in fields))
-
-
-def _merge_axis(fields):
-    if len({field.jump for field in fields}) > 1:
-        return None
-    start = min(field.start for field in fields)
-    end = max(field.start + field.size for field in fields)
-    return ReceptiveField(end - start, fields[0].jump, start)
-
-
-def _field_after(operation, field, shape):
-    """What the places see after one more operation."""
-    import keras
-
-    layers, kind = keras.layers, type(operation).__name__
-    if field.problem:
-        return field
-    if isinstance(operation, keras.Model):
-        return _field_after_model(operation, field, shape)
-    last = getattr(operation, "axis", -1) in (-1, 3, [-1], [3])
-    if kind == "GroupNormalization" or (kind == "LayerNormalization" and not last):
-        return field._replace(whole=True)
-    if kind in WHOLE_PICTURE:
-        return Field(None, None, whole=True)
-    if field.rows is None:  # past a global pooling nothing is local any more
-        return field
-    if kind in SAME_PLACE and (last or kind != "Concatenate"):
-        return field
-    if isinstance(operation, (layers.ZeroPadding2D, layers.Cropping2D)):
-        return _field_after_border(operation, field)
-    if isinstance(operation, (layers.MaxPooling2D, layers.AveragePooling2D)):
-        return _slide(field, shape, operation.pool_size, operation.strides, operation.padding, 1)
-    if isinstance(operation, (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)):
-        numbers = operation.kernel_size, operation.strides, operation.padding, operation.dilation_rate
-        return _slide(field, shape, *numbers)
-    return Field(None, None, problem=f"no rule for the layer {operation.name!r} of the kind {kind}")
-
-
-def _field_after_model(model, field, shape):
-    """What the places see after a model within the model."""
-    graph = graph_of(model)
-    shapes = shape and _shapes_of(model, graph, np.zeros(shape, "float32"))
-    return fields_of(graph, shapes, field)[id(model.outputs[0])]
-
-
-def _field_after_border(operation, field):
-    """Padding moves the windows to above and left, cropping back."""
-    border = getattr(operation, "padding", None) or operation.cropping
-    sign = -1 if hasattr(operation, "padding") else 1
-    axes = zip((field.rows, field.columns), border, strict=True)
-    return Field(*(axis._replace(start=axis.start + sign * sides[0] * axis.jump) for axis, sides in axes), field.whole)
-
-
-def _slide(field, shape, window, strides, padding, dilation_rate):
-    """What the places see after windows of this size have gone over the maps."""
-    numbers = as_pair("window", window), as_pair("strides", strides), as_pair("dilation_rate", dilation_rate)
-    sides = shape[1:3] if shape else (None, None)
-    axes = zip((field.rows, field.columns), sides, *numbers, strict=True)
-    return Field(*(_slide_axis(*axis, padding) for axis in axes), field.whole)
-
-
-def _slide_axis(field, side, window, stride, dilation_rate, padding):
-    before = padding_amounts(side, window, stride, "same", dilation_rate)[0] if side and padding == "same" else 0
-    size = field.size + (window - 1) * dilation_rate * field.jump
-    return ReceptiveField(size, field.jump * stride, field.start - before * field.jump)
-
-
-def window_of(field, sides, row, column):
-    """Return the window that a place looks at: (first row, row after the last, first column, column after the last).
-
-    Args:
-        field: a Field.
-        sides: (height, width) of the picture, for a branch that sees the whole of it.
-        row: of the map, from 0.
-        column: the same.
-
-    Returns:
-        Four ints, in pixels, beyond the picture where the window is; None where it is not known.
-
-    Example:
-        >>> window_of(Field(ReceptiveField(5, 2, -2), ReceptiveField(3, 1, 0)), (9, 9), row=1, column=4)
-        (0, 5, 4, 7)
-    """
-    if field.problem:
-        return None
-    if field.whole:
-        return (0, sides[0], 0, sides[1])
-    top, left = (axis.start + place * axis.jump for axis, place in zip(field[:2], (row, column), strict=True))
-    return (top, top + field.rows.size, left, left + field.columns.size)
 
 
 def choose_channels(maps, most):
