@@ -22,7 +22,7 @@ const LARGEST = { height: 16, width: 16, kernel_size: 7, strides: 5, dilation_ra
 const LARGEST_NUMBERED = 24; // pixels side by side, above which the numbers in them cannot be read
 const PADDINGS = ["valid", "same"];
 
-// ---- the arithmetic: pure functions, tested against convbook.shapes and Keras -------------------------------------
+// ---- the arithmetic: pure functions, tested against convbook.shapes and Keras --------------------------------------
 
 // One axis: the span of the kernel, how many outputs there are (0 where no window fits), and the padding at both ends.
 export function planAxis(size, kernelSize, stride, padding, dilationRate) {
@@ -58,7 +58,7 @@ function isInside({ size }, position) {
   return position >= 0 && position < size;
 }
 
-// ---- the words, the same as in Python ------------------------------------------------------------------------------
+// ---- the words -----------------------------------------------------------------------------------------------------
 
 // The formulas with the numbers put in: [what is computed, the sum].
 export function writeSums([rows, columns]) {
