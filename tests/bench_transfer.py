@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from convbook import backbones, evidence, models, pipelines, transfer
+from convbook import backbones, evidence, freezing, models, pipelines, recording
 from convbook.experiments import from_scratch
 from convbook.experiments.training import Batches
 
@@ -37,7 +37,7 @@ def record(base, photos, folder):
     parts, seconds = {}, 0.0
     for part in PARTS:
         batches = pipelines.from_folder(photos / part, SIZE_PX, BATCH_SIZE, cache=False)
-        done = transfer.extract_features(base, batches, folder / part, dtype="float16")
+        done = recording.extract_features(base, batches, folder / part, dtype="float16")
         parts[part] = np.asarray(done.features, "float32"), np.ravel(done.labels)
         seconds += done.seconds
     return parts, seconds
@@ -64,14 +64,14 @@ def measure(seed, backbone, converter, record, pictures, blocks):
 
     image = keras.Input((SIZE_PX, SIZE_PX, 3))
     model = keras.Model(image, head(backbone(converter(image))))
-    transfer.freeze(backbone)
-    transfer.unfreeze(backbone, blocks)
-    before = transfer.snapshot(backbone)
+    freezing.freeze(backbone)
+    freezing.unfreeze(backbone, blocks)
+    before = freezing.snapshot(backbone)
     numbers["trainable"] = sum(int(np.prod(weight.shape)) for weight in backbone.trainable_weights)
     numbers["seconds_fine_tuning"] = train(
         model, pictures["train"], pictures["validation"], TUNING_RATE, TUNING_EPOCHS, seed
     )
-    moved = transfer.changes(backbone, before)
+    moved = freezing.changes(backbone, before)
     free = {weight.path for weight in backbone.trainable_weights}
     assert all(change == 0 for path, change in moved.items() if path not in free)
     assert any(moved[path] > 0 for path in free)
@@ -86,7 +86,7 @@ def measure(seed, backbone, converter, record, pictures, blocks):
 
 def option_2_seconds(backbone, converter, pictures):
     """Seconds of an epoch with the frozen base inside the model, behind augmentation."""
-    transfer.freeze(backbone)
+    freezing.freeze(backbone)
     image = keras.Input((SIZE_PX, SIZE_PX, 3))
     augmented = keras.Sequential(from_scratch.augmentation(strength=1, seed=0))(image)
     features = backbone(converter(augmented))
@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--photos", type=Path, required=True, help="folder with train, validation and test")
     parser.add_argument("--weights", type=Path, required=True, help="weights of MobileNetV2 without its classifier")
     parser.add_argument("--alpha", type=float, required=True, help="width of that MobileNetV2, such as 0.35")
-    parser.add_argument("--out", type=Path, default=Path("_build/transfer"))
+    parser.add_argument("--out", type=Path, default=Path("_build/bench_transfer"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--blocks", type=int, help="top blocks that are fine-tuned; all, if not given")
     options = parser.parse_args()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from convbook import models, transfer
+from convbook import freezing, models
 from convbook.experiments import fine_tuning, from_scratch
 
 EXPERIMENTS = {experiment.claim: experiment for experiment in fine_tuning.EXPERIMENTS}
@@ -65,8 +65,8 @@ def test_the_stem_of_a_base_ends_before_its_first_block():
     x = keras.layers.ReLU(name="first_act")(x)
     x = keras.layers.Conv2D(2, 3, name="block1_conv")(x)
     base = keras.Model(image, keras.layers.ReLU(name="block1_act")(x))
-    assert transfer.block_names(base) == ["stem", "block1"]
-    assert [fine_tuning.block_end(base, block).name for block in ("stem", "block1")] == ["first_act", "block1_act"]
+    assert freezing.block_names(base) == ["stem", "block1"]
+    assert [layer.name for layer in freezing.block_ends(base).values()] == ["first_act", "block1_act"]
 
 
 # ---- batches and pictures ----
@@ -150,7 +150,7 @@ def test_only_the_chosen_blocks_are_trained(small):
         weights = zip(net.backbone.weights, start.base, one.base, strict=True)
         moved = {weight.path.split("_")[0] for weight, old, new in weights if not np.array_equal(old, new)}
         assert moved == allowed
-        transfer.unfreeze(net.backbone, blocks)
+        freezing.unfreeze(net.backbone, blocks)
         assert one.trainable == sum(np.prod(weight.shape) for weight in net.backbone.trainable_weights)
 
 

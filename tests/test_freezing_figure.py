@@ -14,8 +14,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 from visits import PHONE, WIDE
 
-from convbook import backbones, runs, transfer
-from convbook.figures import Freezing, freezing
+from convbook import backbones, freezing, runs
+from convbook.figures import Freezing
+from convbook.figures import freezing as freezing_figure
 
 show = test_figures.show  # the fixture
 layers = keras.layers
@@ -51,11 +52,11 @@ def all_states(blocks):
 def set_trainable(base, step, unfrozen_blocks, batch_norm_frozen):
     """Do to a base in Keras what the steps up to this one do."""
     if step == 1:
-        transfer.unfreeze(base, batch_norm=True)
+        freezing.unfreeze(base, batch_norm=True)
     elif step < 4 or not unfrozen_blocks:
-        transfer.freeze(base)
+        freezing.freeze(base)
     else:
-        transfer.unfreeze(base, unfrozen_blocks)
+        freezing.unfreeze(base, unfrozen_blocks)
     if step > 1 and not batch_norm_frozen:
         for layer in base.layers:
             if isinstance(layer, layers.BatchNormalization):
@@ -83,7 +84,7 @@ def shown(figure, what):
 @functools.cache
 def packaged_model():
     base, converter = backbones.load(runs.QUICK.backbone)
-    model, _ = freezing.put_head_on(base, converter)
+    model, _ = freezing_figure.put_head_on(base, converter)
     return base, model
 
 
@@ -117,7 +118,7 @@ def test_counts_are_those_computed_by_hand():
 
 def test_counts_and_what_is_trainable_are_those_of_keras_in_every_state():
     base, model = packaged_model()
-    sizes = by_slot({path: array.size for path, array in transfer.snapshot(model).items()}, operator.add)
+    sizes = by_slot({path: array.size for path, array in freezing.snapshot(model).items()}, operator.add)
     figure = Freezing()
     assert figure.weights == model.count_params()
     assert shown(figure, "counts") == sizes
@@ -127,7 +128,7 @@ def test_counts_and_what_is_trainable_are_those_of_keras_in_every_state():
         expected = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
         assert figure.trainable_weights == expected, state
         paths = {weight.path for weight in model.trainable_weights}
-        listed = by_slot({path: path in paths for path in transfer.snapshot(model)}, max)
+        listed = by_slot({path: path in paths for path in freezing.snapshot(model)}, max)
         assert shown(figure, "trainable") == listed, state
 
 
@@ -149,7 +150,7 @@ def test_one_step_in_keras_moves_what_the_figure_says_and_as_far(state):
     figure = Freezing(**state)
     set_trainable(base, figure.step, figure.unfrozen_blocks, figure.batch_norm_frozen)
     rate = 0.0 if figure.rate_zero else {3: 0.001, 5: 0.0001}[figure.step]
-    moved = by_slot(freezing.take_step(model, *freezing.draw_pictures(), rate), max)
+    moved = by_slot(freezing_figure.take_step(model, *freezing_figure.draw_pictures(), rate), max)
     said = shown(figure, "moves")
     assert {slot for slot, move in said.items() if move} == {slot for slot, move in moved.items() if move}
     np.testing.assert_allclose(list(said.values()), list(moved.values()), rtol=0.06)  # two digits
@@ -163,9 +164,9 @@ def test_the_script_on_the_page_moves_what_the_figure_says(show, blocks, batch_n
     """Runs the lines that the figure shows, and compares each training with the figure."""
     figure = tiny_figure()
     base = tiny_base()
-    images, labels = freezing.draw_pictures(TINY_PX)
-    model, _ = freezing.put_head_on(base, None, TINY_PX)
-    names = {"model": model, "backbone": base, "transfer": transfer, "Adam": keras.optimizers.Adam}
+    images, labels = freezing_figure.draw_pictures(TINY_PX)
+    model, _ = freezing_figure.put_head_on(base, None, TINY_PX)
+    names = {"model": model, "backbone": base, "freezing": freezing, "Adam": keras.optimizers.Adam}
     names["batch_norms"] = [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
     names |= {"images": images, "labels": labels}
     page = show(figure)
@@ -178,10 +179,10 @@ def test_the_script_on_the_page_moves_what_the_figure_says(show, blocks, batch_n
             assert lines == ["model = keras.Model(pictures, head(backbone(pictures)))"]
             lines = ["model.compile(Adam(0.001), loss=…)", "model.fit(…)"] if forgotten == 3 else []
         script = "\n".join(lines).replace("loss=…", "loss='binary_crossentropy', jit_compile=False")
-        before = transfer.snapshot(model)
+        before = freezing.snapshot(model)
         exec(script.replace("fit(…)", "fit(images, labels, batch_size=8, shuffle=False, verbose=0)"), names)
         if step in (3, 5):
-            moved = by_slot(transfer.changes(model, before), max)
+            moved = by_slot(freezing.changes(model, before), max)
             said = shown(figure, "moves")
             assert {slot for slot, move in said.items() if move} == {slot for slot, move in moved.items() if move}
         model.set_weights(start)
@@ -191,19 +192,19 @@ def test_the_script_on_the_page_moves_what_the_figure_says(show, blocks, batch_n
 def test_a_forgotten_compile_moves_the_head_of_the_packaged_base_alone_and_as_far():
     base, model = packaged_model()
     figure = Freezing(step=5, compile_forgotten=True)
-    images, labels = freezing.draw_pictures()
+    images, labels = freezing_figure.draw_pictures()
     start = model.get_weights()
-    transfer.freeze(base)
+    freezing.freeze(base)
     model.compile(keras.optimizers.Adam(0.001), loss="binary_crossentropy", jit_compile=False)
     model.fit(images, labels, batch_size=8, shuffle=False, verbose=0)
-    transfer.unfreeze(base)
+    freezing.unfreeze(base)
     model.set_weights(start)
     for variable in model.optimizer.variables[2:]:  # behind the count of steps and the rate: Adam's means
         variable.assign(keras.ops.zeros_like(variable))
     model.optimizer.iterations.assign(0)
-    before = transfer.snapshot(model)
+    before = freezing.snapshot(model)
     model.fit(images, labels, batch_size=8, shuffle=False, verbose=0)
-    moved = by_slot(transfer.changes(model, before), max)
+    moved = by_slot(freezing.changes(model, before), max)
     model.set_weights(start)
     assert {slot for slot, move in moved.items() if move} == {("head", 0)}
     np.testing.assert_allclose(list(shown(figure, "moves").values()), list(moved.values()), rtol=0.06)
@@ -222,9 +223,9 @@ def test_moving_statistics_move_at_a_rate_of_zero_and_only_where_batch_norm_is_o
 def test_the_readers_own_base_is_left_as_it_is():
     base = tiny_base()
     base.get_layer("block1_conv").trainable = False
-    before = transfer.snapshot(base)
+    before = freezing.snapshot(base)
     Freezing(base, image_size_px=TINY_PX)
-    assert set(transfer.changes(base, before).values()) == {0.0}
+    assert set(freezing.changes(base, before).values()) == {0.0}
     assert [layer.trainable for layer in base.layers if layer.weights] == [False, True, True, True]
 
 
@@ -295,7 +296,7 @@ def test_javascript_finds_in_every_state_what_python_finds(show):
         expected = [list(part.moves) for part in figure.parts] if state["step"] in (3, 5) else None
         assert moved == expected
     values = [0.001, 0.0001, 0.0039, 0.038, 0.000062, 1.3, 12.0]
-    assert call_all(page, "writeMove", [[value] for value in values]) == [freezing.write_move(x) for x in values]
+    assert call_all(page, "writeMove", [[value] for value in values]) == [freezing_figure.write_move(x) for x in values]
 
 
 def test_no_control_is_dead_and_each_that_is_disabled_would_change_nothing(show):
@@ -341,12 +342,12 @@ def test_the_diagram_and_the_totals_say_what_python_says(show, state):
             expected = [f"{part.counts[kind]:,}", *([] if part.trainable[kind] else ["not"]), "trainable"]
             if part.moves:
                 move = part.moves[kind]
-                expected += ["moves", "≤", freezing.write_move(move)] if move else ["stays"]
+                expected += ["moves", "≤", freezing_figure.write_move(move)] if move else ["stays"]
             assert cell == expected
-    moved = freezing.count_numbers(figure.parts, lambda trainable, move: move)
+    moved = freezing_figure.count_numbers(figure.parts, lambda trainable, move: move)
     totals = [f"{figure.trainable_weights:,}", f"{moved:,}" if figure.step in (3, 5) else "–"]
     assert page.locator(".cb-total b").all_inner_texts() == totals
-    assert page.locator(".cb-verdict").inner_text() == freezing.write_verdict(figure)
+    assert page.locator(".cb-verdict").inner_text() == freezing_figure.write_verdict(figure)
 
 
 def test_areas_are_in_proportion_to_the_weights(show):

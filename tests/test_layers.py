@@ -21,10 +21,11 @@ LAYERS = {
     "pipelines": 2,
     "models": 2,
     "backbones": 2,
-    "transfer": 2,
+    "freezing": 2,
     "checks": 2,
     "receptive_fields": 2,
     "digit_nets": 2,
+    "recording": 3,
     "pretraining": 3,
     "digit_pretraining": 3,
     "plots": 3,
@@ -107,7 +108,7 @@ def test_every_module_stands_in_the_table():
         ("shapes", "from . import plots"),
         ("shapes", "from .plots import show_images"),
         ("checks.first", "from ..plots import show_images"),
-        ("models", "from convbook.transfer import freeze"),
+        ("models", "from convbook.freezing import freeze"),
     ],
 )
 def test_import_from_the_same_or_a_higher_layer_is_found(name, source):

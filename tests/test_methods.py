@@ -2,7 +2,7 @@
 
 import pytest
 
-from convbook import backbones, models, transfer
+from convbook import backbones, freezing, models
 from convbook.experiments import features, from_scratch, methods
 
 METHODS = ("scratch", "augmented", "option_1", "option_2", "tuned")
@@ -31,7 +31,7 @@ def test_each_method_trains_the_weights_that_it_should(numbers):
     backbone, _ = backbones.load("drawn_world", 64)
     head = 256 * 64 + 64 + 64 + 1
     assert numbers["trained_option_1"] == numbers["trained_option_2"] == head
-    transfer.unfreeze(backbone)
+    freezing.unfreeze(backbone)
     kernels = sum(weight.value.numpy().size for weight in backbone.trainable_weights)
     assert numbers["trained_tuned"] == head + kernels == 16_513 + 150_352
     whole = models.build_convnet(64, (16, 32, 64, 64), batch_norm=True)

@@ -2,6 +2,8 @@
 
 import operator
 
+import keras
+
 LARGEST_PX = 4096
 
 
@@ -32,25 +34,39 @@ def refuse_impossible(backbone, size_px):
             f"image_size_px={size_px} is not possible: {backbone.name} takes pictures of {height}x{width} only; "
             f"use image_size_px={height}."
         )
-    if not _has_output(backbone, size_px, channels):
+    if not has_output(backbone, (size_px, size_px, channels)):
         raise ValueError(
             f"image_size_px={size_px} is too small for {backbone.name}, of whose feature maps nothing would be left; "
-            f"use at least {_smallest(backbone, size_px, channels)}."
+            f"use at least {smallest_px(backbone, (size_px, size_px, channels))}."
         )
 
 
-def _smallest(backbone, too_small_px, channels):
-    """The smallest size with an output, by halving the range that holds it."""
-    low, high = too_small_px, LARGEST_PX
+def smallest_px(model, shape):
+    """The smallest size of square pictures with an output, given a shape (height, width, channels) that has none."""
+    low, high = min(shape[:2]), LARGEST_PX
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _has_output(backbone, middle, channels) else (middle, high)
+        low, high = (low, middle) if has_output(model, (middle, middle, shape[2])) else (middle, high)
     return high
 
 
-def _has_output(backbone, size_px, channels):
+def has_output(model, shape):
+    """Whether anything is left of pictures of this shape, (height, width, channels), at the end of a model."""
     try:
-        shape = backbone.compute_output_shape((1, size_px, size_px, channels))
+        output = _output_shape(model, (1, *shape))
     except ValueError:
         return False
-    return all(side > 0 for side in shape)
+    return not isinstance(output, tuple) or all(side is None or side > 0 for side in output)
+
+
+def _output_shape(model, shape):
+    """The shape of what comes out, for a keras.Sequential with a KerasHub converter too, which cannot tell its own."""
+    if isinstance(model, keras.Sequential):
+        for layer in model.layers:
+            shape = _output_shape(layer, shape)
+        return shape
+    try:
+        return model.compute_output_shape(shape)
+    except NotImplementedError:
+        size = getattr(model, "image_size", None)
+        return (shape[0], *size, shape[3]) if size else shape

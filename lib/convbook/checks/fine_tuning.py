@@ -152,7 +152,7 @@ def _set_trainable(base, chosen):
 
 
 def _change(base, moves):
-    """The largest change of each weight, as `transfer.changes` gives it."""
+    """The largest change of each weight, as `freezing.changes` gives it."""
     return {weight.path: 0.0003 * moves(layer) for layer in base.layers for weight in layer.weights}
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from convbook import backbones, drawings, models, transfer
+from convbook import backbones, drawings, freezing, models
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
 from convbook.experiments.features import BASE_PHOTOS
@@ -96,13 +96,13 @@ def compiled_net(preset, size_px, optimizer, blocks=None, batch_norm=False, mome
     Args:
         preset, size_px, momentum: as for `build_net`.
         optimizer: "SGD" or "Adam".
-        blocks, batch_norm: what is unfrozen, as for `transfer.unfreeze`.
+        blocks, batch_norm: what is unfrozen, as for `freezing.unfreeze`.
 
     Returns:
         A compiled `Net`. Whoever trains it puts its weights and its optimizer back first, see `reset`.
     """
     net = build_net(preset, size_px, momentum)
-    transfer.unfreeze(net.backbone, blocks, batch_norm=batch_norm)
+    freezing.unfreeze(net.backbone, blocks, batch_norm=batch_norm)
     net.model.compile(OPTIMIZERS[optimizer](1.0), "binary_crossentropy")
     return net
 
@@ -321,10 +321,11 @@ def viewer(preset, size_px):
     net = build_net(preset, size_px)
     image = keras.Input((size_px, size_px, 3))
     _, converter = backbones.load(preset, size_px)
-    ends = [block_end(net.backbone, block).output for block in transfer.block_names(net.backbone)]
-    maps = keras.Model(net.backbone.input, [*ends, net.backbone.output])(converter(image))
+    ends = freezing.block_ends(net.backbone)
+    outputs = [*(layer.output for layer in ends.values()), net.backbone.output]
+    maps = keras.Model(net.backbone.input, outputs)(converter(image))
     means = [keras.layers.GlobalAveragePooling2D()(each) for each in maps[:-1]]
-    outputs = dict(zip(transfer.block_names(net.backbone), means, strict=True))
+    outputs = dict(zip(ends, means, strict=True))
     outputs |= {"features": maps[-1], "probability": net.head(maps[-1])}
     return net, keras.Model(image, outputs)
 
@@ -333,14 +334,6 @@ def viewer(preset, size_px):
 def pretrained_weights(preset, size_px):
     """The weights of a base as it was pretrained."""
     return backbones.load(preset, size_px)[0].get_weights()
-
-
-def block_end(backbone, block):
-    """The last layer of a block; that of a stem, whose layers bear other names, is the one before the first block."""
-    if block == "stem":
-        first = transfer.block_names(backbone)[1]
-        return backbone.layers[next(n for n, layer in enumerate(backbone.layers) if layer.name.startswith(first)) - 1]
-    return [layer for layer in backbone.layers if layer.name.startswith(f"{block}_")][-1]
 
 
 def predict(model, images):
@@ -372,7 +365,7 @@ def look_at(start, base, head, preset):
     right = {part: (seen[part]["probability"][:, 0] > 0.5) == labels[part] for part in seen}
     return Sight(
         *(float(right[part].mean()) for part in ("train", "validation", "test")),
-        drifts=tuple(drift(start.means[name], after[name]) for name in transfer.block_names(net.backbone)),
+        drifts=tuple(drift(start.means[name], after[name]) for name in freezing.block_names(net.backbone)),
         new=probe(rows),
     )
 

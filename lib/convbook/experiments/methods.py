@@ -5,7 +5,7 @@ import time
 
 import keras
 
-from convbook import models, transfer
+from convbook import freezing, models
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
 from convbook.experiments.features import (
@@ -91,7 +91,7 @@ def _with_a_base(seed, settings):
     seconds = time.perf_counter() - start
     numbers |= _row("option_2", accuracy(head, record["test"]), seconds, model, work)
 
-    transfer.unfreeze(backbone)
+    freezing.unfreeze(backbone)
     model.compile(keras.optimizers.Adam(settings["tuning_rate"]), "binary_crossentropy")
     best = keras.callbacks.EarlyStopping(patience=settings["tuning_epochs"], restore_best_weights=True)
     start = time.perf_counter()

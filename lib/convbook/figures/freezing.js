@@ -62,9 +62,9 @@ export function listIdle(parts, moves, step, unfrozenBlocks, batchNormFrozen, co
 export function writeCode(step, unfrozenBlocks, batchNormFrozen, compileForgotten, rateZero) {
   const open = batchNormFrozen ? [] : ["for norm in batch_norms: norm.trainable = True"];
   if (step === 1) return ["model = keras.Model(pictures, head(backbone(pictures)))"];
-  if (step === 2) return ["transfer.freeze(backbone)", ...open];
+  if (step === 2) return ["freezing.freeze(backbone)", ...open];
   if (step === 4) {
-    return [unfrozenBlocks ? `transfer.unfreeze(backbone, ${unfrozenBlocks})` : "# no block is unfrozen", ...open];
+    return [unfrozenBlocks ? `freezing.unfreeze(backbone, ${unfrozenBlocks})` : "# no block is unfrozen", ...open];
   }
   const rate = rateZero && !compileForgotten ? "0.0" : RATES[step];
   const compile = compileForgotten ? "# no compile: it was forgotten" : `model.compile(Adam(${rate}), loss=…)`;

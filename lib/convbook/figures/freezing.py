@@ -160,14 +160,14 @@ def measure(backbone, converter=None, image_size_px=64):
         of each kind, a list for each part}}, all blocks unfrozen, with batch normalization frozen or not.
 
     Raises:
-        FigureError: if the base is none that `transfer` can unfreeze by blocks, has too many of them, or cannot take
+        FigureError: if the base is none that `freezing` can unfreeze by blocks, has too many of them, or cannot take
             the pictures.
     """
-    from convbook import transfer
+    from convbook import freezing
 
     base = _copy(backbone)
     try:
-        blocks = transfer.block_names(base)
+        blocks = freezing.block_names(base)
     except ValueError as error:
         raise FigureError(str(error)) from error
     if not 1 <= len(blocks) <= MOST_BLOCKS:
@@ -183,14 +183,14 @@ def measure(backbone, converter=None, image_size_px=64):
             f"converter; give image_size_px and converter as this base needs them. Keras says: {error}"
         ) from error
     slots = _sort_weights(base, head, blocks)
-    sizes = transfer.snapshot(model)
+    sizes = freezing.snapshot(model)
     counts = {name: [0] * len(KINDS) for name in [*blocks, HEAD]}
     for path, (name, kind) in slots.items():
         counts[name][kind] += int(sizes[path].size)
     images, labels = draw_pictures(image_size_px)
     moves = {"frozen": {}, "open": {}}
     for way, rate in [("frozen", 0.001), ("frozen", 0.0001), ("open", 0.001), ("open", 0.0001), ("open", 0.0)]:
-        transfer.unfreeze(base, batch_norm=way == "open")
+        freezing.unfreeze(base, batch_norm=way == "open")
         changes = take_step(model, images, labels, rate)
         largest = {name: [0.0] * len(KINDS) for name in counts}
         for path, (name, kind) in slots.items():
@@ -240,10 +240,10 @@ def put_head_on(base, converter=None, image_size_px=64):
 
 def _sort_weights(base, head, blocks):
     """Which part and kind each weight is of, {path: (name of the part, number of the kind)}."""
-    from convbook import transfer
+    from convbook import freezing
 
     def trainable_paths(*chosen, **how):
-        transfer.unfreeze(base, *chosen, **how)
+        freezing.unfreeze(base, *chosen, **how)
         return {weight.path for weight in base.trainable_weights}
 
     kernels = trainable_paths()
@@ -284,16 +284,16 @@ def take_step(model, images, labels, rate):
         rate: the learning rate.
 
     Returns:
-        What `transfer.changes` gives: from each weight's path to its largest change.
+        What `freezing.changes` gives: from each weight's path to its largest change.
     """
     import keras
 
-    from convbook import transfer
+    from convbook import freezing
 
-    before = transfer.snapshot(model)
+    before = freezing.snapshot(model)
     model.compile(keras.optimizers.Adam(rate), loss="binary_crossentropy", run_eagerly=True)  # one step: no compiling
     model.train_on_batch(images, labels)
-    changes = transfer.changes(model, before)
+    changes = freezing.changes(model, before)
     model.set_weights(list(before.values()))
     return changes
 

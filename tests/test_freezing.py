@@ -1,21 +1,17 @@
-"""Tests of transfer: which weights can move and which do, what a record on disk holds, and what is refused."""
-
-import json
+"""Tests of freezing: which blocks a base has, which weights can move and which do, and what is refused."""
 
 import keras
 import keras_hub
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from convbook import backbones, transfer
-from convbook.transfer import (
+from convbook import backbones
+from convbook.freezing import (
+    block_ends,
+    block_layers,
     block_names,
     changes,
-    extract_features,
     freeze,
-    freeze_batch_norm,
-    read_features,
     snapshot,
     trainable_table,
     unfreeze,
@@ -170,6 +166,28 @@ def test_a_nested_model_whose_name_shows_a_block_is_one():
     assert trainable_layers(model) == {"c2"}
 
 
+def test_layers_and_ends_of_blocks_are_those_whose_names_show_them():
+    base = small_base()
+    names = {block: [layer.name for layer in layers] for block, layers in block_layers(base).items()}
+    assert names["stem"][-2:] == ["first_conv", "first_bn"]
+    assert names["block1"] == ["block1_conv", "block1_bn"]
+    assert set(names["block2"]) == {"block2_conv", "block2_bn", "shortcut", "sum", "last_conv"}
+    ends = block_ends(base)
+    assert [(block, layer.name) for block, layer in ends.items()] == [
+        ("stem", "first_bn"),
+        ("block1", "block1_bn"),
+        ("block2", "block2_bn"),
+    ]
+    keras.Model(base.input, [layer.output for layer in ends.values()])  # all of them are layers of this base
+
+
+def test_an_activation_that_opens_a_block_belongs_to_it():
+    backbone, _ = backbones.load("drawn_world")
+    layers = {block: {layer.name for layer in layers} for block, layers in block_layers(backbone).items()}
+    assert "block3_sepconv1_act" in layers["block3"] - layers["block2"]
+    assert block_ends(backbone)["block2"].name == "block2_residual_add"
+
+
 # --- freezing and unfreezing -----------------------------------------------------------------------------------------
 
 
@@ -233,8 +251,9 @@ def test_layers_with_moving_statistics_of_their_own_are_frozen_too():
     model = keras.Sequential(
         [keras.Input((5, 4, 3)), Whitening(), keras.Sequential([keras.layers.BatchNormalization()])]
     )
-    assert freeze_batch_norm(model) == 2
-    assert freeze_batch_norm(small_base(batch_norm=None)) == 0
+    unfreeze(model)
+    assert model.trainable_weights == []
+    assert {row[3] for row in trainable_table(model).rows} == {"still"}
 
 
 def test_a_base_without_batch_norm_is_trained_whole():
@@ -345,13 +364,13 @@ def test_the_table_counts_weights_as_by_hand():
     block2 = (9 * 4 * 5 + 5) + (4 * 5 + 5) + 4 * 5 + (5 * 6 + 6)
     table = trainable_table(model)
     assert table.rows == (
-        ("inner: base: stem", 9 * 3 * 4 + 4 + bn, 0, "still"),
-        ("inner: base: block1", 9 * 4 * 4 + 4 + bn, 0, "still"),
-        ("inner: base: block2", block2, block2 - 20, "still"),
-        ("classifier", 7, 7, "none"),
-        ("all", model.count_params(), block2 - 20 + 7, "still"),
+        ("inner: base: stem", str(9 * 3 * 4 + 4 + bn), "0", "still"),
+        ("inner: base: block1", str(9 * 4 * 4 + 4 + bn), "0", "still"),
+        ("inner: base: block2", str(block2), str(block2 - 20), "still"),
+        ("classifier", "7", "7", "none"),
+        ("all", str(model.count_params()), str(block2 - 20 + 7), "still"),
     )
-    assert table.rows[-1][2] == sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+    assert table.rows[-1][2] == str(sum(int(np.prod(weight.shape)) for weight in model.trainable_weights))
     unfreeze(base, batch_norm=True)
     assert {row[3] for row in trainable_table(model).rows} == {"move", "none"}
     assert '<th scope="row">inner: base: stem</th><td>128</td><td>0</td>' in table._repr_html_()
@@ -446,230 +465,3 @@ def test_the_older_format_cannot_load_a_partly_frozen_keras_hub_base(tmp_path):
     model.save(tmp_path / "model.h5")
     with pytest.raises(ValueError, match="Shape mismatch"):
         keras.models.load_model(tmp_path / "model.h5")
-
-
-# --- recording -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def base():
-    """A base for pictures of any size; run eagerly, as tracing it takes longer than all its batches."""
-    keras.utils.set_random_seed(1000)
-    tf.config.run_functions_eagerly(True)
-    yield small_base(input_shape=(None, None, 3))
-    tf.config.run_functions_eagerly(False)
-
-
-@pytest.fixture
-def batches():
-    rng = np.random.default_rng(1000)
-    images = rng.normal(size=(7, 10, 8, 3)).astype("float32")
-    labels = np.array([[0], [1], [1], [0], [1], [0], [0]], "float32")
-    return [(images[start : start + 3], labels[start : start + 3]) for start in (0, 3, 6)]
-
-
-class Interrupted(Exception):
-    pass
-
-
-class Breaking(list):
-    """Batches that break off before the last, but not when only the first is taken."""
-
-    def __iter__(self):
-        yield from self[:2]
-        raise Interrupted
-
-
-def extract(base, batches, folder, **settings):
-    return extract_features(base, batches, folder, progress=False, **settings)
-
-
-def test_recorded_features_are_what_the_base_gives(base, batches, tmp_path):
-    record = extract(base, batches, tmp_path / "train")
-    expected = np.concatenate([np.asarray(base(images, training=False)) for images, _ in batches])
-    assert record.features.shape == (7, 10, 8, 6)
-    assert record.features.dtype == np.float32
-    np.testing.assert_allclose(record.features, expected, rtol=1e-4, atol=1e-5)
-    assert record.labels.ravel().tolist() == [0, 1, 1, 0, 1, 0, 0]
-    assert record.labels.shape == (7, 1)
-    assert not record.features.flags.writeable
-    assert not record.labels.flags.writeable
-    assert record.size_bytes == 7 * 10 * 8 * 6 * 4 + 7 * 4
-    assert record.seconds > 0
-    assert sorted(path.name for path in (tmp_path / "train").iterdir()) == ["features.npy", "labels.npy", "record.json"]
-
-
-def test_a_record_is_read_back_and_by_numpy_too(base, batches, tmp_path):
-    record = extract(base, batches, tmp_path)
-    again = read_features(tmp_path)
-    np.testing.assert_array_equal(again.features, record.features)
-    np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), record.features)
-    assert (again.backbone, again.seconds, again.folder) == ("base", record.seconds, tmp_path)
-    assert "features (7, 10, 8, 6) float32, labels (7, 1) float32" in repr(again)
-
-
-def test_float16_takes_half_and_is_stated(base, batches, tmp_path):
-    record = extract(base, batches, tmp_path, dtype="float16")
-    assert record.features.dtype == np.float16
-    assert record.features.nbytes == 7 * 10 * 8 * 6 * 2
-    assert json.loads((tmp_path / "record.json").read_text())["dtype"] == "float16"
-    np.testing.assert_allclose(record.features[:3], base.predict(batches[0][0], verbose=0), rtol=2e-3, atol=2e-3)
-
-
-def test_a_dataset_of_the_pipelines_is_recorded_with_its_converter(tmp_path):
-    from convbook import pipelines
-
-    backbone, converter = backbones.load("drawn_world")
-    images = np.random.default_rng(0).integers(0, 256, (5, 32, 48, 3), dtype=np.uint8)
-    dataset = pipelines.from_arrays(images, [0, 1, 0, 1, 1], batch_size=2)
-    record = extract(keras.Sequential([converter, backbone]), dataset, tmp_path)
-    expected = backbone.predict(converter(images.astype("float32")), verbose=0)
-    np.testing.assert_allclose(record.features, expected, rtol=1e-3, atol=1e-4)
-
-
-def test_an_interrupted_run_goes_on_where_it_stopped(base, batches, tmp_path, monkeypatch):
-    with pytest.raises(Interrupted):
-        extract(base, Breaking(batches), tmp_path)
-    assert not (tmp_path / "features.npy").exists()
-    assert not (tmp_path / "record.json").exists()
-    with pytest.raises(FileNotFoundError, match=r"one that was interrupted is.*goes on where it stopped"):
-        read_features(tmp_path)
-    with open(tmp_path / "features.npy.partial", "ab") as file:
-        file.write(b"half a row")  # killed while it wrote the third batch
-    computed = []
-    compute = transfer._compute
-    monkeypatch.setattr(transfer, "_compute", lambda *given: computed.append(len(given[1])) or compute(*given))
-    resumed = extract(base, batches, tmp_path)
-    assert computed == [3, 1]  # the first batch for comparison, and the last
-    whole = extract(base, batches, tmp_path.parent / "whole")
-    np.testing.assert_array_equal(resumed.features, whole.features)
-    np.testing.assert_array_equal(resumed.labels, whole.labels)
-
-
-def test_a_run_killed_while_it_finished_goes_on(base, batches, tmp_path, monkeypatch):
-    whole = np.array(extract(base, batches, tmp_path / "whole").features)
-    write = transfer.write_atomically
-
-    def killed(content, path):
-        if path.name == "record.json":
-            raise Interrupted
-        return write(content, path)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(transfer, "write_atomically", killed)
-        with pytest.raises(Interrupted):
-            extract(base, batches, tmp_path / "killed")
-    with pytest.raises(FileNotFoundError):
-        read_features(tmp_path / "killed")
-    np.testing.assert_array_equal(extract(base, batches, tmp_path / "killed").features, whole)
-
-
-def test_a_record_that_is_there_is_not_computed_again(base, batches, tmp_path):
-    first = extract(base, batches, tmp_path)
-    stamp = (tmp_path / "features.npy").stat().st_mtime_ns
-    again = extract(base, batches, tmp_path)
-    assert (tmp_path / "features.npy").stat().st_mtime_ns == stamp
-    assert again.seconds == first.seconds
-
-
-@pytest.mark.parametrize("interrupted", [True, False])
-@pytest.mark.parametrize("other", ["weights", "dtype", "order", "later batch", "fewer", "converter"])
-def test_a_record_of_something_else_is_refused(base, batches, tmp_path, interrupted, other):
-    if interrupted:
-        with pytest.raises(Interrupted):
-            extract(base, Breaking(batches), tmp_path)
-    else:
-        extract(base, batches, tmp_path)
-    settings, message = {}, "another one: .*Give another folder, or delete this one"
-    if other == "weights":
-        base.get_layer("first_conv").bias.assign([0, 0, 0, 0.5])
-        message = "a backbone with other weights, base"
-    elif other == "dtype":
-        settings, message = {"dtype": "float16"}, "it holds float32"
-    elif other == "order":
-        batches, message = batches[::-1], "the same in another order"
-    elif other == "later batch":
-        batches = [batches[0], (batches[1][0] + 1, batches[1][1]), batches[2]]
-    elif other == "fewer":
-        batches = batches[:1]
-    else:
-        base = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Rescaling(2.0), base], name="base")
-        message = "other features for the first batch"
-    with pytest.raises(ValueError, match=message):
-        extract(base, batches, tmp_path, **settings)
-
-
-def test_a_shuffled_dataset_a_generator_and_an_endless_one_are_refused(base, batches, tmp_path):
-    from convbook import pipelines
-
-    images = np.random.default_rng(0).integers(0, 256, (40, 10, 8, 3), dtype=np.uint8)
-    dataset = pipelines.from_arrays(images, np.zeros(40), batch_size=20, shuffle=True, seed=1)
-    with pytest.raises(ValueError, match=r"another one when taken again.*shuffle=False"):
-        extract(base, dataset, tmp_path)
-    with pytest.raises(ValueError, match="generator, which cannot be gone through twice"):
-        extract(base, iter(batch for batch in batches), tmp_path)
-    with pytest.raises(ValueError, match=r"never ends: leave out repeat\(\)"):
-        extract(base, pipelines.from_arrays(images, np.zeros(40)).repeat(), tmp_path)
-    assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (np.zeros((2, 10, 8, 3)), "Batch 2 is not a pair"),
-        ((np.zeros((0, 10, 8, 3), "float32"), np.zeros((0, 1), "float32")), r"Batch 2 has images of shape \(0, 10, 8"),
-        ((np.zeros((2, 10, 8, 3), "float32"), np.zeros((3, 1), "float32")), "give images .* n labels, n at least 1"),
-        ((np.zeros((2, 9, 8, 3), "float32"), np.zeros((2, 1), "float32")), r"\(9, 8, 3\).*resize all pictures to one"),
-        ((np.zeros((2, 10, 8, 3), "float32"), np.zeros((2, 1), "int64")), "give all labels one dtype"),
-        ((np.full((2, 10, 8, 3), np.nan, "float32"), np.zeros((2, 1), "float32")), "batch 2 hold nan"),
-    ],
-)
-def test_impossible_batches_are_refused(base, batches, tmp_path, wrong, message):
-    with pytest.raises(ValueError, match=message):
-        extract(base, [batches[0], wrong], tmp_path)
-
-
-def test_no_batches_and_unknown_dtypes_are_refused(base, batches, tmp_path):
-    with pytest.raises(ValueError, match="no batches: give at least one pair"):
-        extract(base, [], tmp_path)
-    with pytest.raises(ValueError, match="dtype='int8' is not possible: use 'float32' or 'float16'"):
-        extract(base, batches, tmp_path, dtype="int8")
-
-
-def test_features_too_large_for_float16_are_refused(base, batches, tmp_path):
-    base.get_layer("last_conv").bias.assign(np.full(6, 70000.0))
-    with pytest.raises(ValueError, match=r"which float16 cannot hold.*or use dtype='float32'"):
-        extract(base, batches, tmp_path, dtype="float16")
-
-
-def test_a_dense_head_a_pooling_and_float16_are_refused(batches, tmp_path):
-    images, labels = np.zeros((2, HEIGHT, WIDTH, 3), "float32"), np.zeros((2, 1), "float32")
-    with pytest.raises(ValueError, match=r"\(2, 1\), not feature maps.*model.get_layer\('inner'\)"):
-        extract(with_head(small_base()), [(images, labels)], tmp_path)
-    for dtype in ("float16", "mixed_float16"):
-        half = keras_hub.models.XceptionBackbone([[4]], [False], dtype=dtype)
-        with pytest.raises(ValueError, match=r"computes in float16.*dtype='float32'"):
-            extract(half, batches, tmp_path)
-
-
-def test_pictures_that_do_not_fit_the_base_are_refused_with_the_smallest_that_do(batches, tmp_path):
-    xception = keras_hub.models.XceptionBackbone([[4, 6], [8, 8], [12]], [False, True, False], name="small")
-    tiny = [(np.zeros((2, 4, 9, 3), "float32"), np.zeros((2, 1), "float32"))]
-    with pytest.raises(ValueError, match=r"4x9 pixels are too small for small.*resize them to at least 7x7"):
-        extract(xception, tiny, tmp_path)
-    with_converter = keras.Sequential([keras_hub.layers.XceptionImageConverter(scale=1 / 255), xception], name="both")
-    with pytest.raises(ValueError, match="too small for both"):
-        extract(with_converter, tiny, tmp_path)
-    seven = [(np.zeros((2, 7, 7, 3), "float32"), np.zeros((2, 1), "float32"))]
-    assert 0 not in extract(xception, seven, tmp_path).features.shape
-    with pytest.raises(ValueError, match=r"\(16, 12, 3\), got \(10, 8, 3\): resize the pictures"):
-        extract(small_base(), batches, tmp_path)
-
-
-@pytest.mark.parametrize("name", ["features.npy", "labels.npy", "record.json"])
-def test_a_broken_record_is_refused(base, batches, tmp_path, name):
-    extract(base, batches, tmp_path)
-    content = (tmp_path / name).read_bytes()
-    (tmp_path / name).write_bytes(content[:-20])
-    with pytest.raises(ValueError, match=f"{name} in .* is broken or missing: delete the folder"):
-        read_features(tmp_path)
