@@ -1,4 +1,4 @@
-// The pooling figure: one response map made smaller in three ways, before and after the picture moved a little.
+// The pooling figure: one response map made smaller by three methods, before and after the picture moved a little.
 
 import {
   convolve,
@@ -24,7 +24,7 @@ import {
   setVariables,
 } from "./base.js";
 
-const WAYS = ["max pooling", "average pooling", "strided read"];
+const METHODS = ["max pooling", "average pooling", "strided read"];
 const LARGEST_MOVE = 2;
 const ALMOST_ZERO = 1e-9; // what rounding leaves of a kernel's ninths is no change
 
@@ -102,10 +102,10 @@ export function readEvery(map, strides) {
   return { height, width, values };
 }
 
-// The three outputs in the order of WAYS; null for both poolings where no window fits.
+// The three outputs in the order of METHODS; null for both poolings where no window fits.
 export function downsample(map, poolSize, strides) {
   const fits = gridShape(map, poolSize, strides).height > 0;
-  const pooled = [maxPool, averagePool].map((way) => (fits ? way(map, poolSize, strides) : null));
+  const pooled = [maxPool, averagePool].map((pool) => (fits ? pool(map, poolSize, strides) : null));
   return [...pooled, readEvery(map, strides)];
 }
 
@@ -121,27 +121,23 @@ export function changeOf(unmoved, moved) {
   return { amount, mean, share: mean < ALMOST_ZERO ? Infinity : amount / mean };
 }
 
-function sumOf(values) {
-  return values.reduce((sum, value) => sum + value, 0);
-}
-
-// The places of the smallest amount, several where they tie.
+// The indices of the smallest amount, several where they tie.
 export function leastOf(amounts) {
   const smallest = Math.min(...amounts);
   return amounts.flatMap((amount, n) => (amount <= smallest + ALMOST_ZERO ? [n] : []));
 }
 
-// Of all moves that the figure knows, in how many each way changes least; a tie counts for each.
+// Of all moves that the figure knows, in how many each method changes least; a tie counts for each.
 export function countLeast(picture, kernel, poolSize, strides) {
   const outputs = (down, right) => downsample(respond(movePicture(picture, down, right), kernel), poolSize, strides);
   const unmoved = outputs(0, 0);
-  const counts = WAYS.map(() => 0);
+  const counts = METHODS.map(() => 0);
   const side = 2 * LARGEST_MOVE + 1;
   for (let move = 0; move < side * side; move++) {
     const [down, right] = [Math.floor(move / side) - LARGEST_MOVE, (move % side) - LARGEST_MOVE];
     if (!down && !right) continue;
     const moved = outputs(down, right);
-    for (const n of leastOf(moved.map((output, way) => changeOf(unmoved[way], output).share))) counts[n]++;
+    for (const least of leastOf(moved.map((output, n) => changeOf(unmoved[n], output).share))) counts[least]++;
   }
   return counts;
 }
@@ -154,7 +150,7 @@ function withinMoves(pixels) {
   return Math.max(-LARGEST_MOVE, Math.min(pixels, LARGEST_MOVE));
 }
 
-// ---- what is said; pooling.py has the same sentences ---------------------------------------------------------------
+// ---- what is said--------------------------------------------------------------------------------------------------
 
 function writeShare(share) {
   return Number.isFinite(share) ? `${formatCell(100 * share)} %` : "no share";
@@ -181,18 +177,18 @@ function writeVerdict(now) {
   }
   const shares = changes.map(({ share }) => share);
   const [winners, plain] = [leastOf(shares), leastOf(changes.map(({ amount }) => amount))];
-  const sentences = [`${nameWays(winners)} least here: ${writeShare(shares[winners[0]])} of its mean.`];
-  if (String(plain) !== String(winners)) sentences.push(`Not divided by the mean, ${nameWays(plain)} least.`);
+  const sentences = [`${nameMethods(winners)} least here: ${writeShare(shares[winners[0]])} of its mean.`];
+  if (String(plain) !== String(winners)) sentences.push(`Not divided by the mean, ${nameMethods(plain)} least.`);
   const counts = now.countLeast();
-  const ties = sumOf(counts) > 24 ? " (ties count for each)" : "";
-  const parts = WAYS.map((way, n) => `${way} in ${counts[n]}`);
+  const ties = counts.reduce((sum, count) => sum + count) > 24 ? " (ties count for each)" : "";
+  const parts = METHODS.map((method, n) => `${method} in ${counts[n]}`);
   const text = [...sentences, `Over all 24 moves, least: ${parts.join(", ")}${ties}.`].join(" ");
   return text[0].toUpperCase() + text.slice(1);
 }
 
 // "max pooling changes", "max pooling and strided read change"
-function nameWays(places) {
-  const names = places.map((n) => WAYS[n]);
+function nameMethods(places) {
+  const names = places.map((n) => METHODS[n]);
   if (names.length === 1) return `${names[0]} changes`;
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)} change`;
 }
@@ -207,7 +203,7 @@ export default liveFigure("pooling", TRAITS, (frame) => {
   const hint = h("p", { class: "cb-hint" }, HINT);
   const controls = createControls(frame, state);
   const sources = [createMovedPicture(state), createMap(frame, state)];
-  const outputs = WAYS.map((way, n) => createOutput(frame, state, way, n));
+  const outputs = METHODS.map((method, n) => createOutput(frame, state, method, n));
   const windows = createWindows(frame);
   const row = h("div", { class: "cb-outputs" }, ...outputs.map(({ element }) => element));
   const panels = [...sources.map(({ element }) => element), h("div", { class: "cb-results" }, row, verdict, hint)];
@@ -230,14 +226,14 @@ const HINT = "A dot marks a value that changed; the larger the dot, the larger t
   "picture, kernel or move can order the three otherwise.";
 
 function speakResult({ kernel, poolSize, strides, down, right, changes }, verdict) {
-  const shares = changes.map(({ share }, n) => `${WAYS[n]} ${writeShare(share)}`).join(", ");
+  const shares = changes.map(({ share }, n) => `${METHODS[n]} ${writeShare(share)}`).join(", ");
   const settings = `Kernel ${kernel}, pool size ${poolSize}, stride ${strides}, picture ${writeMove(down, right)}.`;
   return `${settings}${down || right ? ` Change: ${shares}.` : ""} ${verdict}`;
 }
 
 function speakWindow({ fits, row, column, moved }) {
   if (!fits) return "";
-  const values = moved.map((output, n) => `${WAYS[n]} ${formatNumber(output.values[row * output.width + column])}`);
+  const values = moved.map((output, n) => `${METHODS[n]} ${formatNumber(output.values[row * output.width + column])}`);
   return `Window at row ${row}, column ${column}: ${values.join(", ")}.`;
 }
 
@@ -392,8 +388,8 @@ function windowOn({ row, column, poolSize, strides }) {
   return { row: row * strides, column: column * strides, height: poolSize, width: poolSize };
 }
 
-// One way's output: its values, a dot on each that changed, and how much that is in all.
-function createOutput(frame, state, way, n) {
+// One method's output: its values, a dot on each that changed, and how much that is in all.
+function createOutput(frame, state, method, n) {
   const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
   const pixels = createPixelGrid({ windowAt, moveTo: state.visit, byKeyboard: n === 0 });
   followPointer(pixels.element, state.visit);
@@ -401,7 +397,7 @@ function createOutput(frame, state, way, n) {
   pixels.element.append(marks);
   const share = h("span", { class: "cb-share" });
   const amount = h("span", { class: "cb-hint" });
-  const panel = createPanel("output", way, pixels.element, share, amount);
+  const panel = createPanel("output", method, pixels.element, share, amount);
   const paint = remember((moved, scale, theme) => {
     pixels.paint(responsePixels(moved, scale, theme), moved.height, moved.width);
   });
@@ -423,7 +419,7 @@ function createOutput(frame, state, way, n) {
       const count = countChanged(unmoved, moved);
       panel.element.classList.toggle("cb-least", isComparison(now) && isLeast(now, n));
       const [rows, keys] = [`${moved.height} rows and ${moved.width} columns`, n === 0 ? "; arrow keys move the window" : ""];
-      pixels.describe(`Output of ${way}, ${rows}, ${count} of ${moved.values.length} values changed${keys}`);
+      pixels.describe(`Output of ${method}, ${rows}, ${count} of ${moved.values.length} values changed${keys}`);
       setText(share, writeShare(change.share));
       setText(amount, `mean change ${formatNumber(change.amount)}, mean ${formatNumber(change.mean)}`);
     },
@@ -467,14 +463,14 @@ function drawDots(canvas, unmoved, moved, scale, theme) {
   }
 }
 
-// One window before and after the move: its numbers, which of them survive, and what each way makes of them.
+// One window before and after the move: its numbers, which of them survive, and what each method makes of them.
 function createWindows(frame) {
   const grids = [createNumberGrid("window before the move"), createNumberGrid("window after the move")];
   const parts = ["before", "after"].map((name, n) =>
     h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, name), grids[n].element),
   );
-  const cells = WAYS.map(() => ["before", "after"].map(() => h("td")));
-  const rows = WAYS.map((way, n) => h("tr", {}, h("th", { scope: "row" }, way), ...cells[n]));
+  const cells = METHODS.map(() => ["before", "after"].map(() => h("td")));
+  const rows = METHODS.map((method, n) => h("tr", {}, h("th", { scope: "row" }, method), ...cells[n]));
   const head = ["", "before", "after"].map((name) => (name ? h("th", { scope: "col" }, name) : h("td")));
   const table = h("table", { class: "cb-survivors" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
   const origin = h("p", { class: "cb-hint" });
@@ -495,8 +491,8 @@ function createWindows(frame) {
         return { row: row + Math.floor(largest / height), column: column + (largest % height) };
       });
       [now.unmoved, now.moved].forEach((outputs, n) => {
-        outputs.forEach((output, way) => {
-          setText(cells[way][n], formatNumber(output.values[now.row * output.width + now.column]));
+        outputs.forEach((output, method) => {
+          setText(cells[method][n], formatNumber(output.values[now.row * output.width + now.column]));
         });
       });
       setText(panel.note, `map[${row}:${row + height}, ${column}:${column + height}]`);
