@@ -38,7 +38,7 @@ def make_result(numbers=((0.5, 0.1), (0.75, 0.25), (0.5, 0.0)), effects=(EFFECT,
         "seeds": seeds,
         "effects": [evidence.judge(effect, seeds) for effect in effects],
         "experiment": "convbook.experiments.understanding:DENSE_GLOBAL",
-        "syntax_hash": evidence.syntax_hash("convbook.experiments.understanding:DENSE_GLOBAL", "digits"),
+        "experiment_hash": evidence.experiment_hash("convbook.experiments.understanding:DENSE_GLOBAL", "digits"),
         "provenance": {**environment, "seconds": 90.0, "commit": "abc", "date": "2026-01-02T03:04:05+00:00"},
     }
 
@@ -114,6 +114,45 @@ def test_an_effect_without_minus_is_the_number_itself():
     assert evidence.judge(effect, make_result()["seeds"])["differences"] == [0.5, 0.75, 0.5]
 
 
+@pytest.mark.parametrize(
+    ("lacking", "differences", "cells"),
+    [
+        ({1: "convnet"}, [0.4, 0.5], ("2", "+0.450 test accuracy", "−0.185 to +1.085", "at least 0.05", "undecided")),
+        (
+            {1: "convnet", 2: "dense"},
+            [0.4],
+            ("1", "+0.400 test accuracy", "needs two seeds", "at least 0.05", "undecided"),
+        ),
+        (
+            {0: "dense", 1: "convnet", 2: "dense"},
+            [],
+            ("0", "not measured", "needs two seeds", "at least 0.05", "undecided"),
+        ),
+    ],
+)
+def test_an_effect_is_computed_over_the_seeds_that_have_its_numbers(tmp_path, lacking, differences, cells):
+    result = make_result()
+    for seed, name in lacking.items():
+        del result["seeds"][seed]["numbers"][name]
+    result["effects"] = [evidence.judge(EFFECT, result["seeds"])]
+    assert result["effects"][0]["differences"] == differences
+    evidence.write(result, "some-claim", tmp_path)
+    assert evidence.table("some-claim", folder=tmp_path).rows[0][1:] == cells
+    assert len(evidence.values(result, "dense")) == 3 - list(lacking.values()).count("dense")
+
+
+def test_fewer_than_two_seeds_are_refused():
+    with pytest.raises(ValueError, match=r"two seeds that succeeded, not 1; run more seeds"):
+        evidence.judge(EFFECT, make_result()["seeds"][:1])
+
+
+def test_the_prose_of_an_effect_is_given_by_keyword_and_its_direction_is_checked():
+    with pytest.raises(TypeError):
+        evidence.Effect("loss", "dense", "convnet", 0.05, "Dense loses more")
+    with pytest.raises(ValueError, match="greater, less, equal"):
+        evidence.Effect("loss", "dense", margin=0.05, meaning="", direction="better")
+
+
 @pytest.mark.parametrize("name", ["speed", "curve"])
 def test_an_effect_of_a_missing_number_or_of_a_list_is_refused_with_the_names(name):
     effect = evidence.Effect("loss", name, margin=0.1, meaning="")
@@ -181,6 +220,7 @@ def change(path, value):
         (change(["effects", 0, "comment"], "nice"), "'loss' does not follow"),
         (change(["effects", 0, "direction"], "less"), "'loss' does not follow"),
         (change(["effects", 0, "direction"], "better"), "'loss' cannot be computed"),
+        (change(["effects", 0, "interval"], None), "'loss' does not follow"),
         (change(["effects", 0], "reproduced"), "no JSON object"),
         (change(["seeds", 1, "numbers", "dense"], 0.99), "'loss' does not follow"),
         (change(["seeds", 1, "numbers", "dense"], "0.5"), "seed 1 has what is no finite number"),
@@ -189,7 +229,9 @@ def change(path, value):
         (change(["seeds", 1, "seed"], 0), "twice"),
         (change(["seeds", 1, "seconds"], None), "lacks seed or seconds"),
         (change(["seeds"], {}), "seeds is {}, not of type list"),
-        (change(["format"], 2), "has format 2, this library reads 1"),
+        (change(["format"], 1), "has format 1, this library reads 2"),
+        (change(["settings", "backbone"], "my_base"), "provenance lacks base"),
+        (change(["provenance", "verified"], {"seed": 0}), "verified lacks backend, .*keras-hub"),
         (change(["data"], {"kind": "digits"}), "lacks kind or source"),
         (lambda result: result.pop("settings"), "settings is None, not of type dict"),
         (lambda result: result["provenance"].pop("commit"), "provenance lacks commit"),
@@ -207,6 +249,7 @@ def test_a_spoilt_result_is_refused_when_read_and_when_written(tmp_path, spoil, 
 
 # Hashes
 
+PRESET_FILES = ("config.json", "image_converter.json", "model.weights.h5")
 EXPERIMENT = '''
 from convbook import photos
 from convbook.evidence import Effect
@@ -215,10 +258,15 @@ from convbook.experiments.tools import halve
 from convbook.gathered import third
 
 STEPS = 3
+FAR = "digits from far"
+
+def better(name, meaning):
+    return Effect(name, "n", "m", margin=0.1, meaning=meaning)
 
 def measure(seed, settings):
     """Measure something."""
     from convbook import shapes as sizes
+    base = photos.base(settings["backbone"])
     return {"n": third(halve(STEPS)) + photos.load(seed), "size": sizes.output_size(4, 3)}
 
 def unused():
@@ -228,9 +276,10 @@ CLAIM = Experiment(
     claim="some-claim",
     sentence="Something holds.",
     measure=measure,
-    settings={"epochs": 3},
+    settings={"epochs": 3, "backbone": "world"},
     data={"digits": {"pictures": 10}, "mnist": {"pictures": 20}},
-    effects=(Effect(name="n", meaning="n is large", of="n", minus=None, direction="greater", margin=0.1),),
+    sources={"digits": "digits", "mnist": FAR},
+    effects=(Effect("n", "n", margin=0.1, meaning="n is large"), better("n", "n beats m")),
 )
 '''
 FILES = {
@@ -241,7 +290,23 @@ FILES = {
     "experiments/tools.py": "WHY = 'n < 0'\n\ndef halve(n):\n    if n < 0: raise ValueError(WHY)\n    return n / 2",
     "gathered/__init__.py": "from convbook.gathered.inner import third",
     "gathered/inner.py": "def third(n):\n    return n / 3",
-    "photos.py": "from convbook import models\n\ndef load(seed):\n    return models\n\ndef other():\n    return 1",
+    "presets/nets.json": "[1]",
+    "presets/things/model.weights.h5": "numbers",
+    "presets/world/config.json": "{}",
+    "presets/world/metadata.json": "a date",
+    "presets/world/model.weights.h5": "numbers",
+    "photos.py": """from convbook import models
+
+def load(seed):
+    return models
+
+def base(name):
+    if not name: raise ValueError('things')
+    return name, 'nets.json'
+
+def other():
+    return 1
+""",
     "models.py": "def build():\n    return 1\n\ndef build_more():\n    return None",
     "shapes.py": "def output_size(a, b):\n    return _check(a) - b\n\ndef _check(a):\n    return a",
 }
@@ -251,14 +316,14 @@ FILES = {
 def package(tmp_path, monkeypatch):
     """A small package in the place of convbook, and a function that changes a file of it and hashes again."""
     for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.setattr(provenance.resources, "files", lambda _: tmp_path)
 
     def hash_with(name="__init__.py", old="", new="", kind="digits"):
         assert old in FILES[name]
         (tmp_path / name).write_text(FILES[name].replace(old, new), encoding="utf-8")
-        result = evidence.syntax_hash("convbook.experiments.part:CLAIM", kind)
+        result = evidence.experiment_hash("convbook.experiments.part:CLAIM", kind)
         (tmp_path / name).write_text(FILES[name], encoding="utf-8")
         return result
 
@@ -269,8 +334,11 @@ def package(tmp_path, monkeypatch):
     ("name", "old", "new"),
     [
         ("experiments/part.py", "STEPS = 3", "STEPS = 4"),
-        ("experiments/part.py", '{"epochs": 3}', '{"epochs": 4}'),
-        ("experiments/part.py", "margin=0.1", "margin=0.2"),
+        ("experiments/part.py", '{"epochs": 3', '{"epochs": 4'),
+        ("experiments/part.py", '"backbone": "world"', '"backbone": "things"'),
+        ("presets/world/model.weights.h5", "numbers", "numbert"),
+        ("presets/world/config.json", "{}", "{ }"),
+        ("presets/nets.json", "[1]", "[2]"),
         ("experiments/part.py", '{"pictures": 10}', '{"pictures": 11}'),
         ("experiments/part.py", "(4, 3)", "(4, None)"),
         ("experiments/tools.py", "n / 2", "n // 2"),
@@ -293,7 +361,12 @@ def test_a_change_of_code_that_is_used_changes_the_hash(package, name, old, new)
         ("experiments/part.py", '    """Measure something."""\n', ""),
         ("experiments/part.py", "STEPS = 3", "STEPS = (3)  # as in the lecture"),
         ("experiments/part.py", "Something holds.", "Something always holds."),
-        ("experiments/part.py", "n is large", "n is very large"),
+        ("experiments/part.py", "n is large", "n is very large"),  # by keyword
+        ("experiments/part.py", "n beats m", "n is better than m"),  # by position, in a helper
+        ("experiments/part.py", "digits from far", "digits from afar"),
+        ("experiments/part.py", "margin=0.1", "margin=0.2"),  # it judges the numbers
+        ("presets/world/metadata.json", "a date", "another date"),
+        ("presets/things/model.weights.h5", "numbers", "other numbers"),  # named in the message of an error
         ("experiments/part.py", "return 1", "return 2"),
         ("experiments/part.py", '{"pictures": 20}', '{"pictures": 21}'),
         ("experiments/tools.py", "WHY = 'n < 0'", "WHY = 'n is negative'"),
@@ -320,9 +393,14 @@ def test_each_kind_of_data_has_a_hash_of_its_own(package):
 
 
 def test_an_experiment_that_is_not_there_is_refused(package):
-    for place in ("convbook.experiments.part:OTHER", "convbook.nothing:CLAIM", "numpy:CLAIM"):
+    for place in (
+        "convbook.experiments.part:OTHER",
+        "convbook.experiments.part:STEPS",
+        "convbook.nothing:CLAIM",
+        "numpy:CLAIM",
+    ):
         with pytest.raises(ValueError, match=place):
-            evidence.syntax_hash(place, "digits")
+            evidence.experiment_hash(place, "digits")
 
 
 def test_the_hashed_text_does_not_depend_on_the_version_of_python():
@@ -335,10 +413,32 @@ def test_the_hashed_text_does_not_depend_on_the_version_of_python():
 
 
 def test_the_experiment_of_chapter_1_is_followed_into_the_library():
-    files = evidence.followed_files("convbook.experiments.understanding:DENSE_GLOBAL", "digits")
+    files = evidence.code_files("convbook.experiments.understanding:DENSE_GLOBAL", "digits")
     names = {os.path.basename(file) for file in files}
     assert {"understanding.py", "training.py", "digits.py", "models.py", "shapes.py"} <= names
     assert "plots.py" not in names
+
+
+def test_presets_that_an_experiment_names_are_among_its_data_files():
+    files = evidence.data_files("convbook.experiments.pretrained:GENERIC", "drawn")
+    names = {"/".join(Path(file).parts[-2:]) for file in files}
+    assert {f"{base}/{file}" for base in ("drawn_world", "drawn_things") for file in PRESET_FILES} <= names
+    assert evidence.is_packaged("drawn_world")
+    assert not evidence.is_packaged("/somewhere/drawn_world")
+
+
+def test_no_experiment_on_digits_that_loads_no_base_has_data_files():
+    assert evidence.data_files("convbook.experiments.understanding:DENSE_GLOBAL", "mnist") == []
+
+
+def test_the_hash_of_a_folder_is_that_of_its_files_and_not_of_the_day_on_which_it_was_saved(tmp_path):
+    for name in (*PRESET_FILES, "metadata.json"):
+        (tmp_path / name).write_text("1", encoding="utf-8")
+    before = evidence.hash_files(tmp_path)
+    (tmp_path / "metadata.json").write_text("2", encoding="utf-8")
+    assert evidence.hash_files(tmp_path) == before
+    (tmp_path / "model.weights.h5").write_text("2", encoding="utf-8")
+    assert evidence.hash_files(tmp_path) != before
 
 
 # The commit
@@ -412,7 +512,7 @@ def test_negative_numbers_and_small_effects_are_said_in_words(tmp_path):
 def test_stale_results_and_failed_seeds_are_named(tmp_path):
     result = make_result()
     assert not evidence.is_stale(result)
-    result["syntax_hash"] = "0" * 16
+    result["experiment_hash"] = "0" * 16
     result["seeds"].append({"seed": 3, "seconds": 0.1, "error": "OSError: no digits"})
     assert evidence.is_stale(result)
     evidence.write(result, "some-claim", tmp_path)
@@ -420,7 +520,8 @@ def test_stale_results_and_failed_seeds_are_named(tmp_path):
     assert table.rows[0][5] == "reproduced (stale)"
     assert table.notes[1:] == (
         "seed 3 failed and is not counted: OSError: no digits",
-        "stale: the experiment has changed since it was measured, so the numbers may no longer hold.",
+        "stale: the experiment, or a file that it opens, has changed since it was measured, so the numbers may no "
+        "longer hold.",
     )
 
 
@@ -476,9 +577,9 @@ def test_every_claim_of_the_lecture_has_a_row():
 def test_a_claim_says_of_each_kind_of_data_what_was_measured(tmp_path):
     for name, kind in (("dense-global", "digits"), ("dense-global.mnist", "mnist")):
         result = make_result() | {"claim": "dense-global", "data": {"kind": kind, "source": "digits"}}
-        result["syntax_hash"] = evidence.syntax_hash(result["experiment"], kind)
+        result["experiment_hash"] = evidence.experiment_hash(result["experiment"], kind)
         evidence.write(result, name, tmp_path)
-    evidence.write(make_result() | {"claim": "presence", "syntax_hash": "0" * 16}, "presence", tmp_path)
+    evidence.write(make_result() | {"claim": "presence", "experiment_hash": "0" * 16}, "presence", tmp_path)
     verdicts = {each.claim.name: each.verdict for each in evidence.standings(tmp_path)}
     assert verdicts["dense-global"] == "holds; measured on digits: reproduced; measured on mnist: reproduced"
     assert verdicts["presence"] == "measured on digits: reproduced (stale)"
@@ -503,8 +604,12 @@ def test_a_committed_result_follows_from_its_seeds(name):
     assert result["claim"] == name.partition(".")[0]
     assert result["effects"]
     for effect in result["effects"]:
-        numbers = [entry["numbers"] for entry in result["seeds"] if "numbers" in entry]
+        used = [effect["of"], *([effect["minus"]] if effect["minus"] else [])]
+        numbers = [entry["numbers"] for entry in result["seeds"] if set(used) <= set(entry.get("numbers", ()))]
         differences = [each[effect["of"]] - (each[effect["minus"]] if effect["minus"] else 0) for each in numbers]
+        if len(differences) < 2:
+            assert (effect["interval"], effect["verdict"]) == (None, "undecided")
+            continue
         low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
         claimed = {
             "greater": low > 0,

@@ -8,10 +8,11 @@ import types
 
 import keras
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
-from convbook import evidence, models, shapes
+from convbook import backbones, digit_nets, evidence, models, shapes
 from convbook.experiments import (
     Experiment,
     downsampling,
@@ -163,16 +164,84 @@ def test_seeds_of_other_settings_are_not_mixed_in(tmp_path, stopped):
     assert "its seeds are measured again" in said[0]
 
 
-@pytest.mark.parametrize("changed", ["syntax_hash", "provenance"])
+@pytest.mark.parametrize("changed", ["experiment_hash", "provenance"])
 def test_seeds_of_other_code_or_versions_are_not_mixed_in(tmp_path, changed):
     result = run(make_experiment(Measure()), tmp_path)
-    other = "0" * 16 if changed == "syntax_hash" else result["provenance"] | {"keras": "3.0.0"}
+    other = "0" * 16 if changed == "experiment_hash" else result["provenance"] | {"pillow": evidence.NOT_RECORDED}
     evidence.write(result | {changed: other}, "some-claim", tmp_path)
     measure, said = Measure(), []
     new = run(make_experiment(measure), tmp_path, report=said.append)
     assert measure.calls == [0, 1, 2]
     assert "its seeds are measured again" in said[0]
+    assert {"experiment_hash": "code", "provenance": f"pillow not recorded (now {PIL.__version__})"}[changed] in said[0]
     assert new[changed] != other
+
+
+def test_seeds_of_another_python_are_mixed_in(tmp_path):
+    result = run(make_experiment(Measure()), tmp_path)
+    evidence.write(result | {"provenance": result["provenance"] | {"python": "3.11.0"}}, "some-claim", tmp_path)
+    measure = Measure()
+    run(make_experiment(measure), tmp_path, seeds=range(4))
+    assert measure.calls == [3]
+
+
+@pytest.fixture
+def base(tmp_path):
+    """A folder in the place of a pretrained base's preset."""
+    folder = tmp_path / "bases" / "my_base"
+    folder.mkdir(parents=True)
+    for name in ("config.json", "metadata.json", "model.weights.h5"):
+        (folder / name).write_text("1", encoding="utf-8")
+    return folder
+
+
+def test_seeds_of_a_base_with_other_weights_are_neither_mixed_in_nor_verified(base, tmp_path):
+    said, measure = [], Measure()
+    experiment = make_experiment(measure, settings={"epochs": 3, "backbone": "drawn_world"})
+    folder, options = tmp_path / "results", {"report": said.append, "backbone": str(base)}
+    before = run(experiment, folder, **options)["provenance"]["base"]
+    (base / "metadata.json").write_text("another day", encoding="utf-8")
+    assert verify_experiment(experiment, folder=folder, **options)["provenance"]["verified"]["base"] == before
+    assert measure.calls == [0, 1, 2, 0]
+    (base / "model.weights.h5").write_text("2", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"files of the base .*my_base are not those that it was measured with"):
+        verify_experiment(experiment, folder=folder, **options)
+    assert measure.calls == [0, 1, 2, 0]
+    assert run(experiment, folder, **options)["provenance"]["base"] != before
+    assert measure.calls[4:] == [0, 1, 2]
+    assert f"base {before} (now" in said[-1]
+    assert "base" not in run(experiment, folder)["provenance"]  # its own comes with the package
+
+
+def test_a_base_that_is_nowhere_is_refused_before_anything_runs(tmp_path):
+    measure = Measure()
+    experiment = make_experiment(measure, settings={"epochs": 3, "backbone": "drawn_world"})
+    with pytest.raises(ValueError, match="no preset"):
+        run(experiment, tmp_path, backbone="somewhere/my_base")
+    assert measure.calls == []
+
+
+@pytest.mark.parametrize("load", [lambda: backbones.load("drawn_things"), digit_nets.read_record])
+def test_a_file_of_the_package_that_is_not_in_the_hash_fails_the_seed(tmp_path, load):
+    def measure(seed, settings):
+        load()
+        return {"n": seed}
+
+    said = []
+    with pytest.raises(ValueError, match="run more seeds"):
+        run(make_experiment(measure), tmp_path, seeds=range(2), report=said.append)
+    assert "it opens presets/d" in said[0]
+    assert "whose bytes are not in the experiment's hash: name the file" in said[0]
+
+
+def test_a_preset_that_an_experiment_names_may_be_opened(tmp_path, monkeypatch):
+    def measure(seed, settings):
+        backbones.load("drawn_things")
+        return {"n": seed}
+
+    monkeypatch.setattr(Recorded, "place", lambda self: "convbook.experiments.pretrained:GENERIC")
+    data = {"data": {"drawn": {}}, "sources": {"drawn": "drawings"}}
+    assert run(make_experiment(measure, **data), tmp_path, seeds=range(2))["effects"][0]["n"] == 2
 
 
 def test_a_broken_partial_file_is_reported_and_not_used(tmp_path):
@@ -243,13 +312,13 @@ def test_effects_that_a_kind_of_data_cannot_show_are_left_out_and_named_in_its_s
 
 def test_a_seed_that_agrees_stamps_the_result_and_keeps_where_its_numbers_come_from(tmp_path):
     old = run(make_experiment(Measure()), tmp_path)
-    evidence.write(old | {"syntax_hash": "0" * 16}, "some-claim", tmp_path)
+    evidence.write(old | {"experiment_hash": "0" * 16}, "some-claim", tmp_path)
     measure, said = Measure(offset=1.9), []  # the seeds are apart by 2
     new = verify_experiment(make_experiment(measure), folder=tmp_path, report=said.append)
     assert measure.calls == [0]
     assert said == ["some-claim: seed 0 gives the recorded numbers."]
     assert new == evidence.read("some-claim", tmp_path)
-    assert new["syntax_hash"] == old["syntax_hash"]
+    assert new["experiment_hash"] == old["experiment_hash"]
     assert (new["seeds"], new["effects"]) == (old["seeds"], old["effects"])
     assert any(note.startswith("verified on ") for note in evidence.table("some-claim", folder=tmp_path).notes)
     verified = new["provenance"].pop("verified")
@@ -269,7 +338,7 @@ def test_a_seed_that_agrees_stamps_the_result_and_keeps_where_its_numbers_come_f
         ),
         ({"measure": lambda seed, settings: {"n": 1.0, "curve": (0, 3, 3)}}, "curve"),
         ({"measure": Measure(breaks_at=0)}, "seed 0 fails now: RuntimeError: no memory"),
-        ({"settings": {"epochs": 4}}, "the settings have changed"),
+        ({"settings": {"epochs": 4}}, r"settings have changed since it was measured \(epochs, filters\); .*--fresh"),
     ],
 )
 def test_what_does_not_agree_is_refused_and_the_result_stays(tmp_path, changes, message):
@@ -354,7 +423,7 @@ def test_experiments_are_found_under_their_own_claims_with_places_that_can_be_ha
         assert experiment.claim == claim
         assert len({effect.name for effect in experiment.effects}) == len(experiment.effects) > 0
         for kind in experiment.data:
-            assert evidence.syntax_hash(experiment.place(), kind)
+            assert evidence.experiment_hash(experiment.place(), kind)
             json.dumps(experiment.settings_for(kind))
 
 

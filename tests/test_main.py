@@ -152,6 +152,9 @@ def test_each_result_is_verified_or_those_that_are_named(measure, tmp_path, caps
     assert commands.main(["evidence", "--verify", "--data", "mnist", "--folder", str(tmp_path)]) == 0
     assert measure.calls == [0, 0, 0]
     assert "verified" in evidence.read("some-claim.mnist", tmp_path)["provenance"]
+    (tmp_path / "some-claim.mnist.json").unlink()
+    assert commands.main(["evidence", "--verify", "--data", "mnist", "--folder", str(tmp_path)]) == 1
+    assert "no such result can be verified" in capsys.readouterr().err
 
 
 def test_a_verification_that_fails_is_told_and_the_others_go_on(measure, tmp_path, capsys):
@@ -161,22 +164,38 @@ def test_a_verification_that_fails_is_told_and_the_others_go_on(measure, tmp_pat
     assert commands.main(["evidence", "--verify", "--folder", str(tmp_path)]) == 1
     said = capsys.readouterr().err
     assert said.count("no longer gives n (10.0, recorded 1.0)") == 2
-    assert "Without a result, or with a seed that failed: some-claim, some-claim.mnist." in said
+    assert "Not verified: some-claim, some-claim.mnist." in said
 
 
 def test_another_base_stands_in_the_name_and_the_settings_of_a_result(monkeypatch, tmp_path, capsys):
     given = []
     experiment = make_experiment(
-        lambda seed, settings: given.append(settings) or {"n": seed}, settings={"backbone": "a"}
+        lambda seed, settings: given.append(settings["backbone"]) or {"n": seed}, settings={"backbone": "drawn_world"}
     )
     monkeypatch.setattr(experiments, "load_experiments", lambda: {"some-claim": experiment})
-    words = ["evidence", "--folder", str(tmp_path), "--seeds", "2", "--backbone", "somewhere/my_base"]
-    assert commands.main(words) == 0
-    result = evidence.read("some-claim.digits.my_base", tmp_path)
-    assert result["settings"]["backbone"] == "my_base"  # where it lies is nobody's business
-    assert given[0]["backbone"] == "somewhere/my_base"
+    base, other = (tmp_path / name for name in ("bases/my_base", "bases/other_base"))
+    for folder in (base, other):
+        folder.mkdir(parents=True)
+        (folder / "model.weights.h5").write_bytes(b"weights")
+    results = tmp_path / "results"
+    words = ["evidence", "--folder", str(results), "--seeds", "2"]
+    assert commands.main([*words, "--backbone", str(base)]) == commands.main(words) == 0
+    result = evidence.read("some-claim.digits.my_base", results)
+    assert result["settings"]["backbone"] == "my_base"  # where it lies says nothing on another machine
+    assert given == [str(base)] * 2 + ["drawn_world"] * 2
+
+    # With a base, exactly the results that it gave are verified; without one, exactly those that need no other.
+    given.clear()
+    assert commands.main([*words, "--verify", "--backbone", str(base)]) == 0
+    assert given == [str(base)]
     assert commands.main([*words, "--verify"]) == 0
-    assert given[-1]["backbone"] == "somewhere/my_base"
+    assert given == [str(base), "drawn_world"]
+    said = capsys.readouterr().err
+    assert "Not verified: some-claim.digits.my_base." in said
+    assert "--backbone FOLDER/my_base" in said
+    assert commands.main([*words, "--verify", "--backbone", str(other)]) == 1
+    assert commands.main([*words, "--verify", "--data", "mnist", "--backbone", str(base)]) == 1
+    assert given == [str(base), "drawn_world"]
 
 
 def test_photos_that_are_not_there_are_told_once_before_anything_is_measured(cache, monkeypatch, tmp_path, capsys):

@@ -115,7 +115,7 @@ def measure_evidence(options):
     seeds_of_a_claim = 1 if options.verify else options.seeds
     with _progress(len(requests) * seeds_of_a_claim) as bar:
 
-        def tell(event, name, what):
+        def report(event, name, what):
             if event == "seeds":
                 bar.set_description(name)
                 bar.update(seeds_of_a_claim - what)
@@ -130,9 +130,10 @@ def measure_evidence(options):
                 elif name in evidence.names(options.folder):
                     bar.write(f"{evidence.table(name, folder=options.folder)}\n")
 
-        run_claims(requests, tell, options.jobs or _default_jobs())
+        run_claims(requests, report, options.jobs or _default_jobs())
     if failed:
-        print(f"Without a result, or with a seed that failed: {', '.join(failed)}.", file=sys.stderr)
+        what = "Not verified" if options.verify else "Without a result, or with a seed that failed"
+        print(f"{what}: {', '.join(failed)}.", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -142,6 +143,8 @@ def _requests(options, experiments):
     if unknown:
         raise ValueError(f"no experiment measures {', '.join(unknown)}; there are: {', '.join(experiments)}")
     chosen = (_to_verify if options.verify else _to_measure)(options, experiments)
+    if not chosen and options.verify:
+        raise ValueError("no such result can be verified; without --data, --backbone and claims, all are tried")
     if not chosen:
         what = f"the data {options.data!r}" if options.data else f"the base {options.backbone!r}"
         raise ValueError(f"no experiment uses {what}; `evidence --list` shows what there is")
@@ -165,16 +168,30 @@ def _to_measure(options, experiments):
 
 
 def _to_verify(options, experiments):
-    """(claim, kind, backbone) of the results that there are, all or those that were asked for."""
+    """(claim, kind, backbone) of the results with these claims, this kind of data and this base.
+
+    Without a base these are all whose base comes with the package, or that have none; the others are named.
+    """
     from convbook import evidence
 
-    chosen = []
+    chosen, elsewhere = [], {}
     for name in evidence.names(options.folder):
-        claim, kind, backbone = [*name.split(".", 2), None, None][:3]
-        if claim in (options.claims or experiments) and options.data in (None, experiments[claim].kind(kind)):
+        claim, kind, base = [*name.split(".", 2), None, None][:3]
+        if claim not in (options.claims or experiments) or options.data not in (None, experiments[claim].kind(kind)):
+            continue
+        if options.backbone:
             # A base that is a folder stands in the name with its last part alone.
-            here = options.backbone and Path(options.backbone).name == backbone
-            chosen.append((claim, kind, options.backbone if here else backbone))
+            chosen += [(claim, kind, options.backbone)] if Path(options.backbone).name == base else []
+        elif base is None or evidence.is_packaged(base):
+            chosen.append((claim, kind, base))
+        else:
+            elsewhere.setdefault(base, []).append(name)
+    for base, results in elsewhere.items():
+        print(
+            f"Not verified: {', '.join(results)}. They need a base that does not come with the package: name it with "
+            f"--backbone FOLDER/{base}. README.md says how such a folder is made.",
+            file=sys.stderr,
+        )
     return chosen
 
 
@@ -281,11 +298,12 @@ def _add_evidence(commands):
     evidence.add_argument("claims", nargs="*", metavar="CLAIM", help="ids of claims; without any, all of them")
     evidence.add_argument("--seeds", type=_seeds, default=5, metavar="N", help="measure seeds 0 to N-1 (default: 5)")
     evidence.add_argument("--data", metavar="KIND", help="kind of data, for example drawn or photos (see --list)")
-    text = "a KerasHub preset or a folder with one, in the place of the experiments' own base"
+    text = "a KerasHub preset or a folder with one, in the place of the experiments' own base; with --verify, only the "
+    text += "results that were measured with it"
     evidence.add_argument("--backbone", metavar="PRESET", help=text)
     evidence.add_argument("--folder", metavar="FOLDER", help="write the results there instead of into the package")
     evidence.add_argument("--fresh", action="store_true", help="measure again what is already measured")
-    text = "measure one seed again, and mark a result as valid for the code as it is now if the seed agrees"
+    text = "measure one seed of each result again, and mark it as valid for the code as it is now if the seed agrees"
     evidence.add_argument("--verify", action="store_true", help=text)
     text = "number of processes (default: one to a core; one where there is a GPU); with 1, seconds are undisturbed"
     evidence.add_argument("--jobs", type=_whole, metavar="N", help=text)

@@ -4,34 +4,46 @@ A result is one JSON file in `convbook/results`: `<claim>.json` for the experime
 `<claim>.<kind>.json` for each further one, and `<claim>.<kind>.<base>.json` for another pretrained base than the
 experiment's own.
 
-    format                      1
+    format                      2
     claim, sentence, chapter    the id, the lecture's claim in words, the number of the chapter that states it
     data                        {"kind": …, "source": …}
     settings                    everything that was decided before the reported seeds ran
     seeds                       [{"seed": 0, "seconds": 12.5, "numbers": {name: a number or a list of numbers}}, …];
                                 a seed that failed has "error": "…" in the place of its numbers
-    effects                     the fields of each `Effect`, and what follows from the seeds: differences (of - minus,
-                                seed by seed), n, mean, interval (95 %), verdict
+    effects                     the fields of each `Effect`, and what follows from the seeds that have its numbers:
+                                differences (of - minus, seed by seed), n, mean, interval (95 %; null where n < 2),
+                                verdict
     experiment                  "module:NAME" of the `Experiment` in this package
-    syntax_hash                 hash of that experiment and of all code of this package that it uses
-    provenance                  versions, backend, device, seconds, commit, date (UTC); where later code measured a seed
-                                again and agreed, "verified": the same of that seed, and its number
+    experiment_hash             hash of all that decides the numbers: code, settings, and bytes of the package's files
+    provenance                  versions, backend, device, seconds, commit, date (UTC), and for a pretrained base that
+                                does not come with the package "base", the hash of its files. Where later code measured
+                                a seed again and agreed, "verified": the same of that seed, and its number. "not
+                                recorded" stands for what was not yet asked for when the seeds were measured
 
 What can be computed is not believed: `read` computes the effects again from the seeds and refuses a file that differs.
 
     verdicts     Effect, interval, verdict, judge
     results      read, write, values, names, is_stale, check
-    provenance   syntax_hash, commit
+    provenance   experiment_hash, code_files, data_files, hash_files, is_packaged, commit
     claims       CLAIMS, standings
     tables       table, overview
     recipes      trainings, pace: two recipes on real photos, which are not judged as a claim
 """
 
 from convbook.evidence.claims import CLAIMS, Claim, Standing, standings
-from convbook.evidence.provenance import commit, followed_files, syntax_hash
+from convbook.evidence.provenance import (
+    METADATA,
+    code_files,
+    commit,
+    data_files,
+    experiment_hash,
+    hash_files,
+    is_packaged,
+)
 from convbook.evidence.recipes import pace, recipes_folder, trainings
 from convbook.evidence.results import (
     FORMAT,
+    NOT_RECORDED,
     check,
     is_stale,
     names,
@@ -47,14 +59,20 @@ __all__ = [
     "CLAIMS",
     "DIRECTIONS",
     "FORMAT",
+    "METADATA",
+    "NOT_RECORDED",
     "Claim",
     "Effect",
     "Standing",
     "Table",
     "check",
+    "code_files",
     "commit",
-    "followed_files",
+    "data_files",
+    "experiment_hash",
+    "hash_files",
     "interval",
+    "is_packaged",
     "is_stale",
     "judge",
     "names",
@@ -64,7 +82,6 @@ __all__ = [
     "recipes_folder",
     "results_folder",
     "standings",
-    "syntax_hash",
     "table",
     "trainings",
     "values",

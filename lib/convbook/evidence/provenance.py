@@ -1,7 +1,6 @@
-"""Where a result comes from: the code that measured it, the commit, and the machine."""
+"""Where a result comes from: the code that measured it, the files that this code opened, and the commit."""
 
 import ast
-import copy
 import functools
 import hashlib
 import importlib.util
@@ -9,16 +8,21 @@ import subprocess
 from importlib import resources
 from pathlib import Path
 
-# Keywords of Experiment and Effect that are prose: an improved sentence makes no measurement stale.
-PROSE = ("claim", "sentence", "chapter", "sources", "meaning", "unit")
+# What of an Experiment decides a seed's numbers. Its effects judge them and its sentences tell of them.
+DECIDING = ("measure", "settings", "data")
+METADATA = "metadata.json"  # holds the date on which a preset was saved, and nothing that a network computes with
 
 
-def syntax_hash(experiment, kind):
-    """Hash the syntax tree of an experiment and of everything in this package that it uses.
+def experiment_hash(experiment, kind):
+    """Hash all that decides an experiment's numbers: code, settings, and the bytes of the files that it opens.
 
-    Names are followed from the experiment's definition through functions, classes, constants and imports. Comments,
-    docstrings, layout, messages of errors, the module that a definition stands in, the experiment's own prose and its
-    settings for other kinds of data leave the hash as it is; any other change to that code does not.
+    Inside are the experiment's `measure`, its settings, those for this kind of data, and every definition in this
+    package that these use: names are followed through functions, classes, constants and imports. Where that code names
+    a preset or another entry of the package's folder `presets`, as the string "drawn_world" does, its bytes are inside.
+
+    Outside is what changes no number of a seed: comments, docstrings, layout, messages of errors, the module that a
+    definition stands in, and all else of the experiment. Its sentences are prose; its effects with their margins and
+    directions judge the numbers, and are computed from them again whenever a result is read.
 
     Args:
         experiment: "module:NAME" of an `Experiment` in this package.
@@ -31,17 +35,17 @@ def syntax_hash(experiment, kind):
         ValueError: if there is no such module or name.
 
     Example:
-        >>> len(syntax_hash("convbook.experiments.understanding:DENSE_GLOBAL", "digits"))
+        >>> len(experiment_hash("convbook.experiments.understanding:DENSE_GLOBAL", "digits"))
         16
     """
     followed = _follow(experiment, kind)
     # Without the modules' names: a function that moves to another module computes what it did before.
     lines = sorted(f"{name.rpartition('.')[2]} {_text(node)}" for name, (_, node) in followed.items())
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    return _short_hash("\n".join([*lines, *(hash_files(entry) for entry in _entries(followed))]).encode())
 
 
-def followed_files(experiment, kind):
-    """List the files whose code a syntax hash covers.
+def code_files(experiment, kind):
+    """List the files whose code an experiment's hash covers.
 
     Args:
         experiment: "module:NAME" of an `Experiment` in this package.
@@ -54,6 +58,57 @@ def followed_files(experiment, kind):
         ValueError: if there is no such module or name.
     """
     return sorted({str(module.file) for module, _ in _follow(experiment, kind).values()})
+
+
+def data_files(experiment, kind):
+    """List the files of this package whose bytes an experiment's hash covers.
+
+    Args:
+        experiment: "module:NAME" of an `Experiment` in this package.
+        kind: kind of data, a key of the experiment's `data`.
+
+    Returns:
+        A sorted list of paths, as strings.
+
+    Raises:
+        ValueError: if there is no such module or name.
+    """
+    return [str(file) for entry in _entries(_follow(experiment, kind)) for file in _files_of(entry)]
+
+
+def is_packaged(name):
+    """Tell whether a pretrained base comes with this package, so that `experiment_hash` holds its bytes."""
+    return name in {entry.name for entry in _root().joinpath("presets").glob("*")}
+
+
+def hash_files(path):
+    """Hash the names and bytes of a file, or of all files in a preset's folder except its metadata.json.
+
+    Args:
+        path: a file or a folder.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    digests = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in _files_of(Path(path))]
+    return _short_hash("\n".join(digests).encode())
+
+
+def _short_hash(content):
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _files_of(path):
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.is_file() and file.name != METADATA)
+
+
+def _entries(followed):
+    """Entries of the folder `presets` that the followed code names in a string."""
+    texts = [_text(node) for _, node in followed.values()]
+    entries = sorted(_root().joinpath("presets").glob("*"))
+    return [entry for entry in entries if any(f"Constant(value={entry.name!r})" in text for text in texts)]
 
 
 def commit(files):
@@ -151,9 +206,13 @@ def _belongs(name):
     return name == "convbook" or name.startswith("convbook.")
 
 
+def _root():
+    return Path(str(resources.files("convbook")))
+
+
 def _file(module):
     """The source file of a module of this package, or None."""
-    base = Path(str(resources.files("convbook"))).joinpath(*module.split(".")[1:])
+    base = _root().joinpath(*module.split(".")[1:])
     candidates = (base.with_name(f"{base.name}.py"), base / "__init__.py")
     return next((path for path in candidates if path.is_file()), None) if _belongs(module) else None
 
@@ -161,7 +220,8 @@ def _file(module):
 def _follow(experiment, kind):
     """All definitions that an experiment uses: {"convbook.photos.load_digits": (module, node), …}."""
     home, _, name = experiment.partition(":")
-    if _file(home) is None or name not in _module(home).definitions:
+    definition = _module(home).definitions.get(name) if _file(home) else None
+    if not isinstance(getattr(definition, "value", None), ast.Call):
         raise ValueError(f"There is no experiment {experiment!r} in this package; 'module:NAME' of one is needed.")
     modules, followed, waiting, split = {}, {}, [f"{home}.{name}"], functools.cache(_split)
     while waiting:
@@ -179,7 +239,7 @@ def _follow(experiment, kind):
             elif each in module.definitions and full_name not in followed:
                 node = module.definitions[each]
                 if full_name == f"{home}.{name}":
-                    node = _WithoutProse(kind).visit(copy.deepcopy(node))
+                    node = _deciding_part(node, kind)
                 followed[full_name] = (module, node)
                 waiting += _references(module, node)
     return followed
@@ -192,22 +252,16 @@ def _split(name):
     return ".".join(parts[:length]), parts[length:]
 
 
-class _WithoutProse(ast.NodeTransformer):
-    """Takes out of an experiment's definition what leaves its numbers as they are."""
-
-    def __init__(self, kind):
-        self.kind = kind
-
-    def visit_Call(self, node):
-        node.keywords = [self._only_this_kind(word) for word in node.keywords if word.arg not in PROSE]
-        return self.generic_visit(node)
-
-    def _only_this_kind(self, keyword):
+def _deciding_part(node, kind):
+    """Of an experiment's definition, what decides its numbers on one kind of data."""
+    kept = []
+    for keyword in sorted(node.value.keywords, key=lambda keyword: keyword.arg):
         if keyword.arg == "data" and isinstance(keyword.value, ast.Dict):
             pairs = zip(keyword.value.keys, keyword.value.values, strict=True)
-            kept = [(key, value) for key, value in pairs if getattr(key, "value", self.kind) == self.kind]
-            keyword.value.keys, keyword.value.values = [key for key, _ in kept], [value for _, value in kept]
-        return keyword
+            kept += [value for key, value in pairs if getattr(key, "value", kind) == kind]
+        elif keyword.arg in DECIDING:
+            kept.append(keyword)
+    return ast.Tuple(elts=kept)
 
 
 def _without_message(node):

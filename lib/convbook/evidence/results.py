@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from convbook.environment import PACKAGES
-from convbook.evidence.provenance import syntax_hash
+from convbook.evidence.provenance import experiment_hash, is_packaged
 from convbook.evidence.verdicts import Effect, is_finite_number, judge
 from convbook.files import write_atomically
 
-FORMAT = 1
+FORMAT = 2
+NOT_RECORDED = "not recorded"  # what stands for a version that was not asked for when a result was measured
 _FIELDS = {
-    **dict.fromkeys(("claim", "sentence", "experiment", "syntax_hash"), str),
+    **dict.fromkeys(("claim", "sentence", "experiment", "experiment_hash"), str),
     **dict.fromkeys(("data", "settings", "provenance"), dict),
     **dict.fromkeys(("seeds", "effects"), list),
-    **dict.fromkeys(("format", "chapter"), int),
+    "chapter": int,
 }
-_PROVENANCE = {"python", *PACKAGES, "backend", "device", "seconds", "commit", "date"}
+_PROVENANCE = {"python", "backend", "device", *PACKAGES, "seconds", "commit", "date"}
 
 
 def check(result):
@@ -38,12 +39,19 @@ def check(result):
             raise ValueError(f"Result {claim!r}: {problem}; measure again with `python -m convbook evidence {claim}`.")
 
     require(isinstance(result, dict), "is not a JSON object")
+    require(result.get("format") == FORMAT, f"has format {result.get('format')}, this library reads {FORMAT}")
     for name, kind in _FIELDS.items():
         require(isinstance(result.get(name), kind), f"{name} is {result.get(name)!r}, not of type {kind.__name__}")
-    require(result["format"] == FORMAT, f"has format {result['format']}, this library reads {FORMAT}")
     require({"kind", "source"} <= set(result["data"]), "data lacks kind or source")
-    missing = sorted(_PROVENANCE - set(result["provenance"]))
-    require(not missing, f"provenance lacks {', '.join(missing)}")
+    backbone = result["settings"].get("backbone")
+    needed = _PROVENANCE | ({"base"} if backbone and not is_packaged(backbone) else set())
+    for what, given, needs in (
+        ("provenance", result["provenance"], needed),
+        ("verified", result["provenance"].get("verified"), needed | {"seed"}),
+    ):
+        require(isinstance(given, dict) or (what == "verified" and given is None), f"{what} is no JSON object")
+        missing = sorted(needs - set(given)) if given is not None else []
+        require(not missing, f"{what} lacks {', '.join(missing)}")
     for entry in result["seeds"]:
         require(isinstance(entry, dict), f"seed {entry!r} is no JSON object")
         counted = isinstance(entry.get("seed"), int) and is_finite_number(entry.get("seconds"))
@@ -96,16 +104,17 @@ def read(name, folder=None):
 
 
 def is_stale(result):
-    """Tell whether the code that was measured has changed since.
+    """Tell whether what decides a result's numbers has changed since it was measured or verified.
 
     Args:
         result: a dict as `read` returns it.
 
     Returns:
-        True if the experiment, its settings or any code of this package that it uses is no longer the same.
+        True if code, settings or a file of this package that the experiment opens is no longer the same; see
+        `experiment_hash`.
     """
     try:
-        return syntax_hash(result["experiment"], result["data"]["kind"]) != result["syntax_hash"]
+        return experiment_hash(result["experiment"], result["data"]["kind"]) != result["experiment_hash"]
     except ValueError:  # the experiment is gone
         return True
 
@@ -146,7 +155,7 @@ def write(result, name, folder=None):
 
 
 def values(result, name):
-    """Collect one number over all seeds that succeeded.
+    """Collect one number over all seeds that have it.
 
     Args:
         result: a dict as `read` returns it.
@@ -156,13 +165,14 @@ def values(result, name):
         float array of shape (n,), or (n, length) for lists.
 
     Raises:
-        ValueError: if the seeds have no such number; the message names those they have.
+        ValueError: if no seed has such a number; the message names those there are.
     """
     numbers = [entry["numbers"] for entry in result["seeds"] if "numbers" in entry]
-    if not all(name in each for each in numbers):
+    found = [each[name] for each in numbers if name in each]
+    if not found:
         there = ", ".join(sorted(set().union(*numbers)))
         raise ValueError(f"Result {result['claim']!r} has no number {name!r}; it has {there}.")
-    return np.array([each[name] for each in numbers], dtype=float)
+    return np.array(found, dtype=float)
 
 
 def _is_value(value):

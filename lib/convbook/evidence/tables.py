@@ -21,7 +21,7 @@ class Table:
         rows: tuples of strings, one for each effect or claim; what stands after a line break is shown smaller, below.
         notes: sentences that belong below the table.
         columns: names of the columns.
-        head: place of the column that names its row.
+        head: index of the column that names its row.
     """
 
     caption: str
@@ -51,10 +51,10 @@ class Table:
         )
 
     def _cells(self, row):
-        for place, cell in enumerate(row):
+        for index, cell in enumerate(row):
             first, *below = map(escape, cell.split("\n"))
             shown = "<br>".join([first, *(f"<small>{line}</small>" for line in below)])
-            yield f'<th scope="row">{shown}</th>' if place == self.head else f"<td>{shown}</td>"
+            yield f'<th scope="row">{shown}</th>' if index == self.head else f"<td>{shown}</td>"
 
 
 def table(*results, folder=None):
@@ -95,7 +95,7 @@ def _rows(result, label):
     """One row for each effect of a result."""
     stale = " (stale)" if is_stale(result) else ""
     for effect in result["effects"]:
-        low, high = effect["interval"]
+        interval = " to ".join(map(_signed, effect["interval"])) if effect["interval"] else "needs two seeds"
         if effect["direction"] == "equal":
             matters = f"more than {effect['margin']:g}"
         else:
@@ -103,22 +103,22 @@ def _rows(result, label):
         yield (
             f"{label}{effect['meaning']}",
             str(effect["n"]),
-            f"{_signed(effect['mean'])} {effect['unit']}",
-            f"{_signed(low)} to {_signed(high)}",
+            f"{_signed(effect['mean'])} {effect['unit']}" if effect["n"] else "not measured",
+            interval,
             matters,
             _verdict_in_words(effect) + stale,
         )
 
 
 def _verdict_in_words(effect):
-    small = effect["direction"] != "equal" and abs(effect["mean"]) < effect["margin"]
+    small = effect["direction"] != "equal" and effect["n"] and abs(effect["mean"]) < effect["margin"]
     if effect["verdict"] == "reproduced" and small:
         return "reproduced, but smaller than what would matter"
     return effect["verdict"]
 
 
 def _notes(result, label):
-    """What a reader must know of one result: when and on what it was measured, and what went wrong."""
+    """What a reader must know of one result: when and on what it was measured, and which seeds failed."""
     source = result["provenance"]
     minutes = source["seconds"] / 60
     yield (
@@ -137,7 +137,10 @@ def _notes(result, label):
         if "error" in entry:
             yield f"{label}seed {entry['seed']} failed and is not counted: {entry['error']}"
     if is_stale(result):
-        yield f"{label}stale: the experiment has changed since it was measured, so the numbers may no longer hold."
+        yield (
+            f"{label}stale: the experiment, or a file that it opens, has changed since it was measured, so the numbers "
+            f"may no longer hold."
+        )
 
 
 def _signed(number):

@@ -21,6 +21,9 @@ class Effect:
         direction: "greater" or "less" than 0, or "equal" to 0 within the margin.
         unit: what is counted.
 
+    Raises:
+        ValueError: if the direction is unknown, or a margin for "equal" is not positive.
+
     Example:
         >>> Effect("pooling-helps", "pooled", "plain", margin=0.02, meaning="A net that pools is better").direction
         'greater'
@@ -34,6 +37,9 @@ class Effect:
     meaning: str
     direction: str = "greater"
     unit: str = "test accuracy"
+
+    def __post_init__(self):
+        _check(self.direction, self.margin)
 
 
 def interval(differences, confidence=0.95):
@@ -60,8 +66,8 @@ def interval(differences, confidence=0.95):
     values = np.asarray(differences, dtype=float)
     if values.ndim != 1 or len(values) < 2 or not np.isfinite(values).all():
         raise ValueError(f"An interval needs at least two finite differences, got {differences!r}; run more seeds.")
-    half = stats.t.ppf((1 + confidence) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return float(values.mean() - half), float(values.mean() + half)
+    low, high = values.mean() + stats.sem(values) * np.array(stats.t.interval(confidence, len(values) - 1))
+    return float(low), float(high)
 
 
 def verdict(differences, direction, margin=0.0):
@@ -85,10 +91,7 @@ def verdict(differences, direction, margin=0.0):
         >>> verdict([0.1, 0.2, 0.3, 0.2], "equal", margin=0.05)
         'contradicted'
     """
-    if direction not in DIRECTIONS:
-        raise ValueError(f"direction={direction!r} is not possible; use one of {', '.join(DIRECTIONS)}.")
-    if direction == "equal" and not margin > 0:
-        raise ValueError(f"'equal' needs a margin greater than 0, got {margin!r}; say what difference would matter.")
+    _check(direction, margin)
     low, high = interval(differences)
     claimed, elsewhere = {
         "greater": (low > 0, high < 0),
@@ -98,34 +101,48 @@ def verdict(differences, direction, margin=0.0):
     return "reproduced" if claimed else "contradicted" if elsewhere else "undecided"
 
 
+def _check(direction, margin):
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction={direction!r} is not possible; use one of {', '.join(DIRECTIONS)}.")
+    if direction == "equal" and not margin > 0:
+        raise ValueError(f"'equal' needs a margin greater than 0, got {margin!r}; say what difference would matter.")
+
+
 def judge(effect, seeds):
-    """Compute one effect from the numbers of the seeds.
+    """Compute one effect from the seeds that have its numbers.
 
     Args:
         effect: an `Effect`.
-        seeds: entries of a result's "seeds"; those that failed are left out.
+        seeds: entries of a result's "seeds"; those that failed, or in which a number of this effect was not measured,
+            are left out.
 
     Returns:
-        The effect's fields with differences, n, mean, interval and verdict, ready for a result's "effects".
+        The effect's fields with differences, n, mean, interval and verdict, ready for a result's "effects". With fewer
+        than two differences there is no interval (None), and the verdict is "undecided".
 
     Raises:
-        ValueError: if a seed lacks a number that the effect names, or fewer than two seeds succeeded.
+        ValueError: if fewer than two seeds succeeded, or none has a number that the effect names, or one has a list.
     """
-    numbers = [entry["numbers"] for entry in seeds if "numbers" in entry]
+    measured = [entry["numbers"] for entry in seeds if "numbers" in entry]
+    if len(measured) < 2:
+        raise ValueError(f"Effect {effect.name!r} needs two seeds that succeeded, not {len(measured)}; run more seeds.")
     names = [name for name in (effect.of, effect.minus) if name is not None]
     for name in names:
-        if any(not is_finite_number(each.get(name)) for each in numbers):
+        found = [numbers[name] for numbers in measured if name in numbers]
+        if not found or not all(map(is_finite_number, found)):
             raise ValueError(
-                f"Effect {effect.name!r} needs a single number {name!r} of every seed; "
-                f"the seeds have {', '.join(sorted(set().union(*numbers)))}."
+                f"Effect {effect.name!r} needs a single number {name!r}; "
+                f"the seeds have {', '.join(sorted(set().union(*measured)))}."
             )
-    differences = [each[effect.of] - (each[effect.minus] if effect.minus else 0) for each in numbers]
+    complete = [numbers for numbers in measured if all(name in numbers for name in names)]
+    differences = [numbers[effect.of] - (numbers[effect.minus] if effect.minus else 0) for numbers in complete]
+    decided = len(differences) > 1
     return asdict(effect) | {
         "differences": differences,
         "n": len(differences),
         "mean": float(np.mean(differences)) if differences else None,
-        "interval": list(interval(differences)),
-        "verdict": verdict(differences, effect.direction, effect.margin),
+        "interval": list(interval(differences)) if decided else None,
+        "verdict": verdict(differences, effect.direction, effect.margin) if decided else "undecided",
     }
 
 

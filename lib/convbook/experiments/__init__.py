@@ -1,4 +1,4 @@
-"""The training runs behind the measured claims, one module to a part of the book or to a subject.
+"""The training runs behind the measured claims, one module for a part of the book or a subject.
 
 An `Experiment` says what is measured and what the claim predicts; `run_experiment` measures it seed by seed and hands
 the numbers to `convbook.evidence`. To add one, write a function `measure(seed, settings)` and an `Experiment` in the
@@ -20,9 +20,12 @@ __all__ = ["Experiment", "load_experiments", "run_experiment", "verify_experimen
 PARTS = ("understanding", "downsampling", "from_scratch", "pretrained", "features", "fine_tuning", "methods")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Experiment:
     """A claim, how to measure it, and what it predicts.
+
+    What `measure`, `settings` and `data` are decides the numbers, and is in the hash that a result carries; so are the
+    bytes of a preset that they name in a string. All else may change without a new measurement.
 
     Attributes:
         claim: the claim's id, also the name of its results.

@@ -1,6 +1,10 @@
-"""How an experiment runs: seed by seed, resumable, with what is known of code and machine; and how it is verified."""
+"""How an experiment runs: seed by seed, resumable, with a record of code and machine; and how it is verified."""
 
+import contextlib
+import functools
 import json
+import os
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from convbook import evidence
-from convbook.environment import describe_environment, now
+from convbook.backbones import presets
+from convbook.environment import COMPUTING_PACKAGES, describe_environment, now
 from convbook.files import write_atomically
+
+# What must be the same for seeds to stand in one result, beside code and settings. Python's own version changes no
+# number, and this package's number is in the hash of its code.
+SAME_FOR_ALL_SEEDS = ("backend", "device", *COMPUTING_PACKAGES, "base")
 
 
 def run_experiment(
@@ -18,8 +27,8 @@ def run_experiment(
     """Measure an experiment seed by seed and write its result.
 
     After each seed its numbers are kept in a file `<result>.partial` beside the result, so that a run that was stopped
-    goes on where it was. Seeds that were measured by the same code, with the same settings and in the same environment
-    are not measured again; those that failed are.
+    goes on where it was. Seeds that were measured by the same code, with the same settings, files, versions, backend
+    and processor are not measured again; those that failed are.
 
     Args:
         experiment: an `Experiment`.
@@ -35,7 +44,8 @@ def run_experiment(
         The result, as it was written.
 
     Raises:
-        ValueError: if the kind of data is unknown, there is no base to replace, or fewer than two seeds succeeded.
+        ValueError: if the kind of data is unknown, there is no such base or none to replace, or fewer than two seeds
+            succeeded.
     """
     folder = Path(str(evidence.results_folder(folder)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,18 +53,15 @@ def run_experiment(
     kept, provenance = ([], None) if fresh else _kept_seeds(state, name, folder, report)
     done = {entry["seed"]: entry for entry in kept}
     missing = [seed for seed in seeds if seed not in done]
-    # Asked before the first seed: what is measured is the code as it was loaded.
-    commit = evidence.commit(evidence.followed_files(state.place, state.settings["kind"]))
     for seed in track(missing):
-        done[seed] = _measure_seed(experiment, seed, state.given)
+        done[seed] = _measure_seed(experiment, seed, state)
         if "error" in done[seed]:
             report(f"{experiment.claim}: seed {seed} failed: {done[seed]['error']}")
-        partial = {**state.as_dict(), "seeds": list(done.values())}
-        write_atomically(partial, folder / f"{name}.partial")
+        write_atomically({**state.as_dict(), "seeds": list(done.values())}, folder / f"{name}.partial")
     entries = [done[seed] for seed in sorted(done)]
     if missing or provenance is None:
         seconds = round(sum(entry["seconds"] for entry in entries), 1)
-        provenance = {**state.environment, "seconds": seconds, "commit": commit, "date": now()}
+        provenance = {**state.provenance, "seconds": seconds, "commit": state.commit, "date": now()}
     result = _result(experiment, state, entries, provenance)
     evidence.write(result, name, folder)
     (folder / f"{name}.partial").unlink(missing_ok=True)
@@ -78,25 +85,34 @@ def verify_experiment(experiment, kind=None, folder=None, report=print, backbone
         The result, as it was written. Its provenance stays that of its seeds; what is new stands there as "verified".
 
     Raises:
-        ValueError: if there is no such result, its settings are others, the seed fails, or a number does not agree.
-            Nothing is written then.
+        ValueError: if there is no such result, its settings or the files of its base are others, the seed fails, or a
+            number does not agree. Nothing is written then.
     """
     folder = Path(str(evidence.results_folder(folder)))
-    state, name = _State.of(experiment, kind, backbone), experiment.result_name(kind, backbone)
-    stored = evidence.read(name, folder)
-    again = f"measure it again: `python -m convbook evidence {experiment.claim} --fresh`"
+    name = experiment.result_name(kind, backbone)
+    stored, state = evidence.read(name, folder), _State.of(experiment, kind, backbone)
+    words = [experiment.claim, *(["--data", kind] if kind else []), *(["--backbone", backbone] if backbone else [])]
+    again = f"measure it again: `python -m convbook evidence {' '.join(words)} --fresh`"
     if stored["settings"] != state.settings:
-        raise ValueError(f"{name}: the settings have changed since it was measured; {again}.")
-    commit = evidence.commit(evidence.followed_files(state.place, state.settings["kind"]))
+        keys = sorted({*stored["settings"], *state.settings})
+        changed = ", ".join(key for key in keys if stored["settings"].get(key) != state.settings.get(key))
+        raise ValueError(f"{name}: the settings have changed since it was measured ({changed}); {again}.")
+    bases = {known.get("base") for known in (stored["provenance"], stored["provenance"].get("verified", {}))}
+    base = state.provenance.get("base")
+    if not bases <= {base, None, evidence.NOT_RECORDED}:
+        raise ValueError(
+            f"{name}: the files of the base {backbone or state.settings['backbone']} are not those that it was "
+            f"measured with (their hash is {base}): give that base with --backbone, or {again}."
+        )
     recorded = [entry for entry in stored["seeds"] if "numbers" in entry]
-    entry = _measure_seed(experiment, recorded[0]["seed"], state.given)
+    entry = _measure_seed(experiment, recorded[0]["seed"], state)
     if "error" in entry:
         raise ValueError(f"{name}: seed {entry['seed']} fails now: {entry['error']}")
     apart = _disagreements(entry["numbers"], [each["numbers"] for each in recorded])
     if apart:
         raise ValueError(f"{name}: seed {entry['seed']} no longer gives {', '.join(apart)}; {again}.")
     report(f"{name}: seed {entry['seed']} gives the recorded numbers.")
-    verified = {**state.environment, "seed": entry["seed"], "seconds": entry["seconds"], "commit": commit}
+    verified = {**state.provenance, "seed": entry["seed"], "seconds": entry["seconds"], "commit": state.commit}
     provenance = {**stored["provenance"], "verified": {**verified, "date": now()}}
     result = _result(experiment, state, stored["seeds"], provenance)
     evidence.write(result, name, folder)
@@ -105,51 +121,60 @@ def verify_experiment(experiment, kind=None, folder=None, report=print, backbone
 
 def _disagreements(numbers, recorded):
     """What of a seed's numbers is further from those of the first recorded seed than the recorded seeds are apart."""
-    names = sorted(set(numbers) | set(recorded[0]))
-    lacking = [
-        f"{name} (it is there only {'now' if name in numbers else 'in the record'})"
-        for name in names
-        if name not in numbers or name not in recorded[0]
-    ]
-    apart = []
-    for name in names:
-        if name in numbers and name in recorded[0] and "seconds" not in name:
-            now, before = np.array(numbers[name]), np.array([each[name] for each in recorded])
-            spread = np.ptp(before, axis=0)
-            far = now.shape != before[0].shape or (np.abs(now - before[0]) > spread + 1e-6 * np.abs(before[0])).any()
-            apart += [f"{name} ({np.round(now, 4).tolist()}, recorded {np.round(before[0], 4).tolist()})"] * bool(far)
-    return lacking + apart
+    first, found = recorded[0], []
+    for name in sorted(set(numbers) | set(first)):
+        if name not in numbers or name not in first:
+            found.append(f"{name} (it is there only {'now' if name in numbers else 'in the record'})")
+        elif "seconds" not in name:
+            measured, before = np.array(numbers[name]), np.array([each[name] for each in recorded if name in each])
+            tolerance = np.ptp(before, axis=0) + 1e-6 * np.abs(before[0])
+            if measured.shape != before[0].shape or (np.abs(measured - before[0]) > tolerance).any():
+                found.append(f"{name} ({np.round(measured, 4).tolist()}, recorded {np.round(before[0], 4).tolist()})")
+    return found
 
 
 @dataclass(frozen=True)
 class _State:
-    """What must be the same for seeds to stand in one result.
+    """What decides the numbers of a result, as it is now.
 
     `given` are the settings as the measurement gets them; in `settings`, which are stored, a base that is a folder has
-    only its name: where it lies says nothing on another machine.
+    only its name: where it lies says nothing on another machine. Its bytes are hashed in the provenance.
     """
 
     place: str
-    settings: dict
-    syntax_hash: str
-    environment: dict
     given: dict
+    settings: dict
+    experiment_hash: str
+    provenance: dict
+    data_files: tuple
+    commit: str
 
     @classmethod
     def of(cls, experiment, kind, backbone):
         # Through JSON, so that a tuple in the settings equals the list that comes back from a file.
         given = json.loads(json.dumps(experiment.settings_for(kind, backbone)))
         settings = given | ({"backbone": Path(backbone).name} if backbone else {})
-        environment = describe_environment()
-        place = experiment.place()
-        return cls(place, settings, evidence.syntax_hash(place, settings["kind"]), environment, given)
+        provenance, base = describe_environment(), given.get("backbone")
+        if base and not evidence.is_packaged(base):
+            provenance["base"] = evidence.hash_files(presets.find(base).folder)
+        code = experiment.place(), settings["kind"]
+        data_files = tuple(evidence.data_files(*code))
+        # Asked before the first seed: what is measured is the code as it was loaded.
+        commit = evidence.commit([*evidence.code_files(*code), *data_files])
+        return cls(code[0], given, settings, evidence.experiment_hash(*code), provenance, data_files, commit)
 
     def as_dict(self):
-        return {"settings": self.settings, "syntax_hash": self.syntax_hash, "environment": self.environment}
+        names = ("settings", "experiment_hash", "provenance")
+        return {name: getattr(self, name) for name in names}
 
-    def fits(self, stored):
-        same_environment = all(stored["environment"].get(key) == value for key, value in self.environment.items())
-        return all(stored[key] == self.as_dict()[key] for key in ("settings", "syntax_hash")) and same_environment
+    def changes_since(self, stored):
+        """What is no longer as it was when the seeds of a result or a partial file were measured, in words."""
+        changes = ["settings"] if stored["settings"] != self.settings else []
+        changes += ["code or data files"] if stored["experiment_hash"] != self.experiment_hash else []
+        for name in SAME_FOR_ALL_SEEDS:
+            before, here = (provenance.get(name) for provenance in (stored["provenance"], self.provenance))
+            changes += [f"{name} {before} (now {here})"] if before != here else []
+        return changes
 
 
 def _kept_seeds(state, name, folder, report):
@@ -160,25 +185,24 @@ def _kept_seeds(state, name, folder, report):
             continue
         try:
             stored = read(path)
-        except (ValueError, KeyError, TypeError) as error:
+            changes = state.changes_since(stored)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             report(f"{path.name} cannot be used ({error}); its seeds are measured again.")
             continue
-        if state.fits(stored):
-            kept += [entry for entry in stored["seeds"] if "numbers" in entry]
-            provenance = stored.get("provenance", provenance)
+        if changes:
+            report(f"{path.name} was measured with other {', '.join(changes)}; its seeds are measured again.")
         else:
-            report(f"{path.name}: the code, the settings or the environment changed; its seeds are measured again.")
+            kept += [entry for entry in stored["seeds"] if "numbers" in entry]
+            provenance = stored["provenance"] if read is _read_result else provenance
     return kept, provenance
 
 
 def _read_result(path):
-    result = evidence.read(path.stem, path.parent)
-    return {**result, "environment": result["provenance"]}
+    return evidence.read(path.stem, path.parent)
 
 
 def _read_partial(path):
-    partial = json.loads(path.read_text(encoding="utf-8"))
-    return {key: partial[key] for key in ("settings", "syntax_hash", "environment", "seeds")}
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _result(experiment, state, entries, provenance):
@@ -194,16 +218,17 @@ def _result(experiment, state, entries, provenance):
         "seeds": entries,
         "effects": [evidence.judge(effect, entries) for effect in experiment.effects_for(kind)],
         "experiment": state.place,
-        "syntax_hash": state.syntax_hash,
+        "experiment_hash": state.experiment_hash,
         "provenance": provenance,
     }
 
 
-def _measure_seed(experiment, seed, settings):
+def _measure_seed(experiment, seed, state):
     """The entry of one seed: its numbers, or why it has none."""
     start = time.perf_counter()
     try:
-        outcome = {"numbers": _plain(experiment.measure(seed, settings))}
+        with _only_these_files(state.data_files):
+            outcome = {"numbers": _plain(experiment.measure(seed, state.given))}
     except Exception as error:  # a seed that fails is part of the result: it is reported, not dropped
         outcome = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
     return {"seed": seed, "seconds": round(time.perf_counter() - start, 1), **outcome}
@@ -216,3 +241,37 @@ def _plain(numbers):
     if broken:
         raise ValueError(f"not finite: {', '.join(broken)}")
     return plain
+
+
+_opened = set()
+
+
+@contextlib.contextmanager
+def _only_these_files(data_files):
+    """Refuse what opens another data file of this package than those in the hash.
+
+    HDF5 opens weights without Python's knowledge; but whoever loads a preset reads its config.json first.
+    """
+    _watch_files()
+    _opened.clear()
+    yield
+    package = os.path.realpath(Path(evidence.__file__).parents[1])
+    allowed = {os.path.realpath(file) for file in data_files}
+    for path in sorted({os.path.realpath(path) for path in list(_opened)} - allowed):
+        is_data = not path.endswith((".py", ".pyc", evidence.METADATA))
+        if is_data and Path(path).is_relative_to(package):
+            raise ValueError(
+                f"it opens {Path(path).relative_to(package)}, whose bytes are not in the experiment's hash: name the "
+                f"file, or its folder in presets, as a whole string in the experiment or in the code that it uses"
+            )
+
+
+@functools.cache
+def _watch_files():
+    """Note each file that Python opens from now on; such a hook stays for as long as the process runs."""
+
+    def note(event, arguments):
+        if event == "open" and isinstance(arguments[0], str):
+            _opened.add(arguments[0])
+
+    sys.addaudithook(note)
