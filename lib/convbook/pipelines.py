@@ -7,13 +7,14 @@ TensorFlow is imported inside the functions, so that a machine that trains from 
 this module without it.
 """
 
-import numbers
 import os
 from pathlib import Path
 
 import keras
 import numpy as np
 from tqdm import tqdm
+
+from convbook.arguments import whole_number
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
 EXPECTED_FOLDERS = "one folder to each class, with JPEG or PNG pictures in it, such as train/cat and train/dog"
@@ -74,7 +75,7 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
         images, labels = load_arrays(folder, size_px)
         dataset = from_arrays(images, labels, batch_size, shuffle, seed, augmentation)
     else:
-        dataset = _from_files(paths, labels, _whole("size_px", size_px), batch_size, shuffle, seed, augmentation)
+        dataset = _from_files(paths, labels, whole_number("size_px", size_px), batch_size, shuffle, seed, augmentation)
     dataset = _without_tuner(dataset)
     dataset.class_names = class_names
     return dataset
@@ -153,7 +154,7 @@ def load_arrays(folder, size_px, progress=False):
         >>> images.shape, images[0, 0, 0], labels
         ((2, 8, 8, 3), array([255, 165,   0], dtype=uint8), array([0, 1]))
     """
-    size_px = _whole("size_px", size_px)
+    size_px = whole_number("size_px", size_px)
     _, paths, labels = _list_pictures(folder)
     images = np.empty((len(paths), size_px, size_px, 3), np.uint8)
     for place, image in enumerate(_decode_all(paths, size_px, progress)):
@@ -261,9 +262,9 @@ def _column(labels):
 
 
 def _check_steps(batch_size, seed, augmentation):
-    _whole("batch_size", batch_size)
+    whole_number("batch_size", batch_size)
     if seed is not None:
-        _whole("seed", seed, smallest=0)
+        whole_number("seed", seed, smallest=0)
     if augmentation is not None and not callable(augmentation):
         raise ValueError(
             f"augmentation is a {type(augmentation).__name__}; give a keras layer, such as keras.Sequential([…]) of "
@@ -285,9 +286,3 @@ def _check_arrays(images, labels):
     if not len(images):
         raise ValueError("There are no pictures; give arrays with at least one image and its label.")
     return images, labels
-
-
-def _whole(name, value, smallest=1):
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < smallest:
-        raise ValueError(f"{name} must be a whole number of at least {smallest}, got {value!r}.")
-    return int(value)

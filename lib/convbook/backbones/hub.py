@@ -7,7 +7,7 @@ import kagglehub
 import keras_hub
 import requests
 
-from convbook.photos.downloads import TIMEOUTS, waiting_at_most
+from convbook.network import kaggle_timeouts
 
 SCHEME = "kaggle://"
 
@@ -30,7 +30,7 @@ def download(handle, name):
     """The folder in kagglehub's cache that holds a preset, downloaded unless it is there."""
     # kagglehub raises requests' errors, its own and plain Exceptions: what went wrong is read from the answer.
     try:
-        with waiting_at_most(TIMEOUTS):
+        with kaggle_timeouts():
             return Path(kagglehub.model_download(handle))
     except Exception as error:
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …").rstrip(".")

@@ -1,4 +1,4 @@
-"""Zip archives that somebody else made: opened only if whole, read only if no entry leaves its folder."""
+"""Zip archives from elsewhere: opened only if complete, read only if no entry leaves its folder."""
 
 import functools
 import re
@@ -13,7 +13,7 @@ DRIVE = re.compile(r"[a-z]:", flags=re.I)
 
 
 def open_archive(path):
-    """Open a zip archive for reading, after a look at the names in it.
+    """Open a zip archive for reading, after a check of the names in it.
 
     Args:
         path: Path of the archive.
@@ -22,20 +22,20 @@ def open_archive(path):
         A `zipfile.ZipFile`, to be closed by the caller.
 
     Raises:
-        PhotosError: if it is no zip or was cut off; delete it and fetch it again.
+        PhotosError: if it is no zip or was cut off; get a complete copy.
         ValueError: if an entry would leave the folder that it is unpacked into, or is a link.
     """
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
-        raise PhotosError(f"{path} {_what_it_is(path)}: delete it, and call again to fetch it anew.") from error
+        raise PhotosError(f"{path} {_describe(path)}: put a complete copy in its place, and call again.") from error
     except OSError as error:
         raise PhotosError(f"{path} cannot be read ({in_words(error)}): choose a zip archive that can.") from error
     for entry in archive.infolist():
         if _leaves_its_folder(entry):
             archive.close()
             raise ValueError(
-                f"{path} is no archive to trust, its entry {entry.orig_filename!r} is a link or leaves its folder: "
+                f"{path} is not to be trusted, its entry {entry.orig_filename!r} is a link or leaves its folder: "
                 f"nothing was unpacked; get the archive from where it was first published."
             )
     return archive
@@ -70,14 +70,16 @@ def unpack_member(archive, name, folder):
         Path of the copy, which has the last part of that name.
 
     Raises:
-        PhotosError: if the archive is damaged there.
+        PhotosError: if the archive is damaged there; get a complete copy.
     """
     target = folder / name.replace("\\", "/").rpartition("/")[2]
     try:
         with archive.open(name) as source, open(target, "xb") as copy:
             shutil.copyfileobj(source, copy, 1 << 20)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise PhotosError(f"{archive.filename} is damaged at {name}: delete it, and call again.") from error
+        raise PhotosError(
+            f"{archive.filename} is damaged at {name}: put a complete copy in its place, and call again."
+        ) from error
     return target
 
 
@@ -87,7 +89,7 @@ def _leaves_its_folder(entry):
     return is_link or path.startswith("/") or ".." in path.split("/") or bool(DRIVE.match(path))
 
 
-def _what_it_is(path):
+def _describe(path):
     with open(path, "rb") as file:
         start = file.read(512).lstrip().lower()
     if start.startswith(b"<"):

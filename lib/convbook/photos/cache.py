@@ -1,20 +1,21 @@
-"""The cache folder, and folders in it that are either whole or not there."""
+"""The cache folder, and folders in it that are either complete or not there."""
 
 import contextlib
 import errno
 import itertools
 import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
+
+import platformdirs
+from filelock import FileLock, Timeout
 
 from convbook.photos.errors import PhotosError
 
 VARIABLE = "CONVBOOK_CACHE"
 UNFINISHED = "unfinished-"
-LOOK_AGAIN_SECONDS = 0.1
 OLD_SECONDS = 24 * 3600
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -22,11 +23,12 @@ REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 def cache_folder():
-    """Tell where this book keeps what it prepared and downloaded; the folder need not exist yet.
+    """Return the folder of everything that this book prepares and downloads; it need not exist yet.
 
     Returns:
         The folder that the environment variable `CONVBOOK_CACHE` names, or else `convbook` in the platform's folder for
-        caches: LOCALAPPDATA on Windows, ~/Library/Caches on macOS, XDG_CACHE_HOME or ~/.cache elsewhere.
+        caches, as `platformdirs` finds it: XDG_CACHE_HOME or ~/.cache on Linux, ~/Library/Caches on macOS, LOCALAPPDATA
+        on Windows.
 
     Raises:
         PhotosError: if the variable is not set and there is no home folder; set it.
@@ -34,25 +36,14 @@ def cache_folder():
     Example:
         >>> cache_folder().is_absolute()
         True
-
-    Source:
-        XDG Base Directory Specification 0.8, which also says that a relative XDG_CACHE_HOME does not count.
     """
     try:
         if named := os.environ.get(VARIABLE):
             return Path(named).expanduser().absolute()
-        return _platform_folder() / "convbook"
+        folder = platformdirs.user_cache_path("convbook", appauthor=False, opinion=False).expanduser()
     except RuntimeError as error:
         raise PhotosError(f"There is no home folder: set {VARIABLE} to a folder that can be written.") from error
-
-
-def _platform_folder():
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    named = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(named) if os.path.isabs(named) else Path.home() / ".cache"
+    return folder.absolute()
 
 
 @contextlib.contextmanager
@@ -84,46 +75,48 @@ def explained(folder):
 def locked(area, report):
     """Let one process at a time work in a folder of the cache, and clear away what killed ones left in it.
 
-    The system takes the lock back when a process dies. Where the file system knows no locks, processes work side by
-    side, and the first one that renames its result into place wins.
+    The system releases the lock when a process dies. Where the file system has no locks, processes work side by side,
+    and the first one that renames its result into place wins.
 
     Args:
         area: Path of the folder; made if need be.
-        report: function that is told one sentence if this process has to wait.
+        report: function that is given one sentence if this process has to wait.
     """
     area.mkdir(parents=True, exist_ok=True)
-    with open(area / "lock", "ab") as file:
-        alone = _lock(file, area, report)
-        _clear(area, 0 if alone else OLD_SECONDS)
+    lock = FileLock(area / "lock", fallback_to_soft=False)
+    try:
+        _clear(area, 0 if _acquire(lock, area, report) else OLD_SECONDS)
         yield
+    finally:
+        lock.release()
 
 
-def build(target, fill, is_whole, report):
-    """Fill a folder beside the target and rename it into place once it is whole.
+def build(target, fill, is_complete, report):
+    """Fill a folder beside the target and rename it into place once it is complete.
 
     Args:
-        target: Path of the folder to make. One that is already there and is not whole is kept under another name:
+        target: Path of the folder to make. One that is already there and is not complete is kept under another name:
             perhaps somebody changed it on purpose.
         fill: function of the folder to write to.
-        is_whole: function of a folder that tells whether it needs no building.
-        report: function that is told one sentence if an old folder is renamed.
+        is_complete: function of a folder that returns whether it needs no building.
+        report: function that is given one sentence if an old folder is renamed.
     """
     with scratch(target.parent) as unfinished:
         fresh = unfinished / target.name
         fresh.mkdir()
         fill(fresh)
         try:
-            if not is_whole(target):
+            if not is_complete(target):
                 _set_aside(target, report)
                 fresh.rename(target)
         except OSError:
-            if not is_whole(target):  # where there are no locks, another process may have been first
+            if not is_complete(target):  # where there are no locks, another process may have been first
                 raise
 
 
 @contextlib.contextmanager
 def scratch(area):
-    """Make a folder for unfinished work in an area of the cache, gone at the end whatever happens."""
+    """Make a folder for unfinished work in an area of the cache; it is removed at the end, whatever happens."""
     folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=area))
     try:
         yield folder
@@ -131,33 +124,18 @@ def scratch(area):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lock(file, area, report):
-    """Wait for the lock; tell whether this file system has locks."""
-    told = False
-    while True:
+def _acquire(lock, area, report):
+    """Wait for the lock; return False where the file system has no locks."""
+    try:
         try:
-            _try_lock(file)
-            return True
-        except (BlockingIOError, PermissionError):  # the second is what Windows says of a lock that another one holds
-            if not told:
-                report(f"Another process is at work in {area}; waiting for it.")
-                told = True
-            time.sleep(LOOK_AGAIN_SECONDS)
-        except OSError:
-            return False
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file):
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(file):
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.acquire(blocking=False)
+        except Timeout:
+            report(f"Another process is at work in {area}; waiting for it.")
+            lock.acquire()
+    except OSError as error:
+        if error.errno in (*FULL, *REFUSED):
+            raise
+    return lock.is_locked
 
 
 def _clear(area, older_than_seconds):

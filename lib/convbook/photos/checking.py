@@ -1,4 +1,4 @@
-"""Is this file a photo? Every one is decoded to the last pixel, and what is unusual becomes an upright RGB JPEG."""
+"""Decode every file to the last pixel, and turn unusual photos into upright RGB JPEGs."""
 
 import hashlib
 import io
@@ -33,11 +33,11 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What became of a file.
+class Checked:
+    """The outcome of the check of a file.
 
     Attributes:
-        data: bytes of an upright RGB JPEG; None if the file is of no use.
+        data: bytes of an upright RGB JPEG; None if the file is not usable.
         digest: SHA-256 of the file as it was; None if it was not read.
         problem: "broken" or "too large"; None for a good photo.
     """
@@ -54,23 +54,23 @@ def check(photo):
         photo: a `Photo`.
 
     Returns:
-        A `Verdict`.
+        `Checked`.
     """
     if photo.size_bytes > MOST_BYTES:
-        return Verdict(problem="too large")
-    # There is no list of what Pillow and zipfile may raise for bytes that somebody broke.
+        return Checked(problem="too large")
+    # Pillow and zipfile document no list of what they raise for damaged bytes.
     try:
         data = photo.read()
-        return Verdict(_upright_jpeg(data), hashlib.sha256(data).digest())
+        return Checked(_upright_jpeg(data), hashlib.sha256(data).digest())
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return Verdict(problem="too large")
+        return Checked(problem="too large")
     except Exception:
-        return Verdict(problem="broken")
+        return Checked(problem="broken")
 
 
 def _upright_jpeg(data):
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        # The header tells the size: a bomb is never decoded.
+        # The size stands in the header: a decompression bomb is never decoded.
         if image.width * image.height > MOST_PIXELS:
             raise Image.DecompressionBombError
         image.load()
@@ -83,7 +83,7 @@ def _upright_jpeg(data):
 
 
 def _orientation(image):
-    # Cameras wrote wrong EXIF data into good photos; they count as upright, as browsers show them.
+    # Photos with wrong EXIF data count as upright, as in browsers.
     try:
         return image.getexif().get(ORIENTATION)
     except Exception:

@@ -1,4 +1,4 @@
-"""Handwritten digits from two sources, and what chapters do to them: move them, and scramble their pixels."""
+"""Handwritten digits from two sources, and what chapters do to them: move them, and permute their pixels."""
 
 import operator
 from dataclasses import dataclass
@@ -74,7 +74,7 @@ def place_on_canvas(images, size_px=44, down_px=0, right_px=0):
         right_px: pixels to move right from the centre; negative moves left.
 
     Returns:
-        A new array of shape (n, size_px, size_px, channels) and the same dtype. Where the room around the picture is
+        A new array of shape (n, size_px, size_px, channels) and the same dtype. Where the space around the picture is
         odd, the centred picture has the extra pixel below and to the right.
 
     Raises:
@@ -94,8 +94,8 @@ def place_on_canvas(images, size_px=44, down_px=0, right_px=0):
             f"Pictures of {height}x{width} pixels do not fit on a canvas of {size_px}x{size_px}; "
             f"make size_px at least {max(height, width)}."
         )
-    top = _place("down_px", down_px, size_px - height, "up", "down")
-    left = _place("right_px", right_px, size_px - width, "left", "right")
+    top = _offset("down_px", down_px, size_px - height, "up", "down")
+    left = _offset("right_px", right_px, size_px - width, "left", "right")
     canvas = np.zeros((count, size_px, size_px, channels), images.dtype)
     canvas[:, top : top + height, left : left + width] = images
     return canvas
@@ -143,7 +143,7 @@ def _scikit_learn_digits():
     for label in range(10):
         of_class = np.flatnonzero(labels == label)
         test[of_class[np.arange(50) * len(of_class) // 50]] = True
-    # The collection goes writer by writer: shuffled, so that the last tenth (validation) is not the last writer's hand.
+    # The collection is ordered by writer: shuffled, so that the last tenth (validation) is not by one writer.
     train = np.random.default_rng(0).permutation(np.flatnonzero(~test))
     return Digits(images[train], labels[train], images[test], labels[test], "scikit-learn")
 
@@ -171,10 +171,13 @@ def _mnist_digits():
 
 
 def _enlarge(images, size_px):
-    """Scale square pictures (n, size, size) up by bilinear interpolation between the centres of their pixels."""
+    """Scale square pictures (n, size, size) up by bilinear interpolation between the centres of their pixels.
+
+    `skimage.transform.resize` differs in the last bit, and so rounds some ties to another whole number.
+    """
     size = images.shape[1]
     centres = (np.arange(size_px) + 0.5) * size / size_px - 0.5
-    # One row of weights for each new row; beyond the outermost centres the outermost pixel goes on.
+    # One row of weights for each new row; beyond the outermost centres the outermost pixel is repeated.
     weights = np.stack([np.interp(centres, np.arange(size), unit) for unit in np.eye(size)], axis=1)
     return weights @ images @ weights.T
 
@@ -189,12 +192,12 @@ def _batch(images):
     return images
 
 
-def _place(name, move_px, room_px, backward, forward):
-    """Where the picture begins along one axis with room_px to spare."""
-    start = room_px // 2 + operator.index(move_px)
-    if not 0 <= start <= room_px:
+def _offset(name, move_px, space_px, backward, forward):
+    """Return where the picture begins along one axis with space_px to spare."""
+    start = space_px // 2 + operator.index(move_px)
+    if not 0 <= start <= space_px:
         raise ValueError(
-            f"{name}={move_px} would cut the pictures off; on this canvas they can move at most {room_px // 2} px "
-            f"{backward} and {room_px - room_px // 2} px {forward}. Make size_px larger to move them further."
+            f"{name}={move_px} would cut the pictures off; on this canvas they can move at most {space_px // 2} px "
+            f"{backward} and {space_px - space_px // 2} px {forward}. Make size_px larger to move them further."
         )
     return start

@@ -1,26 +1,24 @@
-"""One large file over a network that may stall, break off or lie: resumed where that is safe, whole or not there."""
+"""Download one large file over an unreliable network: resumed where that is safe, complete or not there."""
 
 import contextlib
 import errno
 import json
 import os
 import shutil
-import threading
 import time
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from tqdm import tqdm
 
+from convbook.network import TIMEOUTS
 from convbook.photos.errors import PhotosError, in_words
 
-TIMEOUTS = (10, 30)  # seconds to connect, and between two pieces of data
 ATTEMPTS = 3
 PAUSE_SECONDS = 2
 PIECE = 1 << 16  # bytes; of a piece that is cut short nothing is kept
-PASSING = {408, 425, 429, 500, 502, 503, 504}
-BROKEN_OFF = (
+TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
+INTERRUPTIONS = (
     requests.exceptions.ConnectionError,
     requests.exceptions.Timeout,
     requests.exceptions.ChunkedEncodingError,
@@ -28,61 +26,44 @@ BROKEN_OFF = (
 )
 
 
-_one_at_a_time = threading.RLock()
-
-
-@contextlib.contextmanager
-def waiting_at_most(timeouts=TIMEOUTS):
-    """Give requests without timeouts these ones: kagglehub sets none, and a dead network would hold it for ever.
-
-    Args:
-        timeouts: seconds to wait for a connection, and for the next piece of data.
-    """
-    with _one_at_a_time:
-        plain = HTTPAdapter.send
-
-        def send(self, request, **options):
-            return plain(self, request, **{**options, "timeout": options.get("timeout") or timeouts})
-
-        HTTPAdapter.send = send
-        try:
-            yield
-        finally:
-            HTTPAdapter.send = plain
-
-
 class _Stale(Exception):
-    """The server cannot go on from what is there already."""
+    """The server cannot continue the partial file."""
 
 
 def download(url, path, check, report, progress=True, timeouts=TIMEOUTS, pause_seconds=PAUSE_SECONDS):
     """Download a file, unless it is there already.
 
-    The data go to `NAME.partial` first. A later call goes on from there if the server still has the same file.
+    The data go to `NAME.partial` first. A later call continues there if the server still has the same file.
 
     Args:
         url: where the file is.
         path: Path to put it; its folder must exist.
-        check: function of a Path that raises an OSError or ValueError if the file there is not what was wanted.
-        report: function that is told one sentence before each new attempt.
+        check: function of a Path that raises an OSError or ValueError unless the file there is the one that was wanted.
+        report: function that is given one sentence before each new attempt.
         progress: whether to show a progress bar on standard error.
         timeouts: seconds to wait for a connection, and for the next piece of data.
         pause_seconds: seconds before the second attempt; twice as long before the third.
 
     Raises:
-        PhotosError: if the file cannot be had; the message says what to do.
+        PhotosError: if the file cannot be downloaded; the message says what to do.
     """
     partial = path.with_name(f"{path.name}.partial")
     if not path.exists():
-        _fetch_patiently(url, partial, report, progress, timeouts, pause_seconds)
-        _refuse_what_is_wrong(url, partial, check)
+        _fetch_with_retries(url, partial, report, progress, timeouts, pause_seconds)
+        _check_content(url, partial, check)
         os.replace(partial, path)
         _forget(partial)
-    check(path)
+        return
+    try:
+        check(path)
+    except (OSError, ValueError) as error:
+        raise PhotosError(
+            f"{in_words(error).rstrip('.')}; delete {path}, and call again to download it anew."
+        ) from error
 
 
-def _refuse_what_is_wrong(url, partial, check):
-    """Delete what came if it is not what was wanted."""
+def _check_content(url, partial, check):
+    """Delete a file that is not the one that was wanted."""
     try:
         with open(partial, "rb") as file:
             is_page = file.read(512).lstrip().startswith(b"<")
@@ -104,8 +85,8 @@ def _web_page(url):
     )
 
 
-def _fetch_patiently(url, partial, report, progress, timeouts, pause_seconds):
-    """Fetch the rest again and again, and give up when several attempts in a row got nothing."""
+def _fetch_with_retries(url, partial, report, progress, timeouts, pause_seconds):
+    """Fetch what is missing; give up after several attempts in a row without any progress."""
     host, fruitless = urlsplit(url).hostname, 0
     while True:
         before = _size(partial)
@@ -113,8 +94,8 @@ def _fetch_patiently(url, partial, report, progress, timeouts, pause_seconds):
             return _fetch(url, partial, progress, timeouts)
         except _Stale:
             _forget(partial)
-            report(f"{host} cannot go on with the file that was begun; downloading it from the start.")
-        except BROKEN_OFF as error:
+            report(f"{host} cannot resume the file; downloading it from the start.")
+        except INTERRUPTIONS as error:
             fruitless = 0 if _size(partial) > before else fruitless + 1
             if fruitless == ATTEMPTS:
                 raise PhotosError(f"{_unreachable(host, error, timeouts)}{_kept(partial)}") from error
@@ -140,16 +121,16 @@ def _fetch(url, partial, progress, timeouts):
         length = int(response.headers["Content-Length"]) + start if "Content-Length" in response.headers else None
         if not start:
             _write_note(partial, length, response.headers.get("ETag", ""))
-        _refuse_what_does_not_fit(partial, (length or 0) - start)
+        _check_disk_space(partial, (length or 0) - start)
         _save(response, partial, start, length, progress)
     if length is not None and _size(partial) < length:
         raise requests.exceptions.ConnectionError("fewer bytes than announced")
 
 
 def _start(response, done, begun):
-    """The byte that a response starts with; refuses a response without the wanted file."""
+    """Return the byte that a response starts with; raise an error for a response without the wanted file."""
     status = response.status_code
-    if status in PASSING:
+    if status in TEMPORARY:
         raise requests.exceptions.ConnectionError(f"status {status}")
     if done and status == 416:
         raise _Stale
@@ -174,8 +155,7 @@ def _save(response, partial, start, length, progress):
             bar.update(len(piece))
 
 
-def _refuse_what_does_not_fit(partial, needed_bytes):
-    """A full disk is better noticed before the download than after half of it."""
+def _check_disk_space(partial, needed_bytes):
     if needed_bytes > shutil.disk_usage(partial.parent).free:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -205,7 +185,7 @@ def _note(partial):
 
 
 def _write_note(partial, length, etag):
-    """Write down which file is begun. A weak ETag says nothing about bytes."""
+    """Remember which file the partial one is the beginning of. A weak ETag says nothing about bytes."""
     partial.unlink(missing_ok=True)
     _note(partial).write_text(json.dumps({"length": length, "etag": "" if etag.startswith("W/") else etag}))
 

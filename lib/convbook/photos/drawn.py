@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from convbook import drawings
-from convbook.photos.records import KINDS, PARTS
+from convbook.photos.manifest import CLASS_NAMES, PARTS
 
 # Pictures of different parts and of different seeds share no seed of a drawing.
 SEEDS_OF_A_PART = 100_000
@@ -14,7 +14,7 @@ SEEDS_OF_A_SET = len(PARTS) * SEEDS_OF_A_PART
 
 
 def first_seeds(seed):
-    """Tell which seeds the drawings of a set start from: each part has a range of 100,000 to itself.
+    """Return the first seed of each part of a set of drawings; each part has a range of 100,000 seeds to itself.
 
     Args:
         seed: number of the set, from 0.
@@ -28,7 +28,7 @@ def first_seeds(seed):
         >>> first_seeds(2)["train"]
         600000
     """
-    return {part: seed * SEEDS_OF_A_SET + place * SEEDS_OF_A_PART for place, part in enumerate(PARTS)}
+    return {part: seed * SEEDS_OF_A_SET + index * SEEDS_OF_A_PART for index, part in enumerate(PARTS)}
 
 
 def draw_files(folder, sizes, size_px, seed, progress):
@@ -42,16 +42,16 @@ def draw_files(folder, sizes, size_px, seed, progress):
         progress: whether to show progress bars on standard error.
     """
     for part, first_seed in first_seeds(seed).items():
-        for kind in KINDS:
-            (folder / part / kind).mkdir(parents=True)
-        images, labels = drawings.draw_set(KINDS, sizes[part], first_seed, size_px, progress=progress)
-        for place, (image, label) in enumerate(zip(images, labels, strict=True)):
-            kind, number = KINDS[label], first_seed + place // len(KINDS)
-            Image.fromarray(image).save(folder / part / kind / f"{kind}.{number}.png")
+        for class_name in CLASS_NAMES:
+            (folder / part / class_name).mkdir(parents=True)
+        images, labels = drawings.draw_set(CLASS_NAMES, sizes[part], first_seed, size_px, progress=progress)
+        for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+            class_name, seed_of_picture = CLASS_NAMES[label], first_seed + index // len(CLASS_NAMES)
+            Image.fromarray(image).save(folder / part / class_name / f"{class_name}.{seed_of_picture}.png")
 
 
 def hash_of_drawing_code():
-    """Hash the code that draws, so that pictures of an older version are not taken for those of this one.
+    """Hash the code that draws, so that pictures of another version are not taken for those of this one.
 
     Returns:
         8 hexadecimal digits.

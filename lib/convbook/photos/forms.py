@@ -9,11 +9,11 @@ from pathlib import Path
 from convbook.photos.archives import open_archive, photos_in, unpack_member
 from convbook.photos.checking import Photo
 from convbook.photos.errors import PhotosError
-from convbook.photos.records import KINDS, PARTS
+from convbook.photos.manifest import CLASS_NAMES, PARTS
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp"}
 LABELLED = re.compile(r"(cat|dog)\.\d+\.\w+", flags=re.I)
-KIND_FOLDERS = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
+CLASS_FOLDERS = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
 PART_FOLDERS = {**{part: part for part in PARTS}, "val": "validation", "valid": "validation"}
 ARCHIVES = ("train.zip", "dogs-vs-cats.zip", "kagglecatsanddogs_5340.zip")
 DEEPEST = 4
@@ -56,13 +56,13 @@ def fingerprint(path):
     files = [path] if path.is_file() else [Path(entry) for _, entry in _walk(path, {*SUFFIXES, ".zip"})]
     lines = [f"{path.absolute()}"]
     for file in sorted(files):
-        facts = file.stat()
-        lines.append(f"{file}\t{facts.st_size}\t{facts.st_mtime_ns}")
+        status = file.stat()
+        lines.append(f"{file}\t{status.st_size}\t{status.st_mtime_ns}")
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def arrange(files, origin):
-    """Tell from their paths which part and class files belong to.
+    """Sort files by part and class, which their paths say.
 
     Args:
         files: {relative path with slashes: anything}.
@@ -80,9 +80,9 @@ def arrange(files, origin):
     """
     found = {}
     for path, file in files.items():
-        if place := _place(path):
-            root, part, kind = place
-            found.setdefault(root, {}).setdefault(part, {name: [] for name in KINDS})[kind].append(file)
+        if parsed := _parse(path):
+            root, part, class_name = parsed
+            found.setdefault(root, {}).setdefault(part, {name: [] for name in CLASS_NAMES})[class_name].append(file)
     if not found:
         raise ValueError(f"There are no photos of cats and dogs in {origin}; {FORMS}.")
     if len(found) > 1:
@@ -91,41 +91,41 @@ def arrange(files, origin):
             f"name the folder of one of them."
         )
     parts = _join_parts(next(iter(found.values())), origin)
-    for part, kinds in parts.items():
-        for kind, other in (KINDS, KINDS[::-1]):
-            if not kinds[kind]:
+    for part, by_class in parts.items():
+        for class_name, other in (CLASS_NAMES, CLASS_NAMES[::-1]):
+            if not by_class[class_name]:
                 raise ValueError(
-                    f"There are photos of a {other} and none of a {kind} in {part or 'the photos'} of {origin}, its "
-                    f"folder {kind} is missing or empty: put the photos there; {FORMS}."
+                    f"There are photos of a {other} and none of a {class_name} in {part or 'the photos'} of {origin}, "
+                    f"its folder {class_name} is missing or empty: put the photos there; {FORMS}."
                 )
     return parts
 
 
 def _join_parts(parts, origin):
     if set(parts) <= {None, "train"}:  # a folder train alone is Kaggle's, and still to be split
-        return {None: {kind: [file for kinds in parts.values() for file in kinds[kind]] for kind in KINDS}}
+        return {None: {name: [file for by_class in parts.values() for file in by_class[name]] for name in CLASS_NAMES}}
     if missing := [part for part in PARTS if part not in parts]:
         raise ValueError(f"There is no folder {' and no folder '.join(missing)} with photos in {origin}; {FORMS}.")
     return {part: parts[part] for part in PARTS}
 
 
-def _place(path):
-    """Collection, part and class of "PetImages/train/Cat/3.jpg"; None for what is no labelled picture."""
+def _parse(path):
+    """Return collection, part and class of "PetImages/train/Cat/3.jpg", or None for what is no labelled picture."""
     *folders, name = path.split("/")
     hidden = any(word.startswith((".", "__MACOSX")) for word in (*folders, name))
     if hidden or os.path.splitext(name)[1].lower() not in SUFFIXES:
         return None
-    kind = KIND_FOLDERS.get(folders[-1].lower()) if folders else None
-    if kind:
+    class_name = CLASS_FOLDERS.get(folders[-1].lower()) if folders else None
+    if class_name:
         folders.pop()
     elif label := LABELLED.fullmatch(name):
-        kind = label[1].lower()
+        class_name = label[1].lower()
     else:
         return None
     part = PART_FOLDERS.get(folders[-1].lower()) if folders else None
     if part:
         folders.pop()
-    return "/".join(folders), part, kind
+    return "/".join(folders), part, class_name
 
 
 def _labelled_files(path, scratch, stack):
@@ -133,13 +133,13 @@ def _labelled_files(path, scratch, stack):
     if path.is_dir():
         files = _files_in(path)
         inner = next((path / name for name in ARCHIVES if (path / name).is_file()), None)
-        if inner is None or any(map(_place, files)):
+        if inner is None or any(map(_parse, files)):
             return files
         return _labelled_files(inner, scratch, stack)
     archive = stack.enter_context(open_archive(path))
     files = photos_in(archive)
     inner = next((name for name in archive.namelist() if name.rpartition("/")[2] == "train.zip"), None)
-    if inner is None or any(map(_place, files)) or path.parent == scratch:
+    if inner is None or any(map(_parse, files)) or path.parent == scratch:
         return files
     return _labelled_files(unpack_member(archive, inner, scratch), scratch, stack)
 
@@ -158,14 +158,14 @@ def _walk(folder, suffixes):
         raise PhotosError(f"{error.filename} cannot be read ({error.strerror}): choose a readable one.") from error
 
     count = 0
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
-        inside = os.path.relpath(place, folder)
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=refuse):
+        inside = os.path.relpath(parent, folder)
         levels = [] if inside == "." else inside.split(os.sep)
         folders[:] = [] if len(levels) >= DEEPEST else [name for name in folders if not name.startswith(".")]
         count += len(names)
         if count > MOST_FILES:
             raise ValueError(f"{folder} holds more than {MOST_FILES} files: name the folder of the photos alone.")
         for name in names:
-            path = os.path.join(place, name)
+            path = os.path.join(parent, name)
             if os.path.splitext(name)[1].lower() in suffixes and os.path.isfile(path):
                 yield "/".join([*levels, name]), path

@@ -1,10 +1,10 @@
-"""Kaggle's own download of the photos, with its many errors turned into one sentence each."""
+"""Kaggle's own download of the photos, with each of its errors turned into one sentence."""
 
 from pathlib import Path
 
 from requests.exceptions import RequestException
 
-from convbook.photos.downloads import TIMEOUTS, waiting_at_most
+from convbook.network import TIMEOUTS, kaggle_timeouts
 from convbook.photos.errors import PhotosError, in_words
 
 COMPETITION = "dogs-vs-cats"
@@ -25,7 +25,7 @@ def download_from_kaggle(timeouts=TIMEOUTS):
         PhotosError: if there is no token, a wrong one, the competition's rules were not accepted, or there is no
             network; the message says what to do.
     """
-    with waiting_at_most(timeouts):
+    with kaggle_timeouts(timeouts):
         # kagglehub raises its own exceptions, those of requests, and ValueErrors for a file of credentials.
         try:
             import kagglehub

@@ -1,7 +1,6 @@
-"""Cats and dogs on disk: one call, photos where they can be had or drawings anywhere, one form of result."""
+"""Cats and dogs on disk, photos or drawings, in one call and in one form."""
 
 import hashlib
-import numbers
 import os
 import sys
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from convbook.arguments import whole_number
 from convbook.photos import cache
 from convbook.photos.checking import PROBLEMS
 from convbook.photos.downloads import download
@@ -17,7 +17,7 @@ from convbook.photos.drawn import SEEDS_OF_A_PART, draw_files, first_seeds, hash
 from convbook.photos.errors import PhotosError, in_words
 from convbook.photos.forms import fingerprint, opened
 from convbook.photos.kaggle import download_from_kaggle
-from convbook.photos.records import FORMAT, PARTS, read_pictures, write_record
+from convbook.photos.manifest import FORMAT, PARTS, read_pictures, write_manifest
 from convbook.photos.splits import copy_split
 
 VARIABLE = "CONVBOOK_PHOTOS"
@@ -25,28 +25,38 @@ SOURCES = ("drawn", "photos")
 KAGGLES_PHOTOS_PER_CLASS = 12_500
 ARCHIVE = "kagglecatsanddogs_5340.zip"
 ARCHIVE_URL = f"https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/{ARCHIVE}"
+ARCHIVE_BYTES = 824_887_076
 
 
-def tell(sentence):
-    """Print a sentence on standard error without tearing a progress bar."""
+def print_notice(sentence):
+    """Print a sentence on standard error without breaking a progress bar."""
     tqdm.write(sentence, file=sys.stderr)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """What was asked for."""
+    """The arguments of one call of `prepare`."""
 
     sizes: dict
     seed: int
     progress: bool
     report: Callable
 
-    def name(self, *words):
+    def folder_name(self, *words):
         return "-".join([*(str(size) for size in self.sizes.values()), f"seed{self.seed}", *words])
 
 
 def prepare(
-    source, train=1000, validation=500, test=1000, folder=None, progress=True, *, size_px=64, seed=0, report=tell
+    source,
+    train=1000,
+    validation=500,
+    test=1000,
+    folder=None,
+    progress=True,
+    *,
+    size_px=64,
+    seed=0,
+    report=print_notice,
 ):
     """Put cats and dogs on disk: train, validation and test, with a folder cat and a folder dog in each.
 
@@ -58,7 +68,7 @@ def prepare(
     is not an upright RGB JPEG already becomes one. Which photo goes where depends on the seed and the photos' names
     alone. When one source fails, a sentence says so before the next is tried.
 
-    The result lies in `cache_folder()`, is whole or not there, and is used again by the next call.
+    The result lies in `cache_folder()`, is complete or not there, and is used again by the next call.
 
     Args:
         source: "drawn" or "photos".
@@ -68,7 +78,7 @@ def prepare(
         progress: whether to show progress bars on standard error.
         size_px: height and width of drawn pictures. Photos keep their sizes.
         seed: seed of the split, or number of the set of drawings; sets of different numbers share no picture.
-        report: function that is told a sentence when something happens that you should know.
+        report: function that is given a sentence when something happens that you should know.
 
     Returns:
         `Pictures`.
@@ -76,7 +86,7 @@ def prepare(
     Raises:
         ValueError: if a number is out of range, or a named folder is in no known form or has too few photos; the
             message shows what is needed.
-        PhotosError: if photos can be had nowhere or the cache folder cannot be written; the message says what to do.
+        PhotosError: if photos can be found nowhere or the cache folder cannot be written; the message says what to do.
 
     Example:
         >>> pictures = prepare("drawn", train=3, validation=1, test=2, progress=False)
@@ -91,7 +101,7 @@ def prepare(
         raise ValueError(f"{source!r} is no source of pictures; use {' or '.join(map(repr, SOURCES))}.")
     if source == "drawn" and folder is not None:
         raise ValueError(f"folder is {str(folder)!r}, and drawn pictures come from none; use the source 'photos'.")
-    request = _Request(_sizes(train, validation, test), _whole("seed", seed, 0), progress, report)
+    request = _Request(_sizes(train, validation, test), whole_number("seed", seed, smallest=0), progress, report)
     with cache.explained(cache.cache_folder()):
         return _drawn(request, size_px) if source == "drawn" else _photos(request, folder)
 
@@ -103,44 +113,46 @@ def _drawn(request, size_px):
     def fill(folder):
         draw_files(folder, request.sizes, size_px, request.seed, request.progress)
         starts = ", ".join(f"{part} {first}" for part, first in first_seeds(request.seed).items())
-        words = f"drawn cats and dogs, {size_px}x{size_px} pixels, seeds from: {starts}"
-        write_record(folder, words, request.seed, dict.fromkeys(PROBLEMS, 0))
+        origin = f"drawn cats and dogs, {size_px}x{size_px} pixels, seeds from: {starts}"
+        write_manifest(folder, origin, request.seed, dict.fromkeys(PROBLEMS, 0))
 
-    target = cache.cache_folder() / "drawn" / request.name(f"{size_px}px", hash_of_drawing_code())
-    return read_pictures(target) or _once(target, fill, request.report)
+    target = cache.cache_folder() / "drawn" / request.folder_name(f"{size_px}px", hash_of_drawing_code())
+    return read_pictures(target) or _build_once(target, fill, request.report)
 
 
 def _photos(request, folder):
     named = folder or os.environ.get(VARIABLE)
     if named:
         path = Path(named).expanduser()
-        kind = "archive" if path.is_file() else "folder"
-        return _prepared_from(path, f"photos from the {kind} {path.resolve().name}", request)
+        form = "archive" if path.is_file() else "folder"
+        return _prepared_from(path, f"photos from the {form} {path.resolve().name}", request)
     return _prepared_before(request) or _downloaded(request)
 
 
-def _prepared_from(path, words, request):
-    """The split of the photos at a path: made before from these very files, or made now."""
+def _prepared_from(path, origin, request):
+    """Return the split of the photos at a path: the one made before if the files are the same, or a new one."""
     if not os.path.exists(path):
         raise PhotosError(f"There is no folder {path}: name one that exists, in {VARIABLE} or as folder=….")
-    target = _area() / request.name(hashlib.sha256(f"{FORMAT} {words} {fingerprint(path)}".encode()).hexdigest()[:8])
+    target = _area() / request.folder_name(
+        hashlib.sha256(f"{FORMAT} {origin} {fingerprint(path)}".encode()).hexdigest()[:8]
+    )
 
     def fill(folder):
         with opened(path, folder.parent) as parts:
             dropped = copy_split(parts, folder, request.sizes, request.seed, request.progress)
-        write_record(folder, words, request.seed, dropped)
+        write_manifest(folder, origin, request.seed, dropped)
 
-    return read_pictures(target) or _once(target, fill, request.report)
+    return read_pictures(target) or _build_once(target, fill, request.report)
 
 
 def _prepared_before(request):
-    """The photos that were prepared last for the same request, from whatever source."""
-    folders = sorted(_area().glob(request.name("????????")), key=lambda path: path.stat().st_mtime, reverse=True)
+    """Return the photos that were prepared last for the same request, from any source."""
+    folders = sorted(_area().glob(request.folder_name("????????")), key=lambda path: path.stat().st_mtime, reverse=True)
     return next(filter(None, map(read_pictures, folders)), None)
 
 
 def _downloaded(request):
-    """Photos from the network, fetched by one process while others wait."""
+    """Return photos from the network, downloaded by one process while others wait."""
     wanted = sum(request.sizes.values())
     if wanted > KAGGLES_PHOTOS_PER_CLASS:
         raise ValueError(
@@ -149,30 +161,32 @@ def _downloaded(request):
         )
     downloads = cache.cache_folder() / "downloads"
     with cache.locked(downloads, request.report):
-        return _prepared_before(request) or _from_the_network(request, downloads)
+        return _prepared_before(request) or _download_and_prepare(request, downloads)
 
 
-def _from_the_network(request, downloads):
-    rungs = {
-        "Kaggle": (download_from_kaggle, "Kaggle's dogs-vs-cats"),
-        "Microsoft's archive": (lambda: _microsofts_archive(request, downloads), f"Microsoft's archive {ARCHIVE}"),
-    }
+def _download_and_prepare(request, downloads):
+    attempts = (
+        ("Kaggle", download_from_kaggle, "Kaggle's dogs-vs-cats"),
+        ("Microsoft's archive", lambda: _microsofts_archive(request, downloads), f"Microsoft's archive {ARCHIVE}"),
+    )
     failures = []
-    for name, (obtain, words) in rungs.items():
+    for name, obtain, origin in attempts:
         if failures:
             request.report(f"{failures[-1]}. Now trying {name} of the same photos (787 MB, no account needed).")
         try:
-            return _prepared_from(obtain(), words, request)
+            return _prepared_from(obtain(), origin, request)
         except (PhotosError, ValueError) as error:
             failures.append(f"{name}: {in_words(error).rstrip('.')}")
     raise PhotosError(
-        f"No photos could be had. {'. '.join(failures)}. Connect to the network, or name a folder with the photos in "
+        f"No photos were found. {'. '.join(failures)}. Connect to the network, or name a folder with the photos in "
         f"{VARIABLE}, or use the quick run (CONVBOOK_RUN=quick), which draws its pictures."
     )
 
 
 def _microsofts_archive(request, downloads):
     def check(path):
+        if path.stat().st_size != ARCHIVE_BYTES:
+            raise PhotosError(f"{path} has {path.stat().st_size:,} bytes, and Microsoft's archive {ARCHIVE_BYTES:,}")
         with opened(path, downloads):
             pass
 
@@ -180,8 +194,8 @@ def _microsofts_archive(request, downloads):
     return downloads / ARCHIVE
 
 
-def _once(target, fill, report):
-    """Build a folder, or take what another process built in the meantime."""
+def _build_once(target, fill, report):
+    """Build a folder, unless another process built it in the meantime."""
     with cache.locked(target.parent, report):
         if not (pictures := read_pictures(target)):
             cache.build(target, fill, read_pictures, report)
@@ -194,10 +208,4 @@ def _area():
 
 
 def _sizes(*sizes):
-    return {part: _whole(part, size, 1) for part, size in zip(PARTS, sizes, strict=True)}
-
-
-def _whole(name, value, least):
-    if not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(f"{name} is {value!r}; give a whole number from {least}.")
-    return int(value)
+    return {part: whole_number(part, size) for part, size in zip(PARTS, sizes, strict=True)}

@@ -13,31 +13,31 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from convbook.photos.checking import PROBLEMS, check
-from convbook.photos.records import KINDS, PARTS
+from convbook.photos.manifest import CLASS_NAMES, PARTS
 
 AHEAD = 8  # photos in the queue of each thread
 
 
-def seeded_order(photos, kind, seed):
+def seeded_order(photos, class_name, seed):
     """Put the photos of one class into the order in which they are taken.
 
-    A photo's place comes from a hash of the seed, its class and its number (or its name, if it has no number), and so
-    is the same on every machine, whatever order the file system lists them in; cat.12.jpg and Cat/12.jpg are one and
-    the same place.
+    A photo's position comes from a hash of the seed, its class and its number (or its name, if it has no number). So it
+    is the same on every machine, whatever order the file system lists the files in, and the same for cat.12.jpg as for
+    Cat/12.jpg.
 
     Args:
         photos: list of `Photo`.
-        kind: their class, "cat" or "dog".
+        class_name: "cat" or "dog".
         seed: a whole number.
 
     Returns:
         A new list.
     """
 
-    def place(photo):
-        return hashlib.sha256(f"{seed}/{kind}/{_identity(photo.name, kind)}".encode()).digest(), photo.name
+    def position(photo):
+        return hashlib.sha256(f"{seed}/{class_name}/{_identity(photo.name, class_name)}".encode()).digest(), photo.name
 
-    return sorted(photos, key=place)
+    return sorted(photos, key=position)
 
 
 def copy_split(parts, folder, sizes, seed, progress):
@@ -59,35 +59,35 @@ def copy_split(parts, folder, sizes, seed, progress):
     """
     _refuse_too_few(parts, sizes)
     dropped, seen = dict.fromkeys(PROBLEMS, 0), set()
-    total = len(KINDS) * sum(sizes.values())
+    total = len(CLASS_NAMES) * sum(sizes.values())
     with _threads() as executor, tqdm(None, "Checking", total, unit=" photos", disable=not progress) as bar:
-        for kind in KINDS:
+        for class_name in CLASS_NAMES:
             streams = {
-                part: _good(seeded_order(kinds[kind], kind, seed), executor, dropped, seen)
-                for part, kinds in parts.items()
+                part: _good(seeded_order(by_class[class_name], class_name, seed), executor, dropped, seen)
+                for part, by_class in parts.items()
             }
             for part in PARTS:
                 photos = streams[part if part in streams else None]
-                written = _write(itertools.islice(photos, sizes[part]), folder / part / kind, kind, bar)
+                written = _write(itertools.islice(photos, sizes[part]), folder / part / class_name, class_name, bar)
                 if written < sizes[part]:
-                    raise ValueError(_too_few(parts, part, kind, sizes, dropped))
+                    raise ValueError(_too_few(parts, part, class_name, sizes, dropped))
     return dropped
 
 
 def _good(photos, executor, dropped, seen):
     """Yield name and bytes of the good photos in order, counting the others."""
-    for photo, verdict in _checked(photos, executor):
-        if verdict.problem:
-            dropped[verdict.problem] += 1
-        elif verdict.digest in seen:
+    for photo, checked in _check_ahead(photos, executor):
+        if checked.problem:
+            dropped[checked.problem] += 1
+        elif checked.digest in seen:
             dropped["duplicate"] += 1
         else:
-            seen.add(verdict.digest)
-            yield photo.name, verdict.data
+            seen.add(checked.digest)
+            yield photo.name, checked.data
 
 
-def _checked(photos, executor):
-    """Yield photos with their verdicts in order, while threads check the next ones."""
+def _check_ahead(photos, executor):
+    """Yield photos with the outcome of their check in order, while threads check the next ones."""
     waiting = deque()
     for photo in photos:
         waiting.append((photo, executor.submit(check, photo)))
@@ -98,27 +98,29 @@ def _checked(photos, executor):
         yield photo, future.result()
 
 
-def _write(photos, folder, kind, bar):
+def _write(photos, folder, class_name, bar):
     """Write the photos into a folder and return how many there were."""
     folder.mkdir(parents=True)
     taken = set()
     for name, data in photos:
-        (folder / _file_name(name, kind, taken)).write_bytes(data)
+        (folder / _file_name(name, class_name, taken)).write_bytes(data)
         bar.update()
     return len(taken)
 
 
-def _identity(name, kind):
+def _identity(name, class_name):
     """What names the photo within its class: the number if it has one."""
     name = unicodedata.normalize("NFC", name)
-    number = re.fullmatch(rf"(?:{kind}[._ -]?)?(\d+)\.\w+", name, flags=re.I | re.A)
+    number = re.fullmatch(rf"(?:{class_name}[._ -]?)?(\d+)\.\w+", name, flags=re.I | re.A)
     return str(int(number[1])) if number else name
 
 
-def _file_name(name, kind, taken):
+def _file_name(name, class_name, taken):
     """A name that every system accepts and that no photo of the folder has yet; adds it to those taken."""
-    identity = _identity(name, kind)
-    stem = f"{kind}.{identity}" if identity.isdigit() else re.sub(r"[^\w.-]", "_", identity.rpartition(".")[0])[:100]
+    identity = _identity(name, class_name)
+    stem = (
+        f"{class_name}.{identity}" if identity.isdigit() else re.sub(r"[^\w.-]", "_", identity.rpartition(".")[0])[:100]
+    )
     candidates = itertools.chain([f"{stem}.jpg"], (f"{stem}-{n}.jpg" for n in itertools.count(2)))
     chosen = next(name for name in candidates if name.lower() not in taken)
     taken.add(chosen.lower())
@@ -126,27 +128,27 @@ def _file_name(name, kind, taken):
 
 
 def _refuse_too_few(parts, sizes):
-    """Refuse before any photo is decoded, if there cannot be enough."""
-    for part, kinds in parts.items():
-        for kind in KINDS:
-            if len(kinds[kind]) < (sizes[part] if part else sum(sizes.values())):
-                raise ValueError(_too_few(parts, part, kind, sizes, {}))
+    """Raise an error before any photo is decoded, if there cannot be enough."""
+    for part, by_class in parts.items():
+        for class_name in CLASS_NAMES:
+            if len(by_class[class_name]) < (sizes[part] if part else sum(sizes.values())):
+                raise ValueError(_too_few(parts, part, class_name, sizes, {}))
 
 
-def _too_few(parts, part, kind, sizes, dropped):
+def _too_few(parts, part, class_name, sizes, dropped):
     wanted = " + ".join(f"{sizes[name]} {name}" for name in PARTS)
     where, needed = ("", sum(sizes.values())) if None in parts else (f" for {part}", sizes[part])
-    found = len(parts[None if None in parts else part][kind])
+    found = len(parts[None if None in parts else part][class_name])
     causes = ", ".join(f"{count} {problem}" for problem, count in dropped.items() if count)
     return (
-        f"There are too few {kind} photos{where}: {found} found{f' ({causes} dropped)' if causes else ''}, {needed} "
-        f"needed ({wanted}); ask for fewer with train=…, validation=… and test=…, or add photos."
+        f"There are too few {class_name} photos{where}: {found} found{f' ({causes} dropped)' if causes else ''}, "
+        f"{needed} needed ({wanted}); ask for fewer with train=…, validation=… and test=…, or add photos."
     )
 
 
 @contextlib.contextmanager
 def _threads():
-    """Threads, not processes: Pillow decodes outside Python's lock. What was queued is forgotten at the end."""
+    """Yield a pool of threads, not processes: Pillow releases Python's lock while it decodes."""
     executor = ThreadPoolExecutor(_processors())
     try:
         with warnings.catch_warnings():
