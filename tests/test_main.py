@@ -83,7 +83,7 @@ def test_ctrl_c_while_drawing_leaves_nothing_half_made(cache, monkeypatch, capsy
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("convbook.photos.pictures.write_record", stop)
+        patch.setattr("convbook.photos.pictures.write_manifest", stop)
         assert commands.main(["photos", "--drawn", "--train", "2", "--validation", "1", "--test", "1"]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
     assert [path.name for path in cache.rglob("*.png")] == []

@@ -192,9 +192,10 @@ def test_without_a_cache_every_epoch_reads_the_files(folder):
         epoch(dataset)
 
 
-@pytest.mark.parametrize("cache", [True, False])
-def test_no_tuner_holds_up_the_next_epoch(folder, cache):
-    assert pipelines.from_folder(folder, 8, cache=cache).options().autotune.enabled is False
+def test_no_tuner_delays_the_end_of_an_epoch(original):
+    datasets = [pipelines.from_folder(original, 8, cache=cache) for cache in (True, False)]
+    for dataset in (*datasets, pipelines.from_arrays(*numbered(4))):
+        assert dataset.options().autotune.enabled is False
 
 
 def test_a_glance_at_one_batch_costs_no_picture():
@@ -307,22 +308,20 @@ def test_labels_fit_the_losses_for_two_classes_and_for_more(units, activation, l
 
 
 def test_a_missing_folder_is_refused_with_what_is_expected(tmp_path):
-    with pytest.raises(
-        FileNotFoundError, match=r"no folder .*nowhere; it should hold one folder to each class.*train/cat"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere; it should hold one folder per class.*train/cat"):
         pipelines.from_folder(tmp_path / "nowhere", 8)
 
 
 @pytest.mark.parametrize("cache", [True, False])
 def test_missing_classes_and_empty_ones_are_refused(folder, cache):
-    with pytest.raises(ValueError, match=r"cat holds no folders; it should hold one folder to each class"):
+    with pytest.raises(ValueError, match=r"cat holds no folders; it should hold one folder per class"):
         pipelines.from_folder(folder / "cat", 8, cache=cache)
     shutil.move(folder / "dog", folder.parent / "dog")
-    with pytest.raises(ValueError, match=r"holds only the folder cat; it should hold one folder to each class"):
+    with pytest.raises(ValueError, match=r"holds only the folder cat; it should hold one folder per class"):
         pipelines.from_folder(folder, 8, cache=cache)
     (folder / "dog").mkdir()
     (folder / "dog" / "notes.txt").write_text("no picture")
-    with pytest.raises(ValueError, match=r"dog holds no pictures.*\.jpeg, \.jpg, \.png.*remove the folder\.$"):
+    with pytest.raises(ValueError, match=r"dog holds no pictures.*\.jpeg, \.jpg, \.png.*take the folder away\.$"):
         pipelines.from_folder(folder, 8, cache=cache)
 
 
@@ -341,7 +340,7 @@ def broken(kind, whole):
 @pytest.mark.parametrize("name", ["cat/3.jpg", "dog/2.png"])
 def test_a_broken_picture_is_named(folder, kind, name):
     (folder / name).write_bytes(broken(kind, (folder / name).read_bytes()))
-    message = rf"{name} cannot be read as a picture; delete it, or replace it"
+    message = rf"{name} cannot be read as a picture; take it away, or replace it"
     with pytest.raises(ValueError, match=message):
         pipelines.load_arrays(folder, 8)
     with pytest.raises(ValueError, match=message):

@@ -1,7 +1,7 @@
 """From pictures in class folders or arrays to batches for training: all `tf.data` of the book.
 
 Every pipeline takes the same steps: decode and resize each picture once, keep it as uint8, shuffle, batch, augment,
-prefetch. What comes before the cache is done once; what comes after it (shuffling, augmenting) anew in each epoch.
+prefetch. Steps before the cache run once; those after it (shuffling, augmenting) run anew in each epoch.
 
 TensorFlow is imported inside the functions, so that a machine that trains from arrays with another backend can import
 this module without it.
@@ -17,11 +17,11 @@ from tqdm import tqdm
 from convbook.arguments import whole_number
 
 SUFFIXES = (".jpeg", ".jpg", ".png")
-EXPECTED_FOLDERS = "one folder to each class, with JPEG or PNG pictures in it, such as train/cat and train/dog"
+EXPECTED_FOLDERS = "one folder per class, with JPEG or PNG pictures in it, such as train/cat and train/dog"
 
 
 def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=True, augmentation=None):
-    """Make a dataset of batches from a folder that holds one folder of pictures to each class.
+    """Make a dataset of batches from a folder that holds one folder of pictures per class.
 
     Pictures and labels are those of `keras.utils.image_dataset_from_directory(label_mode="binary")`, with pixels
     rounded to whole numbers: a picture is resized to a square by bilinear interpolation between neighbouring pixels,
@@ -55,7 +55,7 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
     Raises:
         FileNotFoundError: if there is no such folder; the message says how it should look.
         ValueError: if there are fewer than two class folders, if one of them holds no pictures, if a file is no picture
-            (delete it or replace it), or if a number is not possible.
+            (take it away or replace it), or if a number is not possible.
 
     Example:
         >>> import tempfile
@@ -70,13 +70,12 @@ def from_folder(folder, size_px, batch_size=32, shuffle=False, seed=None, cache=
         (TensorShape([2, 8, 8, 3]), [[0.0], [1.0]], ['cat', 'dog'])
     """
     _check_steps(batch_size, seed, augmentation)
+    size_px = whole_number("size_px", size_px)
     class_names, paths, labels = _list_pictures(folder)
     if cache:
-        images, labels = load_arrays(folder, size_px)
-        dataset = from_arrays(images, labels, batch_size, shuffle, seed, augmentation)
+        dataset = from_arrays(_decode_into_array(paths, size_px), labels, batch_size, shuffle, seed, augmentation)
     else:
-        dataset = _from_files(paths, labels, whole_number("size_px", size_px), batch_size, shuffle, seed, augmentation)
-    dataset = _without_tuner(dataset)
+        dataset = _from_files(paths, labels, size_px, batch_size, shuffle, seed, augmentation)
     dataset.class_names = class_names
     return dataset
 
@@ -110,23 +109,23 @@ def from_arrays(images, labels, batch_size=32, shuffle=False, seed=None, augment
 
     _check_steps(batch_size, seed, augmentation)
     images, labels = _check_arrays(images, labels)
-    with tf.device("CPU"):  # where tf.data works: on a GPU each batch would be copied there and back
+    with tf.device("CPU"):  # tf.data runs there: from a GPU each batch would be copied back
         images = tf.constant(images if images.dtype == np.uint8 else images.astype(np.float32))
         labels = tf.constant(_column(labels))
-    # Places are shuffled, not pictures: a buffer of all the pictures would take their memory once more.
-    places = tf.data.Dataset.range(len(labels))
+    # Indices are shuffled, not pictures: a buffer of all the pictures would take their memory once more.
+    indices = tf.data.Dataset.range(len(labels))
     if shuffle:
-        places = places.shuffle(len(labels), seed=seed)
-    batches = places.batch(batch_size).map(
+        indices = indices.shuffle(len(labels), seed=seed)
+    batches = indices.batch(batch_size).map(
         lambda batch: (tf.cast(tf.gather(images, batch), tf.float32), tf.gather(labels, batch)),
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     )
-    return _augment_and_prefetch(batches, augmentation, seed)
+    return _finish(batches, augmentation, seed)
 
 
 def load_arrays(folder, size_px, progress=False):
-    """Decode all pictures of a folder that holds one folder of pictures to each class.
+    """Decode all pictures of a folder that holds one folder of pictures per class.
 
     TensorFlow decodes them, several at once. Pillow would do without TensorFlow, but it rounds differently inside the
     JPEG decoder: on 200 photos, each had pixels that differed, by up to 4 of 255.
@@ -156,18 +155,15 @@ def load_arrays(folder, size_px, progress=False):
     """
     size_px = whole_number("size_px", size_px)
     _, paths, labels = _list_pictures(folder)
-    images = np.empty((len(paths), size_px, size_px, 3), np.uint8)
-    for place, image in enumerate(_decode_all(paths, size_px, progress)):
-        images[place] = image
-    return images, labels
+    return _decode_into_array(paths, size_px, progress), labels
 
 
 def _from_files(paths, labels, size_px, batch_size, shuffle, seed, augmentation):
-    """The dataset that decodes in every epoch."""
+    """Return the dataset that decodes in every epoch."""
     import tensorflow as tf
 
     for _ in _decode_all(paths, size_px):
-        pass  # a broken file is better named now than met without its name in the middle of training
+        pass  # a broken file is reported now with its name, not in the middle of training without it
     examples = tf.data.Dataset.from_tensor_slices((paths, _column(labels)))
     if shuffle:
         examples = examples.shuffle(len(paths), seed=seed)
@@ -176,11 +172,11 @@ def _from_files(paths, labels, size_px, batch_size, shuffle, seed, augmentation)
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     ).batch(batch_size)
-    return _augment_and_prefetch(batches, augmentation, seed)
+    return _finish(batches, augmentation, seed)
 
 
 def _list_pictures(folder):
-    """The names of the class folders, the paths of all pictures as strings, and their labels, int64."""
+    """Return the names of the class folders, the paths of all pictures as strings, and their labels, int64."""
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"There is no folder {folder}; it should hold {EXPECTED_FOLDERS}.")
@@ -194,7 +190,7 @@ def _list_pictures(folder):
 
 
 def _pictures_in(class_folder):
-    """The paths of the pictures directly in a folder, sorted by name."""
+    """Return the paths of the pictures directly in a folder, sorted by name."""
     names = sorted(entry.name for entry in os.scandir(class_folder))
     paths = [str(class_folder / name) for name in names if name.lower().endswith(SUFFIXES) and name[0] != "."]
     if not paths:
@@ -202,31 +198,38 @@ def _pictures_in(class_folder):
         hint = f"; its folders {', '.join(inner)} look like classes: did you mean {class_folder}?" if inner else "."
         raise ValueError(
             f"{class_folder} holds no pictures, so its class is empty: put {', '.join(SUFFIXES)} files there, or "
-            f"remove the folder{hint}"
+            f"take the folder away{hint}"
         )
     return paths
 
 
 def _decode_all(paths, size_px, progress=False):
-    """Yield every picture in order, decoded several at once, or say which file is none."""
+    """Yield every picture in order, several decoded at once; raise an error that names a file that is no picture."""
     import tensorflow as tf
 
     dataset = tf.data.Dataset.from_tensor_slices(paths)
     dataset = dataset.map(lambda path: _decode(path, size_px), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     decoded = iter(dataset.prefetch(tf.data.AUTOTUNE))
     for path in tqdm(paths, "Decoding", unit=" pictures", disable=not progress):
-        # TensorFlow's error does not name the file, but errors come in order, too.
+        # TensorFlow's error does not name the file, but errors come in order too.
         try:
             image = next(decoded)
         except (tf.errors.InvalidArgumentError, tf.errors.NotFoundError, tf.errors.PermissionDeniedError):
             raise ValueError(
-                f"{path} cannot be read as a picture; delete it, or replace it with a whole JPEG or PNG file."
+                f"{path} cannot be read as a picture; take it away, or replace it with a whole JPEG or PNG file."
             ) from None
         yield image
 
 
+def _decode_into_array(paths, size_px, progress=False):
+    images = np.empty((len(paths), size_px, size_px, 3), np.uint8)
+    for index, image in enumerate(_decode_all(paths, size_px, progress)):
+        images[index] = image
+    return images
+
+
 def _decode(path, size_px):
-    """One picture as a uint8 tensor; grey and transparent ones are turned to RGB."""
+    """Return one picture as a uint8 tensor; grey and transparent ones are turned to RGB."""
     import tensorflow as tf
 
     image = tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
@@ -234,30 +237,24 @@ def _decode(path, size_px):
     return tf.ensure_shape(tf.cast(image, tf.uint8), (size_px, size_px, 3))
 
 
-def _augment_and_prefetch(batches, augmentation, seed):
+def _finish(batches, augmentation, seed):
+    """Augment and prefetch, without the thread that adjusts `AUTOTUNE`: it can delay the end of an epoch."""
     import tensorflow as tf
 
     if augmentation is not None:
         arguments = {"training": True} if isinstance(augmentation, keras.Layer) else {}
         batches = batches.map(
             lambda images, labels: (tf.cast(augmentation(images, **arguments), tf.float32), labels),
-            # Batches augmented at the same time would race for a layer's next random number.
+            # Batches augmented in parallel would compete for a layer's next random number.
             num_parallel_calls=tf.data.AUTOTUNE if seed is None else None,
         )
-    return batches.prefetch(tf.data.AUTOTUNE)
-
-
-def _without_tuner(dataset):
-    """Switch off the thread that adjusts `AUTOTUNE`: told to stop when an epoch ends, it may first sleep on."""
-    import tensorflow as tf
-
     options = tf.data.Options()
     options.autotune.enabled = False
-    return dataset.with_options(options)
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def _column(labels):
-    """Labels as float32 (n, 1): one row to each picture, as one sigmoid unit answers."""
+    """Return labels as float32 (n, 1): one row per picture, as one sigmoid unit answers."""
     return labels.astype(np.float32)[:, None]
 
 

@@ -7,13 +7,13 @@ import kagglehub
 import keras_hub
 import requests
 
-from convbook.network import kaggle_timeouts
+from convbook.network import TIMEOUTS, kaggle_timeouts
 
 SCHEME = "kaggle://"
 
 
 def handle_of(name):
-    """What Kaggle calls a preset of the hub, or None if the name is none of its names."""
+    """Return Kaggle's handle of a preset on the hub, or None if the name is not one of the hub's."""
     if name.startswith(SCHEME):
         handle = name.removeprefix(SCHEME)
     else:
@@ -22,15 +22,15 @@ def handle_of(name):
 
 
 def names():
-    """The hub's image classifiers that the installed keras-hub knows, sorted."""
+    """Return the names of the hub's image classifiers that the installed keras-hub knows, sorted."""
     return sorted(keras_hub.models.ImageClassifier.presets)
 
 
 def download(handle, name):
-    """The folder in kagglehub's cache that holds a preset, downloaded unless it is there."""
-    # kagglehub raises requests' errors, its own and plain Exceptions: what went wrong is read from the answer.
+    """Return the folder in kagglehub's cache that holds a preset; download it unless it is there."""
+    # kagglehub raises errors of requests, its own and plain Exceptions; the response says what went wrong.
     try:
-        with kaggle_timeouts():
+        with kaggle_timeouts(TIMEOUTS):
             return Path(kagglehub.model_download(handle))
     except Exception as error:
         reason = textwrap.shorten(f"{type(error).__name__}: {error}", 300, placeholder=" …").rstrip(".")

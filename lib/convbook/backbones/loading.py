@@ -8,7 +8,7 @@ import keras_hub
 
 from convbook.backbones import presets, sizes
 
-# What is loaded computes in float32, however the preset stores its weights and whatever Keras's global policy is.
+# Models compute in float32, however the preset stores its weights and whatever Keras's global policy is.
 DTYPE = "float32"
 
 
@@ -83,7 +83,7 @@ def load_classifier(preset, image_size_px=None):
         classifier = keras_hub.models.ImageClassifier.from_preset(
             str(found.folder), backbone=backbone, preprocessor=preprocessor, load_weights=False
         )
-    # Not by from_preset: together with Keras 3.13, keras-hub 0.26 looks for the backbone's weights in this file too.
+    # Not by from_preset: keras-hub 0.26 with Keras 3.13 looks for the backbone's weights in this file too.
     with _reading_weights(found, presets.TASK_WEIGHTS):
         keras.saving.load_weights(
             classifier,

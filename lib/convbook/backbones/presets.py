@@ -116,7 +116,7 @@ def weights_file(found):
 
 
 def refuse_unused_arrays(found, file, backbone):
-    """Refuse weights of a larger network: Keras would leave what it finds no place for, without a word."""
+    """Refuse weights of a larger network: Keras would silently ignore the arrays that are left over."""
     if file != WEIGHTS or found.origin == "hub":
         return
     stored = count_arrays(found.folder / file)
@@ -198,8 +198,8 @@ def _class_of(found, file, config):
 
 
 def _refuse_unknown_settings(found, file, config):
-    """Refuse settings that the class has no argument for: Keras ignores some, and the features would be others."""
-    if found.origin == "hub":  # keras-hub names the version of the preset itself, and converts settings of old ones
+    """Refuse settings that the class has no argument for: Keras ignores some, and the features would differ."""
+    if found.origin == "hub":  # keras-hub chooses the preset's version itself, and converts old settings
         return
     model_class = _class_of(found, file, config)
     known = {name for base in model_class.__mro__ for name in inspect.signature(base.__init__).parameters}
