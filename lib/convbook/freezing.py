@@ -93,9 +93,9 @@ def block_layers(backbone):
         >>> from convbook import backbones
         >>> backbone, converter = backbones.load("drawn_world")
         >>> [layer.name for layer in block_layers(backbone)["block3"]][-2:]
-        ['block3_residual_norm', 'block3_residual_add']
+        ['block3_residual_bn', 'block3_residual_add']
     """
-    shape = getattr(_model(backbone), "output_shape", None) if backbone.built else None
+    shape = getattr(require_model(backbone), "output_shape", None) if backbone.built else None
     if isinstance(shape, tuple) and len(shape) == 2:
         raise ValueError(not_feature_maps(backbone, shape))
     blocks = _find_blocks(backbone)
@@ -132,7 +132,7 @@ def block_ends(backbone):
         >>> [layer.name for layer in block_ends(backbone).values()]
         ['block1_conv2_act', 'block2_residual_add', 'block3_residual_add', 'block4_pool']
     """
-    last = {block: layer for layer, block in _layers_and_blocks(_model(backbone))}
+    last = {block: layer for layer, block in _layers_and_blocks(require_model(backbone))}
     return {name: last.get(name, layers[-1]) for name, layers in block_layers(backbone).items()}
 
 
@@ -186,7 +186,11 @@ def unfreeze(backbone, blocks=None, *, batch_norm=False):
         >>> sorted({weight.path.split("/")[0] for weight in backbone.trainable_weights})
         ['block3_residual_conv', 'block3_sepconv1', 'block3_sepconv2', 'block4_sepconv1', 'block4_sepconv2']
     """
-    _refuse_float16_weights(_model(backbone))
+    if any(keras.backend.standardize_dtype(weight.dtype) == "float16" for weight in require_model(backbone).weights):
+        raise ValueError(
+            f"The weights of {backbone.name} are float16, which has about three digits: most steps of training are too "
+            f"small to change them. Load it with dtype='float32', as backbones.load does."
+        )
     if blocks is None:
         found = _find_blocks(backbone)
         chosen = list(found)
@@ -220,7 +224,14 @@ def snapshot(model):
         >>> {path: array.shape for path, array in snapshot(model).items()}
         {'classifier/kernel': (3, 2), 'classifier/bias': (2,)}
     """
-    return {path: np.array(keras.ops.convert_to_numpy(weight)) for path, weight in _weights_by_path(model).items()}
+    copies = {}
+    for weight in _layer(model).weights:
+        path, number = weight.path, 1
+        while path in copies:
+            number += 1
+            path = f"{weight.path} ({number})"
+        copies[path] = np.array(keras.ops.convert_to_numpy(weight))
+    return copies
 
 
 def changes(model, before):
@@ -279,7 +290,7 @@ def trainable_table(model):
         >>> [row[0] for row in trainable_table(backbone).rows if row[2] != "0"]
         ['block4', 'all']
     """
-    if not _model(model).weights:
+    if not require_model(model).weights:
         raise ValueError(f"{model.name} has no weights yet: call it on a batch of pictures, or give it a keras.Input.")
     parts = [(name, layers) for name, layers in _parts(model) if any(layer.weights for layer in layers)]
     trainable = {id(weight) for weight in model.trainable_weights}
@@ -297,7 +308,8 @@ def _layer(layer):
     return layer
 
 
-def _model(model):
+def require_model(model):
+    """Return a keras.Model as it is; refuse anything else, and say what to give instead."""
     if not isinstance(_layer(model), keras.Model):
         raise ValueError(f"A keras.Model is needed, got the layer {model.name!r}; put it into keras.Sequential([…]).")
     return model
@@ -386,30 +398,6 @@ def _keeps_moving_statistics(layer):
     return bool(moving) or isinstance(layer, (keras.layers.BatchNormalization, keras.layers.SpectralNormalization))
 
 
-def _moves_in_training(layer):
-    """Whether a layer that keeps moving statistics changes them; SpectralNormalization does not heed `trainable`."""
-    return layer.trainable or isinstance(layer, keras.layers.SpectralNormalization)
-
-
-def _refuse_float16_weights(model):
-    if any(keras.backend.standardize_dtype(weight.dtype) == "float16" for weight in model.weights):
-        raise ValueError(
-            f"The weights of {model.name} are float16, which has about three digits: most steps of training are too "
-            f"small to change them. Load it with dtype='float32', as backbones.load does."
-        )
-
-
-def _weights_by_path(model):
-    found = {}
-    for weight in _layer(model).weights:
-        path, number = weight.path, 1
-        while path in found:
-            number += 1
-            path = f"{weight.path} ({number})"
-        found[path] = weight
-    return found
-
-
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
@@ -429,7 +417,9 @@ def _parts(model):
 def _row(name, layers, trainable):
     weights = {id(weight): weight for layer in layers for weight in layer.weights}
     keepers = [inner for layer in layers for inner in _all_layers(layer) if _keeps_moving_statistics(inner)]
-    moving = "none" if not keepers else "move" if any(map(_moves_in_training, keepers)) else "still"
+    # A SpectralNormalization does not heed `trainable`.
+    move = any(each.trainable or isinstance(each, keras.layers.SpectralNormalization) for each in keepers)
+    moving = "none" if not keepers else "move" if move else "still"
     counts = {key: math.prod(weight.shape) for key, weight in weights.items()}
     free = sum(count for key, count in counts.items() if key in trainable)
     return name, f"{sum(counts.values()):,}", f"{free:,}", moving

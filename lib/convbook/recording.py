@@ -40,15 +40,10 @@ class Record:
     backbone: str
     seconds: float
 
-    @property
-    def size_bytes(self):
-        """Bytes of features and labels on disk."""
-        return self.features.nbytes + self.labels.nbytes
-
     def __repr__(self):
         return (
             f"Record of {self.backbone}: features {self.features.shape} {self.features.dtype}, labels "
-            f"{self.labels.shape} {self.labels.dtype}, {self.size_bytes / 1e6:.1f} MB"
+            f"{self.labels.shape} {self.labels.dtype}"
         )
 
 
@@ -138,9 +133,20 @@ def _record(backbone, batches, folder, about, shape, labels, progress):
     shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
     partial.mkdir(parents=True)
     try:
-        start = time.perf_counter()
+        start, row, checksums = time.perf_counter(), 0, []
         features = np.lib.format.open_memmap(partial / FEATURES, "w+", about["dtype"], shape)
-        _fill(features, backbone, _bar("Extracting", batches, progress), about)
+        for number, batch in enumerate(_bar("Extracting", batches, progress), start=1):
+            images, more_labels = _pair(batch, number)
+            checksums.append(_checksum(images, more_labels))
+            if checksums != about["batches"][:number]:
+                break
+            features[row : row + len(images)] = _compute(backbone, images, about["dtype"], number)
+            row += len(images)
+        if checksums != about["batches"]:
+            raise ValueError(
+                "The batches are others when they are taken again: the dataset is shuffled or augmented anew in each "
+                "pass. Make it with shuffle=False and augmentation=None."
+            )
         features.flush()
         np.save(partial / LABELS, labels)
         about = about | {"seconds": time.perf_counter() - start}
@@ -152,39 +158,17 @@ def _record(backbone, batches, folder, about, shape, labels, progress):
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _fill(features, backbone, batches, about):
-    """Compute the features of each batch, as long as the batches are those that the checksums were taken of."""
-    row, number = 0, 0
-    for number, batch in enumerate(batches, start=1):
-        images, labels = _pair(batch, number)
-        if about["batches"][number - 1 : number] != [_checksum(images, labels)]:
-            raise ValueError(_changed(f"Batch {number} is another one"))
-        features[row : row + len(images)] = _compute(backbone, images, about["dtype"], number)
-        row += len(images)
-    if number < len(about["batches"]):
-        raise ValueError(_changed(f"There are only {number} batches"))
-
-
-def _changed(what):
-    return (
-        f"{what} when the batches are taken again: the dataset is shuffled or augmented anew in each pass. Make it "
-        f"with shuffle=False and augmentation=None."
-    )
-
-
 def _open(folder):
     """The record in a folder, and what record.json says of it."""
-    parts = {}
-    for name in (ABOUT, FEATURES, LABELS):
-        path = folder / name
-        try:
-            parts[name] = np.load(path, mmap_mode="r") if path.suffix == ".npy" else dict(json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError, EOFError) as error:
-            raise ValueError(
-                f"{name} in {folder} is broken or missing: delete the folder and call extract_features again."
-            ) from error
-    about = parts[ABOUT]
-    return Record(parts[FEATURES], parts[LABELS], folder, about.get("backbone"), about.get("seconds")), about
+    name = ABOUT
+    try:
+        about = dict(json.loads((folder / ABOUT).read_text(encoding="utf-8")))
+        arrays = [np.load(folder / (name := part), mmap_mode="r") for part in (FEATURES, LABELS)]
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise ValueError(
+            f"{name} in {folder} is broken or missing: delete the folder and call extract_features again."
+        ) from error
+    return Record(*arrays, folder, about.get("backbone"), about.get("seconds")), about
 
 
 def _refuse_another(record, stored, wanted, first_features):
@@ -214,11 +198,8 @@ def _bar(what, batches, progress):
 
 
 def _refuse_impossible_request(backbone, batches, dtype):
-    if not isinstance(backbone, keras.Model):
-        raise ValueError(
-            f"The backbone is a {type(backbone).__name__}: give a keras.Model, such as backbones.load(…)[0]."
-        )
-    if any(getattr(layer, "compute_dtype", None) == "float16" for layer in backbone._flatten_layers()):
+    layers = freezing.require_model(backbone)._flatten_layers()
+    if any(getattr(layer, "compute_dtype", None) == "float16" for layer in layers):
         raise ValueError(
             f"{backbone.name} computes in float16, which has about three digits and ends at 65,504: its features would "
             f"not be those of the float32 model. Load it with dtype='float32', as backbones.load does; to save space, "
