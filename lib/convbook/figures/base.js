@@ -1,10 +1,13 @@
 // What the live figures share: the frame around a figure, its colours, its numbers, and its controls.
-// A figure's own module imports from here; base.py puts both into the one module that a page or a notebook loads.
+// A figure's own module imports from here, and from controls.js; base.py puts them into the one module that a page or a
+// notebook loads.
 
 // ---- the frame around a figure ------------------------------------------------------------------------------------
 
 // A figure in the anywidget form. `traits` are the names whose change redraws it; `build(frame)` makes its elements and
-// returns the function that brings them up to date. Changes that come together are drawn once, in the next frame.
+// returns the function that brings them up to date. Changes that come together are drawn once, in the next frame. What
+// that function returns is spoken when it has changed: a text, or a list of sentences of which each is spoken when it
+// has changed; nothing, while there is nothing to say.
 export function liveFigure(name, traits, build) {
   function render({ model, el }) {
     el.classList.add("convbook-figure");
@@ -13,7 +16,7 @@ export function liveFigure(name, traits, build) {
     el.setAttribute("aria-label", `Live figure: ${name}`);
     el.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab would take the arrow keys for its cells
     const announcer = createAnnouncer();
-    let pending = 0;
+    let [pending, spoken] = [0, null];
     const redraw = () => {
       pending ||= requestAnimationFrame(() => {
         pending = 0;
@@ -26,14 +29,24 @@ export function liveFigure(name, traits, build) {
       el,
       redraw,
       announce: announcer.announce,
+      // Sets what differs from the present state.
       set: (changes) => {
-        for (const [name, value] of Object.entries(changes)) model.set(name, value);
-        model.save_changes();
+        const fresh = Object.entries(changes).filter(([name, value]) => !isSame(value, model.get(name)));
+        for (const [name, value] of fresh) model.set(name, value);
+        if (fresh.length) model.save_changes();
       },
       onRemove: (cleanup) => cleanups.push(cleanup),
       theme: "light",
     };
-    const draw = build(frame);
+    const update = build(frame);
+    const draw = () => {
+      const said = update();
+      if (said === undefined) return;
+      const sentences = [said].flat();
+      const fresh = sentences.filter((sentence, n) => spoken && sentence !== spoken[n]).join(" ").trim();
+      if (fresh) frame.announce(fresh);
+      spoken = sentences;
+    };
     el.append(announcer.element);
     for (const trait of traits) {
       model.on(`change:${trait}`, redraw);
@@ -55,9 +68,21 @@ export function liveFigure(name, traits, build) {
   return { render };
 }
 
+function isSame(one, other) {
+  return one === other || JSON.stringify(one) === JSON.stringify(other);
+}
+
 // An element with its attributes, listeners (on…) and children.
 export function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
+  return furnish(document.createElement(tag), attributes, children);
+}
+
+// The same for a part of an SVG drawing.
+export function s(tag, attributes = {}, ...children) {
+  return furnish(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function furnish(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
@@ -72,9 +97,14 @@ export function setText(element, text) {
   else if (element.firstChild.data !== text) element.firstChild.data = text;
 }
 
+// The same for an attribute.
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
 // The same for an element's own style.
 export function setStyle(element, style) {
-  if (element.getAttribute("style") !== style) element.setAttribute("style", style);
+  setAttribute(element, "style", style);
 }
 
 // The same for numbers that the style sheet works with; a notebook has a style of its own on the figure, which stays.
@@ -151,8 +181,16 @@ function createAnnouncer(pauseMs = 400) {
 
 // ---- numbers ------------------------------------------------------------------------------------------------------
 
+export function clampNumber(number, low, high) {
+  return Math.max(low, Math.min(number, high));
+}
+
+// The nearest of the indices 0…count − 1; 0 where there is none.
+export function clampIndex(index, count) {
+  return clampNumber(index, 0, Math.max(count, 1) - 1);
+}
+
 // A number as a figure shows it: whole where it is whole, else at most two decimals; with a true minus.
-// These three rules for numbers are also in still.py.
 export function formatNumber(x) {
   return format(x, 2);
 }
@@ -199,7 +237,7 @@ export function decodePicture({ height, width, channels, dtype, data }) {
 }
 
 // Blue below zero, orange above, neutral at zero: colour-blind readers tell them apart, and so does grey print.
-// The anchors are those of still.py and of the book's charts.
+// The anchors are those of the book's charts.
 const DIVERGING = {
   light: { negative: [11, 110, 153], zero: [243, 242, 239], positive: [196, 87, 10] },
   dark: { negative: [92, 182, 220], zero: [43, 45, 49], positive: [240, 161, 90] },
@@ -231,17 +269,19 @@ export function responsePixels({ values }, scale, theme) {
   return rgba;
 }
 
-// The colours from −range to +range, as a bar with its numbers below.
-export function createLegend() {
+// The colours of a map as a bar with its numbers below, from −range to range, or from 0 where `from` is 0.
+// `colorAt(t, theme)` gives the colour of t in −1…1.
+export function createLegend(colorAt = divergingColor) {
   const bar = h("div", { class: "cb-scale" });
-  const [low, high] = [h("span"), h("span")];
+  const [low, middle, high] = [h("span"), h("span"), h("span")];
   return {
-    element: h("div", { class: "cb-legend" }, bar, low, h("span", {}, "0"), high),
-    update(range, theme) {
-      const colors = [-1, 0, 1].map((t) => cssColor(divergingColor(t, theme)));
-      bar.style.background = `linear-gradient(to right, ${colors})`;
-      setText(low, formatNumber(-range));
-      setText(high, formatNumber(range));
+    element: h("div", { class: "cb-legend" }, bar, low, middle, high),
+    update(range, theme, { from = -1, write = formatNumber } = {}) {
+      const colors = (from < 0 ? [-1, 0, 1] : [0, 1]).map((t) => cssColor(colorAt(t, theme)));
+      setStyle(bar, `background:linear-gradient(to right,${colors})`);
+      setText(low, from < 0 ? write(-range) : "0");
+      setText(middle, from < 0 ? "0" : "");
+      setText(high, write(range));
     },
   };
 }
@@ -333,6 +373,15 @@ export function createSlider(label, onSlide, { unit = "" } = {}) {
   };
 }
 
+// A box to tick, with what it stands for beside it, and `more` behind.
+export function createCheckbox(label, onTick, ...more) {
+  const input = h("input", { type: "checkbox", onchange: () => onTick(input.checked) });
+  return {
+    element: h("label", { class: "cb-field" }, input, h("span", {}, label), ...more),
+    update: (checked, disabled = false) => Object.assign(input, { checked, disabled }),
+  };
+}
+
 // One number to type; a text that is no number is marked and changes nothing. Up and down add or take away one.
 export function createNumberField(label, onEdit, format = formatWeight) {
   let current = 0;
@@ -411,11 +460,22 @@ export function createNumberGrid(label, { onEdit, format = formatCell } = {}) {
   };
 }
 
+// `targetsOf(event)` says where each key leads, { ArrowLeft: target, … }; `go` is told where the pressed one does.
+export function followKeys(element, targetsOf, go) {
+  element.addEventListener("keydown", (event) => {
+    const target = targetsOf(event)[event.key];
+    if (target === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // pages turn leaves with the arrow keys
+    go(target);
+  });
+}
+
 // A picture of few pixels, drawn large, with a window on it that can be dragged, tapped and moved by the arrow keys.
-// `windowAt()` tells the window's { row, column, height, width } as it is now, maybe a frame ahead of what is drawn, and
-// `step`, the pixels that an arrow key moves it by, where that is not 1; `moveTo(row, column)` is asked to place its
-// first pixel, and may clamp. `byKeyboard: false` is for a second picture that moves the same window: a reader with a
-// keyboard need not stop twice.
+// `windowAt()` tells the window's { row, column, height, width } as it is now, maybe a frame ahead of what is drawn,
+// `step`, the pixels that an arrow key moves it by, where that is not 1, and `leap`, those with Shift, where that is not
+// its own size; `moveTo(row, column)` is asked to place its first pixel, and may clamp. `byKeyboard: false` is for a
+// second picture that moves the same window: a reader with a keyboard need not stop twice.
 export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
   const canvas = h("canvas", {});
   const handle = h("div", { class: "cb-window" });
@@ -451,22 +511,19 @@ export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
     grip = null;
   });
   element.addEventListener("pointercancel", () => (grip = null));
-  element.addEventListener("keydown", (event) => {
-    const { row, column, height, width, step = 1 } = windowAt();
-    const [down, right] = event.shiftKey ? [Math.max(height, step), Math.max(width, step)] : [step, step];
-    const target = {
+  const targetsOf = ({ shiftKey }) => {
+    const { row, column, height, width, step = 1, leap } = windowAt();
+    const [down, right] = [height, width].map((side) => (shiftKey ? (leap ?? Math.max(side, step)) : step));
+    return {
       ArrowUp: [row - down, column],
       ArrowDown: [row + down, column],
       ArrowLeft: [row, column - right],
       ArrowRight: [row, column + right],
       Home: [row, 0],
       End: [row, canvas.width],
-    }[event.key];
-    if (!target || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation(); // pages turn leaves with the arrow keys
-    moveTo(...target);
-  });
+    };
+  };
+  followKeys(element, targetsOf, (target) => moveTo(...target));
 
   return {
     element,
@@ -485,35 +542,6 @@ export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
       const [top, left] = [percent(row, canvas.height), percent(column, canvas.width)];
       const [high, wide] = [percent(height, canvas.height), percent(width, canvas.width)];
       setStyle(handle, `top:${top};left:${left};height:${high};width:${wide}`);
-    },
-  };
-}
-
-// Calls `step` again and again until it returns false; who asked for less motion sees the same in calmer, larger steps.
-export function createPlayer({ step, intervalMs, onChange }) {
-  let timer = 0;
-  const stop = () => {
-    clearTimeout(timer);
-    timer = 0;
-    onChange(false);
-  };
-  const tick = () => {
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const pause = calm ? 600 : intervalMs();
-    let more = true;
-    for (let n = calm ? Math.max(1, Math.round(600 / intervalMs())) : 1; n > 0 && more; n--) more = step();
-    if (more) timer = setTimeout(tick, pause);
-    else stop();
-  };
-  return {
-    stop,
-    get playing() {
-      return timer !== 0;
-    },
-    toggle() {
-      if (timer) return stop();
-      onChange(true);
-      timer = setTimeout(tick, 0);
     },
   };
 }

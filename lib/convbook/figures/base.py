@@ -10,8 +10,8 @@ A new figure `window` needs three files at most:
 - `window.py`: a subclass of `LiveFigure` with synced traits of the types below, its `alternative` text, `check` where
   traits must fit each other, and `draw_still` where a picture helps readers without JavaScript;
 - `window.js`: `import { liveFigure, … } from "./base.js"`, pure functions for the mathematics, exported for the tests,
-  and `export default liveFigure("window", [names of traits], build)`; what runs a trained net comes by
-  `import { runNet, … } from "./network.js"`. It declares no name that these two declare;
+  and `export default liveFigure("window", [names of traits], build)`; groups of buttons, moving and stepping come from
+  "./controls.js", and what runs a trained net from "./network.js". It declares no name that these three declare;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
 
 One line in `tests/test_figure_contract.py` enters it there.
@@ -31,9 +31,9 @@ import numpy as np
 import traitlets
 from PIL import Image
 
-# What figures can import from: the frame that all of them have, and trained nets for those that run one.
+# What figures can import from: the frame that all of them have, controls that several have, and trained nets.
 SHARED_SCRIPTS = {
-    name: Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("base", "network")
+    name: Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("base", "controls", "network")
 }
 SHARED_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 IMPORT_OF_SHARED = re.compile(rf'^import \{{[^}}]*\}} from "\./({"|".join(SHARED_SCRIPTS)})\.js";\n', re.MULTILINE)
@@ -322,14 +322,14 @@ def join_modules(source):
     Lines of comment are left out: a page carries the source once for each figure.
 
     Args:
-        source: the text of the figure's module, which imports from "./base.js" and, where it runs a trained net, from
-            "./network.js", in one statement each.
+        source: the text of the figure's module, which imports from "./base.js" and, where it needs them, from
+            "./controls.js" and "./network.js", in one statement each.
 
     Returns:
         The text of a module without imports.
 
     Raises:
-        FigureError: if anything else is imported, or from one of the two in several statements.
+        FigureError: if anything else is imported, or from one of the three in several statements.
 
     Example:
         >>> join_modules('import { h } from "./base.js";\\nexport default h;\\n').endswith("export default h;\\n")
@@ -338,10 +338,11 @@ def join_modules(source):
     names = IMPORT_OF_SHARED.findall(source)
     own = IMPORT_OF_SHARED.sub("", source)
     if other := re.search(r"^import\b.*", own, re.MULTILINE):
-        raise FigureError(f"A figure can import from ./base.js and ./network.js alone; found: {other[0]!r}.")
+        known = ", ".join(f"./{name}.js" for name in SHARED_SCRIPTS)
+        raise FigureError(f"A figure can import from {known} alone; found: {other[0]!r}.")
     if len(names) != len(set(names)):
         raise FigureError(f"A figure imports from each module in one statement; found several of {', '.join(names)}.")
-    shared = "".join(SHARED_SCRIPTS[name] for name in names)
+    shared = "".join(IMPORT_OF_SHARED.sub("", SHARED_SCRIPTS[name]) for name in names)
     return re.sub(r"^ *//.*\n|^\n", "", shared + own, flags=re.MULTILINE)
 
 

@@ -2,13 +2,11 @@
 
 import {
   convolve,
-  createButton,
   createLegend,
   createNumberField,
   createNumberGrid,
   createPanel,
   createPixelGrid,
-  createPlayer,
   createSelect,
   cssColor,
   decodePicture,
@@ -24,6 +22,7 @@ import {
   setText,
   setVariables,
 } from "./base.js";
+import { createStepping } from "./controls.js";
 
 const OWN_NUMBERS = "own numbers";
 
@@ -61,120 +60,69 @@ const TRAITS = ["_picture", "_kernels", "kernel", "bias", "row", "column", "all_
 
 export default liveFigure("convolution", TRAITS, (frame) => {
   const state = createState(frame);
-  const player = createPlayer({
-    step: state.visitNext,
-    intervalMs: () => Math.max(16, Math.min(200, 10_000 / state.read().response.values.length)),
-    onChange: frame.redraw,
-  });
-  const moveTo = (row, column) => {
-    player.stop();
-    state.visit(row, column);
-  };
-  const panels = [createInput(state, moveTo), createArithmetic(frame, state), createOutput(frame, state, moveTo)];
-  const controls = createControls(frame, state, player);
+  const panels = [createInput(state), createArithmetic(frame, state), createOutput(frame, state)];
+  const controls = createControls(frame, state);
   frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels.map((panel) => panel.element)));
-  frame.onRemove(player.stop);
 
-  let spoken = null;
   return function draw() {
     const now = state.read();
-    state.visit(now.row, now.column);
     const [kernelRows, kernelColumns] = [now.weights.length, now.weights[0].length];
     frame.el.dataset.channels = now.picture.channels; // channels and kernel decide which panels fit side by side
     frame.el.dataset.kernel = kernelColumns > 3 ? "large" : "small";
     setVariables(frame.el, { "kernel-rows": kernelRows });
     for (const part of [controls, ...panels]) part.update(now);
-    const sentence = `Window at row ${now.row}, column ${now.column}: response ${formatNumber(now.value)}.`;
-    if (spoken !== null && sentence !== spoken && !player.playing) frame.announce(sentence);
-    if (!player.playing) spoken = sentence;
+    if (state.stepping.playing) return undefined;
+    return `Window at row ${now.row}, column ${now.column}: response ${formatNumber(now.value)}.`;
   };
 });
 
 // The figure's state as its parts need it: the traits, what follows from them, and where the window has been.
-function createState({ model, set }) {
+function createState(frame) {
+  const { model } = frame;
   const pictureOf = remember(decodePicture);
   const responseOf = remember(convolve);
   const rangeOf = remember(responseRange);
   const nameOf = remember(nameOfKernel);
-  const visitedOf = remember(() => new Set()); // forgotten when the response map gets another size
 
-  const read = () => {
+  const compute = () => {
     const [packed, kernels, kernel, bias] = ["_picture", "_kernels", "kernel", "bias"].map((name) => model.get(name));
-    const picture = pictureOf(packed);
     const weights = typeof kernel === "string" ? kernels[kernel] : kernel;
+    const picture = pictureOf(packed);
     const response = responseOf(picture, weights, bias);
-    const row = clamp(model.get("row"), response.height);
-    const column = clamp(model.get("column"), response.width);
-    const visited = visitedOf(response.height, response.width);
-    const isComplete = model.get("all_windows") || visited.size === response.values.length;
-    return {
-      picture,
-      kernels,
-      weights,
-      name: nameOf(kernel, kernels) ?? OWN_NUMBERS,
-      bias,
-      row,
-      column,
-      response,
-      value: response.values[row * response.width + column],
-      range: rangeOf(response),
-      visited,
-      isComplete,
-    };
+    return { picture, kernels, weights, name: nameOf(kernel, kernels) ?? OWN_NUMBERS, bias, response };
   };
-  const visit = (row, column) => {
-    const { response, visited } = read();
-    const place = { row: clamp(row, response.height), column: clamp(column, response.width) };
-    visited.add(place.row * response.width + place.column);
-    if (place.row !== model.get("row") || place.column !== model.get("column")) set(place);
+  const stepping = createStepping(frame, {
+    gridOf() {
+      const { height, width } = compute().response;
+      return { rows: height, columns: width, key: `${height} ${width}` };
+    },
+    pausesMs: [16, 200, 10_000],
+    onShowAll: () => frame.announce(`Response map complete: ${describeRange(read().range)}.`),
+  });
+  const read = () => {
+    const now = { ...compute(), ...stepping.read() };
+    const { response, row, column } = now;
+    return { ...now, value: response.values[row * response.width + column], range: rangeOf(response) };
   };
-  const visitNext = () => {
-    const { response, row, column } = read();
-    const next = (row * response.width + column + 1) % response.values.length;
-    visit(Math.floor(next / response.width), next % response.width);
-    return next + 1 < response.values.length;
-  };
-  return { read, visit, visitNext };
-}
-
-function clamp(place, size) {
-  return Math.max(0, Math.min(place, size - 1));
+  return { read, stepping };
 }
 
 // Which kernel, and how the window walks.
-function createControls(frame, state, player) {
+function createControls(frame, { stepping }) {
   const kernel = createSelect("Kernel", (name) => name !== OWN_NUMBERS && frame.set({ kernel: name }));
-  const next = createButton("Step", () => {
-    player.stop();
-    state.visitNext();
-  });
-  const play = createButton("Play", player.toggle);
-  play.style.minWidth = "68px"; // "Pause" is wider, and no button should jump
-  const all = createButton("Show all", () => {
-    player.stop();
-    frame.set({ all_windows: true });
-    frame.announce(`Response map complete: ${describeRange(state.read().range)}.`);
-  });
-  const reset = createButton("Reset", () => {
-    player.stop();
-    state.read().visited.clear();
-    frame.set({ row: 0, column: 0, all_windows: false });
-    frame.redraw();
-  });
   return {
-    element: h("div", { class: "cb-bar" }, kernel.element, h("div", { class: "cb-buttons" }, next, play, all, reset)),
-    update({ kernels, name, isComplete }) {
+    element: h("div", { class: "cb-bar" }, kernel.element, stepping.element),
+    update({ kernels, name }) {
       const own = name === OWN_NUMBERS ? [OWN_NUMBERS] : [];
       kernel.update([...Object.keys(kernels), ...own], name);
-      setText(play, player.playing ? "Pause" : "Play");
-      all.setAttribute("aria-disabled", isComplete); // not disabled: that would take the keyboard's focus away
+      stepping.update();
     },
   };
 }
 
 // The picture with the window on it.
-function createInput(state, moveTo) {
-  const pixels = createPixelGrid({ windowAt: () => windowOf(state.read()), moveTo });
+function createInput({ read, stepping }) {
+  const pixels = createPixelGrid({ windowAt: () => windowOf(read()), moveTo: stepping.moveTo });
   const place = h("code", { class: "cb-place" });
   const hint = h("span", { class: "cb-hint" }, "Drag the window, or use the arrow keys.");
   const panel = createPanel("input", "Picture", pixels.element, h("p", { class: "cb-below" }, place, hint));
@@ -285,9 +233,9 @@ function shade(name, level) {
 }
 
 // The response map, as far as the window has been, with the range of its colours.
-function createOutput(frame, state, moveTo) {
-  const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
-  const pixels = createPixelGrid({ windowAt, moveTo, byKeyboard: false });
+function createOutput(frame, { read, stepping }) {
+  const windowAt = () => ({ ...read(), height: 1, width: 1 });
+  const pixels = createPixelGrid({ windowAt, moveTo: stepping.moveTo, byKeyboard: false });
   const place = h("code", { class: "cb-place" });
   const rule = h("span", { class: "cb-hint" });
   const legend = createLegend();

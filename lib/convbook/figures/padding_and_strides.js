@@ -4,7 +4,6 @@ import {
   createButton,
   createPanel,
   createPixelGrid,
-  createPlayer,
   createSelect,
   createSlider,
   cssColor,
@@ -17,6 +16,7 @@ import {
   setText,
   setVariables,
 } from "./base.js";
+import { createPlayer } from "./controls.js";
 
 const LARGEST = { height: 16, width: 16, kernel_size: 7, strides: 5, dilation_rate: 3 };
 const LARGEST_NUMBERED = 24; // pixels side by side, above which the numbers in them cannot be read
