@@ -1,6 +1,6 @@
 """When is a claim reproduced? The effect of each seed, its 95 % interval, and the verdict."""
 
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from numbers import Real
 
 import numpy as np
@@ -15,10 +15,10 @@ class Effect:
 
     Attributes:
         name: short and unique within the claim.
-        of, minus: names of two of the seed's numbers; their difference is the effect. Without minus, the number itself.
-        margin: the smallest effect that would matter to a user; for "equal", what still counts as equal.
         meaning: the claim in words that a reader understands without the code.
+        of, minus: names of two of the seed's numbers; their difference is the effect. Without minus, the number itself.
         direction: "greater" or "less" than 0, or "equal" to 0 within the margin.
+        margin: the smallest effect that would matter to a user; for "equal", what still counts as equal.
         unit: what is counted.
 
     Raises:
@@ -29,14 +29,14 @@ class Effect:
         'greater'
     """
 
+    # In this order they stand in a result's file.
     name: str
+    meaning: str = field(kw_only=True)
     of: str
     minus: str | None = None
-    _: KW_ONLY
-    margin: float
-    meaning: str
-    direction: str = "greater"
-    unit: str = "test accuracy"
+    direction: str = field(default="greater", kw_only=True)
+    margin: float = field(kw_only=True)
+    unit: str = field(default="test accuracy", kw_only=True)
 
     def __post_init__(self):
         _check(self.direction, self.margin)
