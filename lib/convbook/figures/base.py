@@ -31,11 +31,17 @@ import numpy as np
 import traitlets
 from PIL import Image
 
+
+def _read_style(path):
+    """A style sheet without comments: a page carries it once for each figure."""
+    return re.sub(r" */\*.*?\*/|^\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
 # What figures can import from: the frame that all of them have, controls that several have, and trained nets.
 SHARED_SCRIPTS = {
     name: Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("base", "controls", "network")
 }
-SHARED_STYLE = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+SHARED_STYLE = _read_style(Path(__file__).with_suffix(".css"))
 IMPORT_OF_SHARED = re.compile(rf'^import \{{[^}}]*\}} from "\./({"|".join(SHARED_SCRIPTS)})\.js";\n', re.MULTILINE)
 
 # The widget's model where there is no kernel, and the import of the figure from a blob, which also works from file://.
@@ -210,7 +216,7 @@ class LiveFigure(anywidget.AnyWidget):
         if script.exists() and not made_by_anywidget:
             cls._esm = join_modules(script.read_text(encoding="utf-8"))
         if style.exists() and not made_by_anywidget:
-            cls._css = SHARED_STYLE + style.read_text(encoding="utf-8")
+            cls._css = SHARED_STYLE + _read_style(style)
         super().__init_subclass__(**kwargs)
 
     def __init__(self, **traits):
