@@ -1,5 +1,7 @@
 """The convnets of the lecture, and the Dense nets that they are compared with."""
 
+import functools
+
 import keras
 
 from convbook import shapes
@@ -31,8 +33,8 @@ def build_digits_convnet(input_shape=(28, 28, 1), num_classes=10, filters=(32, 6
         (n, num_classes).
 
     Raises:
-        ValueError: if a picture is too small for so many stages (take larger pictures or fewer stages), or a number or
-            the name of the head is not possible.
+        ValueError: if the pictures are too small for so many stages (take larger ones or fewer stages), or if a number
+            or the name of the head is not possible.
 
     Example:
         >>> build_digits_convnet().count_params()
@@ -40,20 +42,15 @@ def build_digits_convnet(input_shape=(28, 28, 1), num_classes=10, filters=(32, 6
         >>> build_digits_convnet(head="global_average").get_layer("pool_2").output.shape
         (None, 5, 5, 64)
     """
-    heads = {"flatten": keras.layers.Flatten, "global_average": keras.layers.GlobalAveragePooling2D}
-    if head not in heads:
-        raise ValueError(f"head={head!r} is not possible; use {' or '.join(repr(name) for name in heads)}.")
     filters = _counts("filters", filters)
     shapes.window_grid(input_shape, window_size=1)  # refuses what is no picture
-    _refuse_too_small(input_shape, filters)
-
-    image = keras.Input(input_shape, name="image")
-    x = keras.layers.Rescaling(1 / 255, name="rescaling")(image)
+    _refuse_too_small(input_shape, filters, _smallest_for_stages)
+    layers = [keras.layers.Rescaling(1 / 255, name="rescaling")]
     for stage, count in enumerate(filters, start=1):
-        x = keras.layers.Conv2D(count, KERNEL_SIZE, activation="relu", name=f"conv_{stage}")(x)
-        x = keras.layers.MaxPooling2D(POOL_SIZE, name=f"pool_{stage}")(x)
-    x = heads[head](name=head)(x)
-    return keras.Model(image, _classifier(num_classes)(x), name="convnet")
+        layers += _convolution_layers(stage, count)
+        layers.append(keras.layers.MaxPooling2D(POOL_SIZE, name=f"pool_{stage}"))
+    layers += [_head_layer(head), _softmax_classifier(num_classes)]
+    return _chain(keras.Input(input_shape, name="image"), layers, name="convnet")
 
 
 def build_digits_dense(input_shape=(28, 28, 1), num_classes=10, units=(44,)):
@@ -80,13 +77,13 @@ def build_digits_dense(input_shape=(28, 28, 1), num_classes=10, units=(44,)):
     """
     units = _counts("units", units)
     shapes.window_grid(input_shape, window_size=1)  # refuses what is no picture
-
-    image = keras.Input(input_shape, name="image")
-    x = keras.layers.Rescaling(1 / 255, name="rescaling")(image)
-    x = keras.layers.Flatten(name="flatten")(x)
-    for layer, count in enumerate(units, start=1):
-        x = keras.layers.Dense(count, activation="relu", name=f"dense_{layer}")(x)
-    return keras.Model(image, _classifier(num_classes)(x), name="dense")
+    layers = [keras.layers.Rescaling(1 / 255, name="rescaling"), keras.layers.Flatten(name="flatten")]
+    layers += [
+        keras.layers.Dense(count, activation="relu", name=f"dense_{number}")
+        for number, count in enumerate(units, start=1)
+    ]
+    layers.append(_softmax_classifier(num_classes))
+    return _chain(keras.Input(input_shape, name="image"), layers, name="dense")
 
 
 def build_convnet(
@@ -135,7 +132,9 @@ def build_convnet(
     """
     input_shape = (*shapes.as_pair("image_size_px", image_size_px), 3)
     filters, (strides,) = _counts("filters", filters), _counts("strides", (strides,))
-    _refuse_too_small_between_poolings(input_shape, filters, strides)
+    if not filters:
+        raise ValueError(f"filters must hold one number for each convolution, got none; try {FILTERS_64_PX}.")
+    _refuse_too_small(input_shape, filters, functools.partial(_smallest_between_poolings, strides=strides))
     layers = [*_augmentation_layers(augmentation), keras.layers.Rescaling(1 / 255, name="rescaling")]
     for stage, count in enumerate(filters, start=1):
         if stage > 1:
@@ -178,7 +177,7 @@ def build_head(feature_shape, units=64, dropout=0.25, name="head"):
     return _chain(keras.Input(feature_shape, name="features"), layers, name=name)
 
 
-def _classifier(num_classes):
+def _softmax_classifier(num_classes):
     if not isinstance(num_classes, int) or num_classes < 2:
         raise ValueError(f"num_classes must be an int of at least 2, got {num_classes!r}.")
     return keras.layers.Dense(num_classes, activation="softmax", name="classifier")
@@ -190,34 +189,46 @@ def _counts(name, counts):
     return tuple(counts)
 
 
-def _refuse_too_small(input_shape, filters):
-    """Walk through the stages with `shapes` and say where the picture runs out."""
-    shape = tuple(input_shape)
-    for stage, count in enumerate(filters, start=1):
-        try:
-            shape = shapes.pooling_shape(shapes.convolution_shape(shape, count, KERNEL_SIZE), POOL_SIZE)
-        except ValueError as error:
-            smallest_px = 1
-            for _ in filters:
-                smallest_px = smallest_px * POOL_SIZE + KERNEL_SIZE - 1
-            height, width, _ = input_shape
-            raise ValueError(
-                f"Pictures of {height}x{width} pixels are too small for {len(filters)} stages: of them {shape[0]}x"
-                f"{shape[1]} are left for stage {stage}. Take pictures of at least {smallest_px}x{smallest_px} pixels, "
-                f"or {stage - 1 or 'no'} stage{'s' * (stage != 2)}: filters={filters[: stage - 1]}."
-            ) from error
+def _refuse_too_small(input_shape, filters, smallest_px):
+    """Raise an error if a side is below `smallest_px(number of convolutions)`."""
+    height, width, _ = input_shape
+    least_px = smallest_px(len(filters))
+    if min(height, width) >= least_px:
+        return
+    fitting = [count for count in range(1, len(filters)) if smallest_px(count) <= min(height, width)]
+    remedy = f", or fewer convolutions: filters={filters[: fitting[-1]]}" if fitting else ""
+    raise ValueError(
+        f"Pictures of {height}x{width} pixels are too small for {len(filters)} convolutions with poolings. Take "
+        f"pictures of at least {least_px}x{least_px} pixels{remedy}."
+    )
+
+
+def _smallest_for_stages(stages):
+    """Return the smallest side for stages of a convolution and a pooling, computed backwards from one output."""
+    side_px = 1
+    for _ in range(stages):
+        side_px = side_px * POOL_SIZE + KERNEL_SIZE - 1
+    return side_px
+
+
+def _smallest_between_poolings(convolutions, strides):
+    """Return the smallest side for convolutions with poolings between them, the first with `strides`."""
+    side_px = 1
+    for _ in range(convolutions - 1):
+        side_px = (side_px + KERNEL_SIZE - 1) * POOL_SIZE
+    return (side_px - 1) * strides + KERNEL_SIZE
 
 
 def _chain(x, layers, name):
-    """A functional model that calls the layers one after the other."""
+    """Return a functional model that calls the layers one after the other."""
     inputs = x
     for layer in layers:
         x = layer(x)
     return keras.Model(inputs, x, name=name)
 
 
-def _convolution_layers(stage, filters, strides, batch_norm):
-    """A convolution with ReLU, or one with batch normalization between the two."""
+def _convolution_layers(stage, filters, strides=1, batch_norm=False):
+    """Return a convolution with ReLU, with or without batch normalization between the two."""
     name = f"conv_{stage}"
     if not batch_norm:
         return [keras.layers.Conv2D(filters, KERNEL_SIZE, strides=strides, activation="relu", name=name)]
@@ -240,7 +251,7 @@ def _sigmoid_classifier():
 
 
 def _dropout_layers(dropout):
-    """One layer, or none for a dropout of 0."""
+    """Return one layer, or none for a dropout of 0."""
     if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout < 1:
         raise ValueError(f"dropout must be a number from 0 up to, but not including, 1, got {dropout!r}; try 0.25.")
     return [keras.layers.Dropout(dropout, name="dropout")] if dropout else []
@@ -256,26 +267,3 @@ def _augmentation_layers(augmentation):
                 f"keras.layers.RandomFlip('horizontal'), and map any other function over the dataset."
             )
     return layers
-
-
-def _refuse_too_small_between_poolings(input_shape, filters, strides):
-    """Walk through convolutions with pooling between them, and say where the picture runs out."""
-    if not filters:
-        raise ValueError(f"filters must hold one number for each convolution, got none; try {FILTERS_64_PX}.")
-    shape = input_shape
-    for stage, count in enumerate(filters, start=1):
-        try:
-            shape = shapes.pooling_shape(shape, POOL_SIZE) if stage > 1 else shape
-            shape = shapes.convolution_shape(shape, count, KERNEL_SIZE, strides if stage == 1 else 1)
-        except ValueError as error:
-            smallest_px = 1
-            for _ in filters[1:]:
-                smallest_px = (smallest_px + KERNEL_SIZE - 1) * POOL_SIZE
-            smallest_px = (smallest_px - 1) * strides + KERNEL_SIZE
-            height, width, _ = input_shape
-            remedy = f", or fewer convolutions: filters={filters[: stage - 1]}" if stage > 1 else ""
-            raise ValueError(
-                f"Pictures of {height}x{width} pixels are too small for {len(filters)} convolutions: of them "
-                f"{shape[0]}x{shape[1]} are left on the way to conv_{stage}. Take pictures of at least "
-                f"{smallest_px}x{smallest_px} pixels{remedy}."
-            ) from error
