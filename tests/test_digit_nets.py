@@ -111,19 +111,19 @@ def test_the_nets_together_stay_below_100_kilobytes():
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-def test_a_packaged_net_was_made_by_its_recipe_and_is_as_good_as_its_record_says(recipe, digits):
-    record = digit_nets.read_record()
-    assert record["recipes"][recipe.name] == json.loads(json.dumps(dataclasses.asdict(recipe)))
+def test_a_packaged_net_was_made_by_its_recipe_and_is_as_good_as_its_log_says(recipe, digits):
+    log = digit_nets.read_training_log()
+    assert log["recipes"][recipe.name] == json.loads(json.dumps(dataclasses.asdict(recipe)))
     model = digit_nets.load(recipe.name)
     built = digit_pretraining.build(recipe)
     assert [(layer.name, layer.output.shape) for layer in model.layers] == [
         (layer.name, layer.output.shape) for layer in built.layers
     ]
-    assert digit_pretraining.measure(model, digits) == pytest.approx(record["accuracies"][recipe.name], abs=0.003)
+    assert digit_pretraining.measure(model, digits) == pytest.approx(log["accuracies"][recipe.name], abs=0.003)
 
 
 def test_both_nets_know_digits_at_home_and_only_the_convnet_knows_them_elsewhere():
-    accuracies = digit_nets.read_record()["accuracies"]
+    accuracies = digit_nets.read_training_log()["accuracies"]
     assert min(accuracies[name]["home"] for name in digit_nets.NAMES) > 0.9
     assert accuracies["dense"]["moved 8 px"] < 0.2 < 0.85 < accuracies["convnet"]["moved 8 px"]
 
@@ -148,9 +148,9 @@ def test_training_sees_digits_in_the_centre_of_the_canvas_only(few, monkeypatch)
         assert {label: images[labels == label].sum() for label in range(10)} == by_label
 
 
-def test_every_place_beside_the_centre_is_used():
+def test_every_place_near_the_centre_is_used():
     images = np.ones((400, 2, 3, 1), np.uint8)
-    placed = digit_pretraining.place_beside_the_centre(images, 9, 1, np.random.default_rng(0))
+    placed = digit_pretraining.place_near_the_centre(images, 9, 1, np.random.default_rng(0))
     corners = {tuple(np.argwhere(image[..., 0])[0]) for image in placed}
     assert corners == {(3 + down, 3 + right) for down in (-1, 0, 1) for right in (-1, 0, 1)}
     assert (placed.sum(axis=(1, 2, 3)) == 6).all()
@@ -160,12 +160,12 @@ def test_pretraining_writes_one_file_and_the_same_weights_every_time(few, tmp_pa
     monkeypatch.setattr(photos, "load_digits", lambda source: few)
     said, files = [], [tmp_path / "first.json", tmp_path / "second.json"]
     for file in files:
-        record = digit_pretraining.pretrain(file, TINY, said.append)
+        log = digit_pretraining.pretrain(file, TINY, said.append)
     first, second = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     assert first["nets"] == second["nets"]
     assert set(first["nets"]) == {"dense", "convnet"}
-    assert {**second, "nets": None} == json.loads(json.dumps({**record, "nets": None}))
-    assert set(record["accuracies"]["dense"]) == {"home", "moved 4 px", "moved 8 px", "corners"}
+    assert {**second, "nets": None} == json.loads(json.dumps({**log, "nets": None}))
+    assert set(log["accuracies"]["dense"]) == {"home", "moved 4 px", "moved 8 px", "corners"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first.json", "second.json"]
     assert said[-1] == f"Wrote {files[1]}."
 

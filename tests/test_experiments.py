@@ -221,7 +221,7 @@ def test_a_base_that_is_nowhere_is_refused_before_anything_runs(tmp_path):
     assert measure.calls == []
 
 
-@pytest.mark.parametrize("load", [lambda: backbones.load("drawn_things"), digit_nets.read_record])
+@pytest.mark.parametrize("load", [lambda: backbones.load("drawn_things"), digit_nets.read_training_log])
 def test_a_file_of_the_package_that_is_not_in_the_hash_fails_the_seed(tmp_path, load):
     def measure(seed, settings):
         load()

@@ -62,27 +62,27 @@ def test_training_and_validation_share_no_picture(monkeypatch, tmp_path):
     assert not train & validation
 
 
-def test_the_record_says_how_the_base_was_made(preset):
-    folder, record = preset
-    assert json.loads((folder / "record.json").read_text(encoding="utf-8")) == record
-    assert record["classes"] == ["bear", "car", "cup"]
-    assert record["recipe"]["pictures_per_kind"] == 4
-    assert len(record["epochs"]) == 3
-    assert set(record["epochs"][0]) == {"accuracy", "loss", "validation_accuracy", "validation_loss", "seconds"}
-    assert record["seconds"] > 0
-    assert {"keras", "keras-hub", "device", "backend"} <= set(record["environment"])
+def test_the_log_says_how_the_base_was_made(preset):
+    folder, log = preset
+    assert json.loads((folder / "training_log.json").read_text(encoding="utf-8")) == log
+    assert log["classes"] == ["bear", "car", "cup"]
+    assert log["recipe"]["pictures_per_kind"] == 4
+    assert len(log["epochs"]) == 3
+    assert set(log["epochs"][0]) == {"accuracy", "loss", "validation_accuracy", "validation_loss", "seconds"}
+    assert log["seconds"] > 0
+    assert {"keras", "keras-hub", "device", "backend"} <= set(log["environment"])
 
 
 def test_the_preset_is_half_as_large_and_loads_as_float32(preset):
-    folder, record = preset
+    folder, log = preset
     backbone = keras_hub.models.Backbone.from_preset(str(folder))
     assert {weight.dtype for weight in backbone.weights} == {"float32"}
-    assert backbone.count_params() == record["parameters"]
+    assert backbone.count_params() == log["parameters"]
     assert any(isinstance(layer, keras.layers.BatchNormalization) for layer in backbone.layers)
     full = folder.parent / "full.weights.h5"
     backbone.save_weights(full)
     saved_bytes = full.stat().st_size - (folder / "model.weights.h5").stat().st_size
-    assert saved_bytes == pytest.approx(2 * record["parameters"], rel=0.2)
+    assert saved_bytes == pytest.approx(2 * log["parameters"], rel=0.2)
 
 
 def test_the_old_classifier_is_kept_and_takes_pixels(preset):
@@ -113,9 +113,9 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(preset, tmp_p
 
     monkeypatch.setattr(pretraining, "_train_epoch", train_epoch)
     said = []
-    record = pretrain(TINY, tmp_path / "tiny", said.append, progress=False)
+    log = pretrain(TINY, tmp_path / "tiny", said.append, progress=False)
     assert "Going on after epoch 1 of 3." in said
-    assert len(record["epochs"]) == 3
+    assert len(log["epochs"]) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
     for resumed, uninterrupted in zip(weights(tmp_path / "tiny"), weights(preset[0]), strict=True):
         np.testing.assert_allclose(resumed, uninterrupted, atol=2e-3)  # float16 keeps three digits
@@ -147,10 +147,10 @@ def test_the_state_of_another_recipe_is_refused_with_the_folder_to_delete(tmp_pa
 
 
 @pytest.mark.parametrize("recipe", pretraining.RECIPES.values(), ids=lambda recipe: recipe.name)
-def test_a_packaged_base_was_made_by_its_recipe_and_is_as_good_as_its_record_says(recipe):
-    record = pretraining.read_record(recipe.name)
-    assert record["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
-    assert len(record["epochs"]) == recipe.epochs
+def test_a_packaged_base_was_made_by_its_recipe_and_is_as_good_as_its_log_says(recipe):
+    log = pretraining.read_training_log(recipe.name)
+    assert log["recipe"] == json.loads(json.dumps(dataclasses.asdict(recipe)))
+    assert len(log["epochs"]) == recipe.epochs
     folder = PACKAGED_FOLDER / recipe.name
     assert sum(file.stat().st_size for file in folder.iterdir()) < 4e6
 
@@ -158,14 +158,14 @@ def test_a_packaged_base_was_made_by_its_recipe_and_is_as_good_as_its_record_say
     images, labels = drawings.draw_set(recipe.kinds, 5, first, progress=False)
     probabilities = backbones.load_classifier(recipe.name).predict(images, verbose=0)
     accuracy = (probabilities.argmax(axis=1) == labels).mean()
-    expected = record["epochs"][-1]["validation_accuracy"]
+    expected = log["epochs"][-1]["validation_accuracy"]
     spread = (expected * (1 - expected) / len(labels)) ** 0.5
     assert accuracy == pytest.approx(expected, abs=4 * spread + 0.01)
 
 
 def test_an_unknown_base_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match=r"no base 'drawn_animals'; there are: drawn_world, drawn_things"):
-        pretraining.read_record("drawn_animals")
+        pretraining.read_training_log("drawn_animals")
 
 
 class _Saves:

@@ -272,7 +272,7 @@ def _add_pretrain(commands):
         "pretrain",
         help="train the book's own pretrained bases from scratch",
         description="Draw pictures of everything but cats and dogs, train a small Xception to tell them apart, and "
-        "write it as a KerasHub preset with a record of how it was made. drawn_world takes about half an hour on two "
+        "write it as a KerasHub preset with a log of its training. drawn_world takes about half an hour on two "
         "cores. Stop it with Ctrl-C at any time: the same command goes on after the last finished epoch. The small "
         "nets for digits take about two minutes, and begin anew.",
         epilog="example: python -m convbook pretrain drawn_world --folder my_base",

@@ -1,6 +1,6 @@
-"""Two small trained nets for digits on a dark canvas, one of Dense layers and a convnet, in few bytes.
+"""Two small trained nets for digits on a dark canvas, one of Dense layers and a convnet, stored in few bytes.
 
-Each kernel is kept as whole numbers of one byte with one scale for each filter or unit, so that a page can carry both
+Each kernel is stored as whole numbers of one byte with one scale for each filter or unit, so that a page can hold both
 nets. `pack` and `unpack` turn a Keras model into what JSON can hold and back; the JavaScript of the live figures reads
 the same. `convbook.digit_pretraining` trains the nets.
 """
@@ -15,7 +15,7 @@ import numpy as np
 
 NAMES = ("dense", "convnet")
 FILE = Path(str(importlib.resources.files("convbook"))) / "presets" / "digit_nets.json"
-LARGEST = 127  # of a byte with a sign; −128 stays unused, so that both signs reach equally far
+LARGEST = 127  # of a signed byte; −128 stays unused, so that the range is symmetric
 
 
 def load(name):
@@ -45,7 +45,7 @@ def packed(name):
         name: "dense" or "convnet".
 
     Returns:
-        A dictionary as `pack` makes it, of the caller's own.
+        A dictionary as `pack` makes it, which the caller may change.
 
     Raises:
         ValueError: if there is no net of that name; the message lists those there are.
@@ -59,7 +59,7 @@ def packed(name):
     return json.loads(_read_text())["nets"][name]
 
 
-def read_record():
+def read_training_log():
     """Return how the packaged nets were made and how good they are.
 
     Returns:
@@ -67,12 +67,12 @@ def read_record():
         500 test digits of scikit-learn, {net: {"home": …, "moved 4 px": …, "moved 8 px": …, "corners": …}}.
 
     Example:
-        >>> read_record()["accuracies"]["convnet"]["home"] > 0.9
+        >>> read_training_log()["accuracies"]["convnet"]["home"] > 0.9
         True
     """
-    record = json.loads(_read_text())
-    del record["nets"]
-    return record
+    log = json.loads(_read_text())
+    del log["nets"]
+    return log
 
 
 def pack(model):

@@ -1,8 +1,7 @@
 """Training of the two small nets for digits on a canvas, and the file that the package carries them in.
 
-Both nets see digits in the centre of the canvas only, each time up to two pixels beside it, as nobody writes in the
-very same place. With digits in exactly one place, the convnet would know only one of the 8 × 8 steps in which a digit
-can stand between its windows.
+Both nets see digits near the centre of the canvas only, up to two pixels beside it: the windows of the convnet lie 8
+pixels apart, and digits at exactly one position would show it only one of the 8 × 8 offsets of a digit to its windows.
 """
 
 import dataclasses
@@ -32,8 +31,8 @@ class Recipe:
         epochs: passes over the training digits.
         learning_rate: Adam's rate at the start; it falls to 0 along half a cosine.
         batch_size: pictures in a step.
-        beside_px: in each epoch a digit stands up to so many pixels beside the centre, along each axis.
-        seed: decides initial weights, order and places.
+        beside_px: in each epoch a digit stands at most this many pixels beside the centre, along each axis.
+        seed: decides initial weights, order and positions.
         canvas_px: height and width of the canvas.
     """
 
@@ -62,26 +61,26 @@ def pretrain(path=digit_nets.FILE, recipes=RECIPES, report: Callable = print):
         report: function that is given sentences about what is done.
 
     Returns:
-        The record as a dict: recipes, accuracies, seconds, versions and device. The file holds it with the nets.
+        The training log as a dict: recipes, accuracies, seconds, versions and device. The file holds it with the nets.
 
     Raises:
         OSError: if the file cannot be written.
     """
     digits = photos.load_digits("scikit-learn")
-    record = {"made_by": "python -m convbook pretrain digits", "recipes": {}, "accuracies": {}, "seconds": {}}
+    log = {"made_by": "python -m convbook pretrain digits", "recipes": {}, "accuracies": {}, "seconds": {}}
     nets = {}
     for recipe in recipes:
         report(f"Training the {recipe.name}, {recipe.epochs} epochs on {len(digits.train_images)} digits.")
         start = time.perf_counter()
         nets[recipe.name] = digit_nets.pack(train(recipe, digits))
-        record["recipes"][recipe.name] = dataclasses.asdict(recipe)
-        record["seconds"][recipe.name] = round(time.perf_counter() - start, 1)
-        record["accuracies"][recipe.name] = measure(digit_nets.unpack(nets[recipe.name]), digits)
-        report(f"Right of {len(digits.test_images)} test digits: {_in_words(record['accuracies'][recipe.name])}.")
-    record |= {"environment": describe_environment(), "finished": now()}
-    write_atomically(record | {"nets": nets}, path)
+        log["recipes"][recipe.name] = dataclasses.asdict(recipe)
+        log["seconds"][recipe.name] = round(time.perf_counter() - start, 1)
+        log["accuracies"][recipe.name] = measure(digit_nets.unpack(nets[recipe.name]), digits)
+        report(f"Right of {len(digits.test_images)} test digits: {_in_words(log['accuracies'][recipe.name])}.")
+    log |= {"environment": describe_environment(), "finished": now()}
+    write_atomically(log | {"nets": nets}, path)
     report(f"Wrote {path}.")
-    return record
+    return log
 
 
 def train(recipe, digits):
@@ -100,9 +99,9 @@ def train(recipe, digits):
     rate = keras.optimizers.schedules.CosineDecay(recipe.learning_rate, steps)
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
     for epoch in range(recipe.epochs):
-        chance = np.random.default_rng([recipe.seed, epoch])
-        order = chance.permutation(len(digits.train_images))
-        images = place_beside_the_centre(digits.train_images[order], recipe.canvas_px, recipe.beside_px, chance)
+        rng = np.random.default_rng([recipe.seed, epoch])
+        order = rng.permutation(len(digits.train_images))
+        images = place_near_the_centre(digits.train_images[order], recipe.canvas_px, recipe.beside_px, rng)
         model.fit(images, digits.train_labels[order], batch_size=recipe.batch_size, shuffle=False, verbose=0)
     return model
 
@@ -126,32 +125,32 @@ def build(recipe):
     return models.build_digits_convnet(shape, filters=recipe.sizes, head="global_average")
 
 
-def place_beside_the_centre(images, size_px, beside_px, chance):
-    """Place each picture on a canvas, a few pixels beside the centre.
+def place_near_the_centre(images, size_px, beside_px, rng):
+    """Place each picture on a canvas, at a random position near the centre.
 
     Args:
         images: array (n, height, width, channels).
         size_px: height and width of the canvas.
         beside_px: largest distance from the centre along each axis.
-        chance: numpy.random.Generator.
+        rng: numpy.random.Generator.
 
     Returns:
         An array (n, size_px, size_px, channels) of the same dtype.
 
     Example:
-        >>> place_beside_the_centre(np.ones((2, 1, 3, 1)), 5, 1, np.random.default_rng(0)).sum(axis=(1, 2, 3))
+        >>> place_near_the_centre(np.ones((2, 1, 3, 1)), 5, 1, np.random.default_rng(0)).sum(axis=(1, 2, 3))
         array([3., 3.])
     """
-    places = chance.integers(-beside_px, beside_px + 1, (len(images), 2))
+    moves = rng.integers(-beside_px, beside_px + 1, (len(images), 2))
     canvas = photos.place_on_canvas(images, size_px)
-    for place in np.unique(places, axis=0):
-        here = (places == place).all(axis=1)
-        canvas[here] = photos.place_on_canvas(images[here], size_px, *place)
+    for move in np.unique(moves, axis=0):
+        moved = (moves == move).all(axis=1)
+        canvas[moved] = photos.place_on_canvas(images[moved], size_px, *move)
     return canvas
 
 
 def measure(model, digits):
-    """Measure a net at home, moved straight by 4 and by 8 pixels, and in the four corners.
+    """Measure a net on digits in the centre ("home"), moved by 4 and by 8 pixels along one axis, and in the corners.
 
     Args:
         model: keras.Model from pictures on a canvas to probabilities.

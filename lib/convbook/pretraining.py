@@ -1,7 +1,7 @@
-"""Pretrained bases of the book's own: small Xceptions that learned a drawn world without cats and dogs in it.
+"""The book's own pretrained bases: small Xceptions that learned a drawn world without cats and dogs in it.
 
-They are kept in KerasHub's own format, with their old dense classifier, so that a chapter loads them as it would load
-`xception_41_imagenet`.
+They are stored in KerasHub's format, with the dense classifier of their pretraining, so that a chapter loads them as it
+would load `xception_41_imagenet`.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from convbook.backbones.presets import PACKAGED_FOLDER
 from convbook.environment import describe_environment, now
 from convbook.files import write_atomically
 
-RECORD = "record.json"
+TRAINING_LOG = "training_log.json"
 STATE = "state.json"
 
 
@@ -31,7 +31,7 @@ class Recipe:
 
     Attributes:
         name: name of the preset.
-        kinds: what it learns to tell apart, names out of `drawings.WORLD`.
+        kinds: what it learns to classify, names out of `drawings.WORLD`.
         pictures_per_kind: number of training pictures of each kind, seeds from 0 on.
         validation_per_kind: number of validation pictures of each kind, of the seeds after those.
         epochs: passes over the training pictures.
@@ -62,7 +62,7 @@ RECIPES = {recipe.name: recipe for recipe in (DRAWN_WORLD, DRAWN_THINGS)}
 
 
 def pretrain(recipe, folder, report: Callable = print, progress=True):
-    """Train a base and write it as a KerasHub preset, going on where an earlier call was stopped.
+    """Train a base and write it as a KerasHub preset; continue where an earlier call was stopped.
 
     The state after each epoch is kept beside the folder, in one that ends in .partial, until the preset is written. A
     call that was stopped and repeated gives the weights that one call would have given.
@@ -74,7 +74,8 @@ def pretrain(recipe, folder, report: Callable = print, progress=True):
         progress: whether to show progress bars.
 
     Returns:
-        The record as a dict: recipe, accuracies, seconds, versions and device. It lies in the folder as record.json.
+        The training log as a dict: recipe, accuracies, seconds, versions and device. The folder holds it as
+        training_log.json.
 
     Raises:
         ValueError: if the state on disk belongs to another recipe; delete the folder that the message names.
@@ -83,8 +84,8 @@ def pretrain(recipe, folder, report: Callable = print, progress=True):
     Example:
         >>> import tempfile
         >>> recipe = Recipe("tiny", ("bear", "car"), 4, 2, 1, 4, filters=((4, 64), (8, 8)), pooling=(False, True))
-        >>> record = pretrain(recipe, f"{tempfile.mkdtemp()}/tiny", report=lambda sentence: None, progress=False)
-        >>> record["classes"], len(record["epochs"])
+        >>> log = pretrain(recipe, f"{tempfile.mkdtemp()}/tiny", report=lambda sentence: None, progress=False)
+        >>> log["classes"], len(log["epochs"])
         (['bear', 'car'], 1)
     """
     folder = Path(folder)
@@ -104,32 +105,32 @@ def pretrain(recipe, folder, report: Callable = print, progress=True):
     for epoch in range(len(state["epochs"]), recipe.epochs):
         state["epochs"].append(_train_epoch(trainer, train, validation, recipe, epoch, progress))
         _write_state(partial, trainer, state)
-    record = _record(recipe, classifier, state)
-    _write_preset(folder, classifier, recipe, record)
+    log = _training_log(recipe, classifier, state)
+    _write_preset(folder, classifier, recipe, log)
     shutil.rmtree(partial)
-    report(f"Wrote {folder}: validation accuracy {record['epochs'][-1]['validation_accuracy']:.3f}.")
-    return record
+    report(f"Wrote {folder}: validation accuracy {log['epochs'][-1]['validation_accuracy']:.3f}.")
+    return log
 
 
-def read_record(name):
+def read_training_log(name):
     """Read how a packaged base was made.
 
     Args:
         name: name of a recipe, such as "drawn_world".
 
     Returns:
-        The record that `pretrain` returned.
+        The training log that `pretrain` returned.
 
     Raises:
         ValueError: if the book has no such base.
 
     Example:
-        >>> read_record("drawn_world")["classes"][0]
+        >>> read_training_log("drawn_world")["classes"][0]
         'rabbit'
     """
     if name not in RECIPES:
         raise ValueError(f"There is no base {name!r}; there are: {', '.join(RECIPES)}.")
-    return json.loads((PACKAGED_FOLDER / name / RECORD).read_text(encoding="utf-8"))
+    return json.loads((PACKAGED_FOLDER / name / TRAINING_LOG).read_text(encoding="utf-8"))
 
 
 def build_classifier(recipe, dtype="float32"):
@@ -164,7 +165,7 @@ def build_classifier(recipe, dtype="float32"):
 
 
 def _build_trainer(classifier, recipe, pictures):
-    """The classifier behind rescaling, compiled; no layer draws lots, whose state saved weights would not hold."""
+    """Return the classifier behind rescaling, compiled. No layer is random: saved weights would not hold its state."""
     image = keras.Input((recipe.size_px, recipe.size_px, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
     trainer = keras.Model(image, classifier(x))
@@ -177,11 +178,11 @@ def _build_trainer(classifier, recipe, pictures):
 
 def _train_epoch(trainer, train, validation, recipe, epoch, progress):
     images, labels = train
-    # Chance of its own for each epoch, so that it does not matter how many epochs ran before in this process.
-    chance = np.random.default_rng([recipe.seed, epoch])
-    order = chance.permutation(len(images))
+    # A generator for each epoch, so that a training that was resumed gives the same weights.
+    rng = np.random.default_rng([recipe.seed, epoch])
+    order = rng.permutation(len(images))
     images, labels = images[order], labels[order]
-    flipped = chance.random(len(images)) < 0.5
+    flipped = rng.random(len(images)) < 0.5
     images[flipped] = images[flipped, :, ::-1]
     start = time.perf_counter()
     history = trainer.fit(
@@ -209,12 +210,12 @@ def _read_state(partial, recipe):
         return {"recipe": expected, "epochs": []}
     state = json.loads((partial / STATE).read_text(encoding="utf-8"))
     if state["recipe"] != expected:
-        raise ValueError(f"{partial} holds a training by another recipe; delete that folder to begin anew.")
+        raise ValueError(f"{partial} holds a training by another recipe; delete that folder to start anew.")
     return state
 
 
 def _write_state(partial, trainer, state):
-    """Keep weights and optimizer of the last epoch: first the weights, then the file that speaks of them."""
+    """Save weights and optimizer of the last epoch: first the weights, then the file that names them."""
     partial.mkdir(parents=True, exist_ok=True)
     epochs = len(state["epochs"])
     trainer.save_weights(_weights_file(partial, epochs))
@@ -228,7 +229,7 @@ def _weights_file(partial, epochs):
     return partial / f"epoch-{epochs:03}.weights.h5"
 
 
-def _record(recipe, classifier, state):
+def _training_log(recipe, classifier, state):
     return {
         "made_by": f"python -m convbook pretrain {recipe.name}",
         "recipe": state["recipe"],
@@ -241,16 +242,16 @@ def _record(recipe, classifier, state):
     }
 
 
-def _write_preset(folder, classifier, recipe, record):
-    """Write the preset beside the folder, and put it into its place in one step."""
+def _write_preset(folder, classifier, recipe, log):
+    """Write the preset beside the folder, then move it into place in one step."""
     new, old = (folder.with_name(f"{folder.name}.{word}.partial") for word in ("new", "old"))
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    # Half the bytes: KerasHub turns the numbers back into float32 where they are loaded.
+    # float16 takes half the bytes; it is turned back into float32 when the preset is loaded.
     small = build_classifier(recipe, dtype="float16")
     small.set_weights(classifier.get_weights())
     small.save_to_preset(new)
-    write_atomically(record, new / RECORD)
+    write_atomically(log, new / TRAINING_LOG)
     if folder.exists():
         os.replace(folder, old)
     os.replace(new, folder)
