@@ -1,8 +1,9 @@
 // The pooling figure: one response map made smaller by three methods, before and after the picture moved a little.
 
 import {
+  clampIndex,
   convolve,
-  createButton,
+  createLegend,
   createNumberGrid,
   createPanel,
   createPixelGrid,
@@ -19,10 +20,10 @@ import {
   readableOn,
   remember,
   responsePixels,
-  setStyle,
   setText,
   setVariables,
 } from "./base.js";
+import { createMoves } from "./controls.js";
 
 const METHODS = ["max pooling", "average pooling", "strided read"];
 const LARGEST_MOVE = 2;
@@ -36,7 +37,7 @@ export function movePicture(picture, down, right) {
   const moved = values.slice();
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
-      const from = (within(row - down, height) * width + within(column - right, width)) * channels;
+      const from = (clampIndex(row - down, height) * width + clampIndex(column - right, width)) * channels;
       for (let n = 0; n < channels; n++) moved[(row * width + column) * channels + n] = values[from + n];
     }
   }
@@ -84,7 +85,7 @@ function pool(map, poolSize, strides, join) {
 }
 
 // The numbers of the window whose first value stands at this place: rows of numbers.
-export function windowOf(map, row, column, size) {
+function windowOf(map, row, column, size) {
   return Array.from({ length: size }, (_, i) => {
     const start = (row + i) * map.width + column;
     return Array.from(map.values.subarray(start, start + size));
@@ -142,15 +143,7 @@ export function countLeast(picture, kernel, poolSize, strides) {
   return counts;
 }
 
-function within(place, size) {
-  return Math.max(0, Math.min(place, size - 1));
-}
-
-function withinMoves(pixels) {
-  return Math.max(-LARGEST_MOVE, Math.min(pixels, LARGEST_MOVE));
-}
-
-// ---- what is said--------------------------------------------------------------------------------------------------
+// ---- what is said --------------------------------------------------------------------------------------------------
 
 function writeShare(share) {
   return Number.isFinite(share) ? `${formatCell(100 * share)} %` : "no share";
@@ -187,8 +180,8 @@ function writeVerdict(now) {
 }
 
 // "max pooling changes", "max pooling and strided read change"
-function nameMethods(places) {
-  const names = places.map((n) => METHODS[n]);
+function nameMethods(indices) {
+  const names = indices.map((n) => METHODS[n]);
   if (names.length === 1) return `${names[0]} changes`;
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)} change`;
 }
@@ -201,7 +194,7 @@ export default liveFigure("pooling", TRAITS, (frame) => {
   const state = createState(frame);
   const verdict = h("p", { class: "cb-verdict" });
   const hint = h("p", { class: "cb-hint" }, HINT);
-  const controls = createControls(frame, state);
+  const controls = createControls(frame, state.moves);
   const sources = [createMovedPicture(state), createMap(frame, state)];
   const outputs = METHODS.map((method, n) => createOutput(frame, state, method, n));
   const windows = createWindows(frame);
@@ -226,7 +219,7 @@ const HINT = "A dot marks a value that changed; the larger the dot, the larger t
   "picture, kernel or move can order the three otherwise.";
 
 function speakResult({ kernel, poolSize, strides, down, right, changes }, verdict) {
-  const shares = changes.map(({ share }, n) => `${METHODS[n]} ${writeShare(share)}`).join(", ");
+  const shares = changes.flatMap((change, n) => (change ? [`${METHODS[n]} ${writeShare(change.share)}`] : [])).join(", ");
   const settings = `Kernel ${kernel}, pool size ${poolSize}, stride ${strides}, picture ${writeMove(down, right)}.`;
   return `${settings}${down || right ? ` Change: ${shares}.` : ""} ${verdict}`;
 }
@@ -238,7 +231,9 @@ function speakWindow({ fits, row, column, moved }) {
 }
 
 // The figure's state as its parts need it: the traits, and what follows from them.
-function createState({ model, set }) {
+function createState(frame) {
+  const { model, set } = frame;
+  const moves = createMoves(frame, "picture", LARGEST_MOVE, "Back");
   const pictureOf = remember(decodePicture);
   const movedPictureOf = remember(movePicture);
   const [unmovedMapOf, mapOf] = [remember(respond), remember(respond)];
@@ -248,79 +243,46 @@ function createState({ model, set }) {
   const countsOf = remember(countLeast);
 
   const read = () => {
-    const kernel = model.get("kernel");
-    const weights = model.get("_kernels")[kernel];
-    const [poolSize, strides] = [model.get("pool_size"), model.get("strides")];
-    const [down, right] = [withinMoves(model.get("down")), withinMoves(model.get("right"))];
+    const [kernels, kernel, poolSize, strides] = ["_kernels", "kernel", "pool_size", "strides"].map((name) => model.get(name));
+    const { down, right } = moves.at();
     const picture = pictureOf(model.get("_picture"));
     const movedPicture = movedPictureOf(picture, down, right);
-    const [unmovedMap, map] = [unmovedMapOf(picture, weights), mapOf(movedPicture, weights)];
+    const [unmovedMap, map] = [unmovedMapOf(picture, kernels[kernel]), mapOf(movedPicture, kernels[kernel])];
     const [unmoved, moved] = [unmovedOf(unmovedMap, poolSize, strides), movedOf(map, poolSize, strides)];
     const grid = gridShape(map, poolSize, strides);
     return {
-      kernel,
-      kernels: Object.keys(model.get("_kernels")),
-      poolSize,
-      strides,
-      down,
-      right,
-      movedPicture,
-      unmovedMap,
-      map,
-      unmoved,
-      moved,
-      changes: changesOf(unmoved, moved).filter((change) => change !== null),
-      changeAt: (n) => changesOf(unmoved, moved)[n],
+      ...{ kernels, kernel, poolSize, strides, down, right, movedPicture, unmovedMap, map, unmoved, moved, grid },
+      changes: changesOf(unmoved, moved),
       scale: scaleOf(unmovedMap, map),
       fits: grid.height > 0,
-      row: within(model.get("row"), Math.max(grid.height, 1)),
-      column: within(model.get("column"), Math.max(grid.width, 1)),
-      grid,
-      countLeast: () => countsOf(picture, weights, poolSize, strides),
+      row: clampIndex(model.get("row"), grid.height),
+      column: clampIndex(model.get("column"), grid.width),
+      countLeast: () => countsOf(picture, kernels[kernel], poolSize, strides),
     };
-  };
-  const setIfNew = (changes) => {
-    if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
   };
   return {
     read,
-    choose: setIfNew,
-    moveBy: (down, right) => setIfNew({ down: withinMoves(down), right: withinMoves(right) }),
+    moves,
     visit(row, column) {
       const { fits, grid } = read();
-      if (fits) setIfNew({ row: within(row, grid.height), column: within(column, grid.width) });
+      if (fits) set({ row: clampIndex(row, grid.height), column: clampIndex(column, grid.width) });
     },
   };
 }
 
 // Which kernel, which window, and the picture's move.
-function createControls(frame, state) {
-  const kernel = createSelect("Kernel", (name) => state.choose({ kernel: name }));
-  const poolSize = createSelect("Pool size", (text) => state.choose({ pool_size: Number(text) }));
-  const strides = createSelect("Stride", (text) => state.choose({ strides: Number(text) }));
-  const step = (label, name, down, right) => {
-    const button = createButton(label, () => {
-      const now = state.read();
-      state.moveBy(now.down + down, now.right + right);
-    });
-    button.setAttribute("aria-label", `Move picture ${name}`);
-    const cannot = (now) => withinMoves(now.down + down) === now.down && withinMoves(now.right + right) === now.right;
-    return { button, cannot };
-  };
-  const steps = [step("←", "left", 0, -1), step("↑", "up", -1, 0), step("↓", "down", 1, 0), step("→", "right", 0, 1)];
-  const back = { button: createButton("Back", () => state.moveBy(0, 0)), cannot: (now) => !now.down && !now.right };
-  const buttons = [...steps, back].map(({ button }) => button);
-  const moves = h("div", { class: "cb-field", role: "group", "aria-label": "Move the picture" });
-  moves.append(h("span", {}, "Move"), h("div", { class: "cb-buttons" }, ...buttons));
+function createControls({ set }, moves) {
+  const kernel = createSelect("Kernel", (name) => set({ kernel: name }));
+  const poolSize = createSelect("Pool size", (text) => set({ pool_size: Number(text) }));
+  const strides = createSelect("Stride", (text) => set({ strides: Number(text) }));
   const choices = h("div", { class: "cb-choices" }, kernel.element, poolSize.element, strides.element);
   return {
-    element: h("div", { class: "cb-bar" }, choices, moves),
+    element: h("div", { class: "cb-bar" }, choices, moves.element),
     update(now) {
-      kernel.update(now.kernels, now.kernel);
+      kernel.update(Object.keys(now.kernels), now.kernel);
       poolSize.update(["2", "3"], String(now.poolSize));
       strides.update(["1", "2", "3"], String(now.strides));
-      // Not disabled: that would take the keyboard's focus away.
-      for (const { button, cannot } of [...steps, back]) button.setAttribute("aria-disabled", cannot(now));
+      moves.update();
     },
   };
 }
@@ -330,7 +292,7 @@ function createMovedPicture(state) {
   const frameAt = ({ down, right, movedPicture }) => {
     return { row: down, column: right, height: movedPicture.height, width: movedPicture.width };
   };
-  const pixels = createPixelGrid({ windowAt: () => frameAt(state.read()), moveTo: state.moveBy });
+  const pixels = createPixelGrid({ windowAt: () => frameAt(state.read()), moveTo: state.moves.moveTo });
   const hint = h("p", { class: "cb-hint" }, "Drag it, or use the arrow keys.");
   const panel = createPanel("input", "Picture", pixels.element, hint);
   const paint = remember((picture) => pixels.paint(picturePixels(picture), picture.height, picture.width));
@@ -359,13 +321,11 @@ function createMap(frame, state) {
     const half = state.read().poolSize >> 1;
     visitNear(row - half, column - half);
   });
-  const bar = h("div", { class: "cb-scale" });
-  const high = h("span");
-  const legend = h("div", { class: "cb-legend" }, bar, h("span", {}, "0"), high);
-  const panel = createPanel("map", "Response map", pixels.element, legend);
+  const legend = createLegend();
+  const panel = createPanel("map", "Response map", pixels.element, legend.element);
   const paint = remember((map, scale, theme) => {
     pixels.paint(responsePixels(map, scale, theme), map.height, map.width);
-    setStyle(bar, `background:linear-gradient(to right,${[0, 1].map((t) => cssColor(divergingColor(t, theme)))})`);
+    legend.update(scale, theme, { from: 0 });
   });
   return {
     element: panel.element,
@@ -377,7 +337,6 @@ function createMap(frame, state) {
       pixels.describe(`Response map with ReLU of ${map.height} rows and ${map.width} columns`);
       const { height, width } = now.movedPicture;
       setVariables(panel.element, { share: map.width / width, columns: map.width, tallest: height });
-      setText(high, formatNumber(scale));
       setText(panel.note, `${map.height} × ${map.width}, after ReLU`);
     },
   };
@@ -415,7 +374,7 @@ function createOutput(frame, state, method, n) {
       mark(unmoved, moved, now.scale, frame.theme);
       pixels.place({ row: now.row, column: now.column, height: 1, width: 1 });
       pixels.element.classList.toggle("cb-without-window", !now.fits);
-      const change = now.changeAt(n);
+      const change = now.changes[n];
       const count = countChanged(unmoved, moved);
       panel.element.classList.toggle("cb-least", isComparison(now) && isLeast(now, n));
       const [rows, keys] = [`${moved.height} rows and ${moved.width} columns`, n === 0 ? "; arrow keys move the window" : ""];
