@@ -9,6 +9,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from chapters import CHAPTERS, numbered, read_chapter
@@ -431,14 +432,18 @@ def test_no_experiment_on_digits_that_loads_no_base_has_data_files():
     assert evidence.data_files("convbook.experiments.understanding:DENSE_GLOBAL", "mnist") == []
 
 
-def test_the_hash_of_a_folder_is_that_of_its_files_and_not_of_the_day_on_which_it_was_saved(tmp_path):
-    for name in (*PRESET_FILES, "metadata.json"):
-        (tmp_path / name).write_text("1", encoding="utf-8")
-    before = evidence.hash_files(tmp_path)
-    (tmp_path / "metadata.json").write_text("2", encoding="utf-8")
-    assert evidence.hash_files(tmp_path) == before
-    (tmp_path / "model.weights.h5").write_text("2", encoding="utf-8")
-    assert evidence.hash_files(tmp_path) != before
+def test_the_hash_of_a_base_is_that_of_its_settings_and_weights(tmp_path):
+    def hash_with(value=1.0, shape=(2, 3), width=0.35, name="base", layer="input_layer", date="1 May"):
+        (tmp_path / "config.json").write_text(json.dumps({"name": name, "config": {"width": width, "name": name}}))
+        (tmp_path / "metadata.json").write_text(json.dumps({"date_saved": date}))
+        with h5py.File(tmp_path / "model.weights.h5", "w") as file:
+            file["layers/conv/vars/0"] = np.full(shape, value)
+            file["layers/conv/vars"].attrs["name"] = layer
+        return evidence.hash_base(tmp_path)
+
+    # Keras counts up the names of what a process builds, and keras-hub notes the date.
+    assert hash_with() == hash_with(name="base_1", layer="input_layer_1", date="2 May")
+    assert len({hash_with(), hash_with(value=2.0), hash_with(shape=(3, 2)), hash_with(width=1.0)}) == 4
 
 
 # The commit

@@ -6,6 +6,7 @@ import json
 import os
 import types
 
+import h5py
 import keras
 import numpy as np
 import PIL
@@ -190,9 +191,15 @@ def base(tmp_path):
     """A folder in the place of a pretrained base's preset."""
     folder = tmp_path / "bases" / "my_base"
     folder.mkdir(parents=True)
-    for name in ("config.json", "metadata.json", "model.weights.h5"):
-        (folder / name).write_text("1", encoding="utf-8")
+    for name in ("config.json", "metadata.json"):
+        (folder / name).write_text("{}", encoding="utf-8")
+    write_weights(folder, 1.0)
     return folder
+
+
+def write_weights(folder, value):
+    with h5py.File(folder / "model.weights.h5", "w") as file:
+        file.create_group("layers")["kernel"] = np.full((2, 2), value)
 
 
 def test_seeds_of_a_base_with_other_weights_are_neither_mixed_in_nor_verified(base, tmp_path):
@@ -203,8 +210,8 @@ def test_seeds_of_a_base_with_other_weights_are_neither_mixed_in_nor_verified(ba
     (base / "metadata.json").write_text("another day", encoding="utf-8")
     assert verify_experiment(experiment, folder=folder, **options)["provenance"]["verified"]["base"] == before
     assert measure.calls == [0, 1, 2, 0]
-    (base / "model.weights.h5").write_text("2", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"files of the base .*my_base are not those that it was measured with"):
+    write_weights(base, 2.0)
+    with pytest.raises(ValueError, match=r"weights of the base .*my_base are not those that it was measured with"):
         verify_experiment(experiment, folder=folder, **options)
     assert measure.calls == [0, 1, 2, 0]
     assert run(experiment, folder, **options)["provenance"]["base"] != before

@@ -176,7 +176,7 @@ def test_another_base_stands_in_the_name_and_the_settings_of_a_result(monkeypatc
     base, other = (tmp_path / name for name in ("bases/my_base", "bases/other_base"))
     for folder in (base, other):
         folder.mkdir(parents=True)
-        (folder / "model.weights.h5").write_bytes(b"weights")
+        (folder / "config.json").write_text("{}")
     results = tmp_path / "results"
     words = ["evidence", "--folder", str(results), "--seeds", "2"]
     assert commands.main([*words, "--backbone", str(base)]) == commands.main(words) == 0

@@ -16,15 +16,15 @@ experiment's own.
     experiment                  "module:NAME" of the `Experiment` in this package
     experiment_hash             hash of all that decides the numbers: code, settings, and bytes of the package's files
     provenance                  versions, backend, device, seconds, commit, date (UTC), and for a pretrained base that
-                                does not come with the package "base", the hash of its files. Where later code measured
-                                a seed again and agreed, "verified": the same of that seed, and its number. "not
-                                recorded" stands for what was not yet asked for when the seeds were measured
+                                does not come with the package "base", the hash of its settings and weights. Where
+                                later code measured a seed again and agreed, "verified": the same of that seed, and its
+                                number. "not recorded" stands for what was not asked for when the seeds were measured
 
 What can be computed is not believed: `read` computes the effects again from the seeds and refuses a file that differs.
 
     verdicts     Effect, interval, verdict, judge
     results      read, write, values, names, is_stale, check
-    provenance   experiment_hash, code_files, data_files, hash_files, is_packaged, commit
+    provenance   experiment_hash, code_files, data_files, hash_base, is_packaged, commit
     claims       CLAIMS, standings
     tables       table, overview
     recipes      trainings, pace: two recipes on real photos, which are not judged as a claim
@@ -37,7 +37,7 @@ from convbook.evidence.provenance import (
     commit,
     data_files,
     experiment_hash,
-    hash_files,
+    hash_base,
     is_packaged,
 )
 from convbook.evidence.recipes import pace, recipes_folder, trainings
@@ -70,7 +70,7 @@ __all__ = [
     "commit",
     "data_files",
     "experiment_hash",
-    "hash_files",
+    "hash_base",
     "interval",
     "is_packaged",
     "is_stale",

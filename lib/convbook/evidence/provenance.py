@@ -4,6 +4,7 @@ import ast
 import functools
 import hashlib
 import importlib.util
+import json
 import subprocess
 from importlib import resources
 from pathlib import Path
@@ -41,7 +42,7 @@ def experiment_hash(experiment, kind):
     followed = _follow(experiment, kind)
     # Without the modules' names: a function that moves to another module computes what it did before.
     lines = sorted(f"{name.rpartition('.')[2]} {_text(node)}" for name, (_, node) in followed.items())
-    return _short_hash("\n".join([*lines, *(hash_files(entry) for entry in _entries(followed))]).encode())
+    return _short_hash("\n".join([*lines, *(_hash_files(entry) for entry in _entries(followed))]).encode())
 
 
 def code_files(experiment, kind):
@@ -81,16 +82,42 @@ def is_packaged(name):
     return name in {entry.name for entry in _root().joinpath("presets").glob("*")}
 
 
-def hash_files(path):
-    """Hash the names and bytes of a file, or of all files in a preset's folder except its metadata.json.
+def hash_base(folder):
+    """Hash what a pretrained base in a folder computes with: its settings and its weights.
+
+    Not the bytes of the files: Keras writes names into them that count what the process built before.
 
     Args:
-        path: a file or a folder.
+        folder: path of a folder in KerasHub's format.
 
     Returns:
         16 hexadecimal digits.
+
+    Raises:
+        OSError: if a file of weights is broken.
+        ValueError: if a file of settings is broken.
     """
-    digests = [f"{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}" for file in _files_of(Path(path))]
+    import h5py  # here, since readers of results need none
+
+    parts = []
+    for file in _files_of(Path(folder)):
+        parts.append(file.name)
+        if file.suffix == ".h5":
+            with h5py.File(file) as weights:
+                weights.visititems(lambda name, item: parts.extend(_describe_array(name, item)))
+        elif file.suffix == ".json":
+            text = file.read_text(encoding="utf-8")
+            parts.append(str(json.loads(text, object_hook=lambda read: {k: read[k] for k in read if k != "name"})))
+    return _short_hash("\n".join(parts).encode())
+
+
+def _describe_array(name, item):
+    return [f"{name} {item.dtype} {item.shape} {_short_hash(item[()].tobytes())}"] if hasattr(item, "dtype") else []
+
+
+def _hash_files(path):
+    """Hash the names and bytes of a file of the package, or of all files of a preset but its metadata.json."""
+    digests = [f"{file.name} {_short_hash(file.read_bytes())}" for file in _files_of(path)]
     return _short_hash("\n".join(digests).encode())
 
 

@@ -85,7 +85,7 @@ def verify_experiment(experiment, kind=None, folder=None, report=print, backbone
         The result, as it was written. Its provenance stays that of its seeds; what is new stands there as "verified".
 
     Raises:
-        ValueError: if there is no such result, its settings or the files of its base are others, the seed fails, or a
+        ValueError: if there is no such result, its settings or the weights of its base are others, the seed fails, or a
             number does not agree. Nothing is written then.
     """
     folder = Path(str(evidence.results_folder(folder)))
@@ -101,7 +101,7 @@ def verify_experiment(experiment, kind=None, folder=None, report=print, backbone
     base = state.provenance.get("base")
     if not bases <= {base, None, evidence.NOT_RECORDED}:
         raise ValueError(
-            f"{name}: the files of the base {backbone or state.settings['backbone']} are not those that it was "
+            f"{name}: the weights of the base {backbone or state.settings['backbone']} are not those that it was "
             f"measured with (their hash is {base}): give that base with --backbone, or {again}."
         )
     recorded = [entry for entry in stored["seeds"] if "numbers" in entry]
@@ -138,7 +138,7 @@ class _State:
     """What decides the numbers of a result, as it is now.
 
     `given` are the settings as the measurement gets them; in `settings`, which are stored, a base that is a folder has
-    only its name: where it lies says nothing on another machine. Its bytes are hashed in the provenance.
+    only its name: where it lies says nothing on another machine. Its weights are hashed in the provenance.
     """
 
     place: str
@@ -156,7 +156,7 @@ class _State:
         settings = given | ({"backbone": Path(backbone).name} if backbone else {})
         provenance, base = describe_environment(), given.get("backbone")
         if base and not evidence.is_packaged(base):
-            provenance["base"] = evidence.hash_files(presets.find(base).folder)
+            provenance["base"] = evidence.hash_base(presets.find(base).folder)
         code = experiment.place(), settings["kind"]
         data_files = tuple(evidence.data_files(*code))
         # Asked before the first seed: what is measured is the code as it was loaded.
