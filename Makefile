@@ -24,7 +24,7 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 book: $(INSTALLED) $(if $(filter full,$(RUN)),full-run)  ## run every chapter and build the site at _build/html/index.html (RUN=full: real data, needs a GPU)
-	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build book --path-output . --toc $(CURDIR)/_toc.yml -W --keep-going
+	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build . -W --keep-going
 
 # What the full run needs, before hours of it: a GPU, and the photos, whose download is too long for a cell.
 full-run: $(INSTALLED)
@@ -42,11 +42,8 @@ test: $(INSTALLED)  ## check all of it: the library, every chapter executed offl
 bench: $(INSTALLED)  ## measure how fast figures redraw, pictures are drawn, prepared and fed to a network
 	@for name in figures drawings photos pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done
 
-# Nothing is executed for the links, so the configuration differs in one line; the book's extension lies beside the real one.
 links: $(INSTALLED)  ## check that the book's links to other places still lead somewhere (needs a network)
-	@mkdir -p _build/links && sed 's/execute_notebooks: cache/execute_notebooks: "off"/' _config.yml > _build/links/_config.yml
-	@PATH="$(BIN):$$PATH" PYTHONPATH="$(CURDIR)/book/assets" jupyter-book build book --path-output _build/links \
-	    --config _build/links/_config.yml --toc $(CURDIR)/_toc.yml --builder linkcheck --quiet
+	@PATH="$(BIN):$$PATH" jupyter-book build . --path-output _build/links --builder linkcheck --quiet
 
 colab-check: $(INSTALLED)  ## run every chapter in a replica of Colab's environment (needs Colab's Python: COLAB_PYTHON=…)
 	@PATH="$(BIN):$$PATH" python tests/colab_check.py $(if $(COLAB_PYTHON),--python "$(COLAB_PYTHON)")

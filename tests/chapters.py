@@ -55,7 +55,7 @@ def read_chapter(path):
 
 
 def toc_pages():
-    """The names of the site's pages in their order, from _toc.yml."""
+    """The names of the site's pages in their order, from _toc.yml: "book/index", …"""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     chapters = [*toc.get("chapters", []), *(c for part in toc.get("parts", []) for c in part["chapters"])]
     return [toc["root"], *(chapter["file"] for chapter in chapters)]

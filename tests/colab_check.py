@@ -168,7 +168,7 @@ def first_error(notebook):
 
 def chapter_names():
     """The notebooks of the book in its order."""
-    return [name for name in toc_pages() if (BOOK / f"{name}.ipynb").is_file()]
+    return [Path(name).name for name in toc_pages() if (ROOT / f"{name}.ipynb").is_file()]
 
 
 def load(name):

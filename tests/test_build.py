@@ -26,6 +26,7 @@ folder = pathlib.Path(os.environ["EXECUTIONS"]).parent
 while not (folder / "{other}").exists():
     time.sleep(0.1)
 print("met {other}")"""
+KERNEL_VARIABLES = ["JUPYTER_PREFER_ENV_PATH", "PYTHONWARNINGS", "TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"]
 PROSE = "# A tiny chapter\n\nThe prose is {}."
 
 
@@ -46,23 +47,29 @@ class Book(NamedTuple):
         self.write(f"book/{name}.ipynb", nbformat.writes(notebook(*cells)))
 
     def write_contents(self, *names):
-        contents = {"format": "jb-book", "root": "index", "chapters": [{"file": name} for name in names]}
+        contents = {"format": "jb-book", "root": "book/index", "chapters": [{"file": f"book/{name}"} for name in names]}
         self.write("_toc.yml", yaml.safe_dump(contents))
 
-    def build(self, **variables):
-        """Call `make book` with these variables; the exit status, and how often the chapter was executed so far."""
+    def run(self, *command):
+        """Run a command in the book's folder; the exit status, and how often the chapter was executed so far."""
         executions = self.folder / "executions"
         executions.touch()
-        environment = {**os.environ, "EXECUTIONS": str(executions), "PYTHONPATH": str(self.folder / "lib")}
-        settings = [
-            f"{name}={value}" for name, value in {"VENV": sys.prefix, "CONVBOOK_JOBS": "1", **variables}.items()
-        ]
-        command = ["make", "book", *settings, f"--old-file={sys.prefix}/.installed"]  # old: installs nothing
-        command += ["--old-file=full-run"]  # and the full run asks for no GPU
+        made = ("MAKE", "MFLAGS", "CONVBOOK", "TF_", "JUPYTER", "PYTHONWARNINGS")  # by a `make` around this test
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(made)}
+        environment["PATH"] = f"{sys.prefix}/bin{os.pathsep}{environment['PATH']}"
+        environment |= {"EXECUTIONS": str(executions), "PYTHONPATH": str(self.folder / "lib")}
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True)
         return done.returncode, executions.read_text(encoding="utf-8").count("\n")
 
-    def page(self, name="01_tiny"):
+    def build(self, **variables):
+        """Call `make book` with these variables."""
+        settings = [
+            f"{name}={value}" for name, value in {"VENV": sys.prefix, "CONVBOOK_JOBS": "1", **variables}.items()
+        ]
+        old = f"--old-file={sys.prefix}/.installed", "--old-file=full-run"  # installs nothing, asks for no GPU
+        return self.run("make", "book", *settings, *old)
+
+    def page(self, name="book/01_tiny"):
         return (self.folder / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8")
 
 
@@ -105,6 +112,22 @@ def test_chapter_is_executed_again_when_what_it_shows_may_change_and_at_no_other
     assert book.build() == (0, 4), "other requirements execute the chapter"
 
 
+def test_the_build_by_hand_is_that_of_make(book):
+    source = f"import os\nprint(*[os.environ.get(name) for name in {KERNEL_VARIABLES}])\n{COUNTED}"
+    book.write_chapter("old", source)
+    assert book.run("jupyter-book", "build", ".") == (0, 1)
+    page = book.page()
+    assert "1 ignore::DeprecationWarning 3 1\n" in page
+    assert book.build() == (0, 1), "nothing is executed again"
+    assert book.page() == page
+    assert 'content="0; url=book/index.html"' in book.page("index")
+
+
+def test_a_check_of_links_executes_nothing(book):
+    book.write_chapter("old", COUNTED)
+    assert book.run("make", "links", f"VENV={sys.prefix}", f"--old-file={sys.prefix}/.installed") == (0, 0)
+
+
 def test_failing_chapter_fails_the_build_every_time(book):
     book.write_chapter("sound", "1 / 0")
     assert book.build()[0] != 0
@@ -119,7 +142,7 @@ def test_two_chapters_are_executed_at_a_time_where_that_is_asked_for(book):
     book.write_chapter("second", MEETING.format(mine="two", other="one"), "02_tiny")
     assert book.build(CONVBOOK_JOBS="2")[0] == 0, "each waits for the other, so one at a time neither would end"
     assert "met two" in book.page()
-    assert "met one" in book.page("02_tiny")
+    assert "met one" in book.page("book/02_tiny")
 
     book.write_chapter("second", "1 / 0", "02_tiny")
     assert book.build(CONVBOOK_JOBS="2")[0] != 0

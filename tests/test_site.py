@@ -4,15 +4,17 @@ A check is a generator of findings over one visit. All checks run over a page ma
 something), and over every page of the site, from http and from file://, light and dark.
 """
 
+import contextlib
 import functools
 import json
 import re
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from chapters import BOOK, CHAPTERS, NOTEBOOKS, ROOT, page_blocks, toc_pages
+from chapters import CHAPTERS, NOTEBOOKS, ROOT, page_blocks, toc_pages
 from visits import COLOUR_AUDIT, CONTENT_AUDIT, PHONE, SCHEMES, open_page, visit
 
 MOST_BYTES, MOST_REQUESTS = 1_000_000, 20
@@ -222,7 +224,8 @@ def test_findings_say_what_is_wrong(samples):
 
 def broken_links(folder):
     """Links of a site's pages that lead to no file or to no place in it, as sentences."""
-    pages = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in folder.glob("*.html")}
+    paths = [path for path in sorted(folder.rglob("*.html")) if "_static" not in path.parts]
+    pages = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in paths}
     names = {path.resolve(): {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
     found = []
     for path, page in pages.items():
@@ -232,9 +235,9 @@ def broken_links(folder):
             if parts.scheme or parts.netloc:
                 continue
             if not target.exists():
-                found.append(f"{path.name}: {tag[attribute]} is not there")
+                found.append(f"{path.relative_to(folder)}: {tag[attribute]} is not there")
             elif unquote(parts.fragment) not in {"", *names.get(target, {parts.fragment})}:
-                found.append(f"{path.name}: {tag[attribute]} names no place in {target.name}")
+                found.append(f"{path.relative_to(folder)}: {tag[attribute]} names no place in {target.name}")
     return found
 
 
@@ -242,11 +245,12 @@ def test_broken_link_is_found(tmp_path):
     links = (
         '<a href="b.html"></a><a href="#here"></a><a href="a.html#there"></a><img src="c.png"><a href="http://x.y/z">'
     )
-    (tmp_path / "a.html").write_text(f'<p id="here"></p>{links}', encoding="utf-8")
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "a.html").write_text(f'<p id="here"></p>{links}', encoding="utf-8")
     assert broken_links(tmp_path) == [
-        "a.html: b.html is not there",
-        "a.html: a.html#there names no place in a.html",
-        "a.html: c.png is not there",
+        "book/a.html: b.html is not there",
+        "book/a.html: a.html#there names no place in a.html",
+        "book/a.html: c.png is not there",
     ]
 
 
@@ -268,8 +272,19 @@ def test_site_holds_the_pages_of_the_table_of_contents(site):
 
 
 @pytest.mark.parametrize("protocol", ["http", "file"])
+def test_the_address_of_the_site_leads_to_its_front_page(protocol, browser, site, serve):
+    address = f"{serve(site.parent)}html/" if protocol == "http" else f"{site.as_uri()}/index.html"
+    with contextlib.closing(browser.new_page()) as page:
+        page.goto(address)
+        page.wait_for_url("**/html/book/index.html", timeout=10_000)
+        assert page.locator("h1").count() == 1
+        page.locator("a[href='01_first_convnet.html']").first.click()
+        page.wait_for_url("**/html/book/01_first_convnet.html", timeout=10_000)
+
+
+@pytest.mark.parametrize("protocol", ["http", "file"])
 def test_theme_switch_works_and_survives_a_reload(protocol, browser, site_urls):
-    with open_page(browser, f"{site_urls[protocol]}index.html", "light") as page:
+    with open_page(browser, f"{site_urls[protocol]}book/index.html", "light") as page:
         for _ in range(3):  # the switch goes round: light, dark, as the system has it
             if page.locator("html").get_attribute("data-theme") == "dark":
                 break
@@ -293,7 +308,7 @@ def test_search_finds_a_word_of_the_book(protocol, browser, site_urls):
 
 @pytest.mark.parametrize("protocol", ["http", "file"])
 def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
-    with open_page(browser, f"{site_urls[protocol]}02_convolution.html") as page:
+    with open_page(browser, f"{site_urls[protocol]}book/02_convolution.html") as page:
         figure = page.locator(".convbook-page").first
         figure.locator("xpath=self::*[contains(@class, 'convbook-is-live')]").wait_for(timeout=10_000)
         assert "image[8:11, 11:14]" in figure.inner_text()
@@ -304,7 +319,7 @@ def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
 @pytest.mark.parametrize("protocol", ["http", "file"])
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_live_figure_comes_alive(path, protocol, browser, site_urls):
-    with open_page(browser, f"{site_urls[protocol]}{path.stem}.html") as page:
+    with open_page(browser, f"{site_urls[protocol]}book/{path.stem}.html") as page:
         figures = page.locator(".convbook-page").count()
         assert figures == page.locator(".convbook-still").count()
         page.wait_for_function(
@@ -315,16 +330,17 @@ def test_every_live_figure_comes_alive(path, protocol, browser, site_urls):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_has_its_ways_on(path, seen, site):
     """Neighbours, Colab, the notebook itself, and a button to copy each code cell."""
-    page = BeautifulSoup(seen(path.stem, "http", "light").source, "html.parser")
-    order = toc_pages()
+    name = f"book/{path.stem}"
+    page = BeautifulSoup(seen(name, "http", "light").source, "html.parser")
+    order = [Path(each).name for each in toc_pages()]
     before, after = order[order.index(path.stem) - 1], order[order.index(path.stem) + 1 :][:1]
     assert [link["href"] for link in page.select("a.left-prev")] == [f"{before}.html"]
     assert [link["href"] for link in page.select("a.right-next")] == [f"{name}.html" for name in after]
     colab = page.select_one("a[href^='https://colab.research.google.com/github/']")
     assert colab["href"].endswith(f"{repository()}/blob/main/book/{path.name}")
-    download = page.select_one("a.btn-download-source-button")["href"]
-    assert json.loads((site / download).read_text(encoding="utf-8")) == json.loads(path.read_text(encoding="utf-8"))
-    facts = seen(path.stem, "http", "light").facts["screen"]
+    download = site / "book" / page.select_one("a.btn-download-source-button")["href"]
+    assert json.loads(download.read_text(encoding="utf-8")) == json.loads(path.read_text(encoding="utf-8"))
+    facts = seen(name, "http", "light").facts["screen"]
     assert facts["copyButtons"] >= facts["cells"] > 0
 
 
@@ -336,13 +352,13 @@ def repository():
 
 @pytest.mark.parametrize("name", toc_pages())
 def test_mathematics_of_a_page_is_mathml(name, seen):
-    tokens = [token for block in page_blocks(next(BOOK.glob(f"{name}.*"))) for token in block.tokens]
+    tokens = [token for block in page_blocks(next(ROOT.glob(f"{name}.*"))) for token in block.tokens]
     if any(token.type.startswith("math") for token in tokens):
         assert seen(name, "http", "light").facts["screen"]["maths"] > 0
 
 
 def test_copy_button_copies_the_cell(browser, site_urls):
-    with open_page(browser, f"{site_urls['http']}{CHAPTERS[0].stem}.html") as page:
+    with open_page(browser, f"{site_urls['http']}book/{CHAPTERS[0].stem}.html") as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         cell = page.locator("div.cell_input div.highlight:visible").filter(has=page.locator("span.long")).first
         cell.hover()
@@ -357,6 +373,6 @@ def test_no_output_holds_what_a_library_logged(site):
     assert LOGGED.search("5 lists\nWARNING:tensorflow:5 out of the last 207 calls")
     assert LOGGED.search("I0000 00:00:1795412497.831978   20962 port.cc:153] oneDNN")
     assert not LOGGED.search("seed 0 · WARNING signs in a picture")
-    found = {page.name: LOGGED.findall(page.read_text(encoding="utf-8")) for page in site.glob("*.html")}
+    found = {page.name: LOGGED.findall(page.read_text(encoding="utf-8")) for page in site.glob("book/*.html")}
     assert len(found) > 12
     assert {name: lines for name, lines in found.items() if lines} == {}

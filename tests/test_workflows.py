@@ -147,11 +147,3 @@ def test_an_issue_is_opened_for_what_failed_unless_one_is_open(tmp_path, colab, 
 def test_an_issue_is_opened_when_any_check_failed():
     assert JOBS["weekly.tell"]["needs"] == ["colab", "links"]
     assert JOBS["weekly.tell"]["if"].startswith("always() && (contains(needs.*.result, 'failure')")
-
-
-def test_links_are_checked_without_executing_chapters():
-    """The Makefile changes one line of the configuration for that; here is what it looks for."""
-    pattern = re.search(r"sed 's/([^/]+)/([^/]+)/' _config.yml", (ROOT / "Makefile").read_text(encoding="utf-8"))
-    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
-    assert config.count(pattern[1]) == 1
-    assert yaml.safe_load(config.replace(pattern[1], pattern[2]))["execute"]["execute_notebooks"] == "off"

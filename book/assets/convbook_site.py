@@ -2,7 +2,9 @@
 
 - Mathematics becomes MathML, so that no script and no other host is needed to read it.
 - A chapter's cached outputs are keyed on the library, the requirements and the run, so that a stale page is impossible
-  and an edit of prose executes nothing. With CONVBOOK_JOBS=2, two chapters are executed at a time.
+  and an edit of prose executes nothing. With CONVBOOK_JOBS=2, two chapters are executed at a time. Where only the
+  links are checked, none is.
+- The pages lie in book/, as their sources do; the site's own index.html leads to the front page.
 - Charts (SVG) are put into the page itself, in the theme's colours; one request and one theme switch fewer each. So
   are small JPEGs.
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and of the
@@ -35,6 +37,12 @@ from PIL import Image
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 ROOT = Path(__file__).resolve().parents[2]
+
+# The kernels run with these also where `jupyter-book build .` is called by hand, and not through the Makefile.
+os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # Colours of convbook.plots (and of matplotlib's black and white) against the style sheet's variables.
 THEME_COLOURS = {
@@ -85,14 +93,22 @@ def use_keyed_cache(app, config):
     JupyterCacheBase.merge_match_into_notebook.__defaults__ = (("kernelspec", "language_info"), ())
 
 
-def execute_side_by_side(app, config):
+def execute_no_chapter_for_links(app):
+    """A check of links needs no outputs."""
+    if app.builder.name == "linkcheck":
+        app.config.nb_execution_mode = "off"
+
+
+def execute_side_by_side(app):
     """Fill the cache, CONVBOOK_JOBS chapters at a time; one that fails is left to the renderer, which reports it."""
     jobs = int(os.environ.get("CONVBOOK_JOBS", "1"))
-    if jobs == 1 or config.nb_execution_mode != "cache":
+    if jobs == 1 or app.config.nb_execution_mode != "cache":
         return
-    cache = get_cache(config.nb_execution_cache_path)
+    cache = get_cache(app.config.nb_execution_cache_path)
     waiting = {}
-    for path in sorted(Path(app.srcdir).glob("*.ipynb")):
+    for path in (Path(app.srcdir, f"{name}.ipynb") for name in app.config.external_site_map):
+        if not path.is_file():
+            continue
         chapter = nbformat.read(path, nbformat.NO_CONVERT)
         try:
             cache.match_cache_notebook(chapter)
@@ -101,7 +117,7 @@ def execute_side_by_side(app, config):
 
     def execute(chapter):
         with tempfile.TemporaryDirectory() as folder:
-            return single_nb_execution(chapter, folder, config.nb_execution_timeout, allow_errors=False)
+            return single_nb_execution(chapter, folder, app.config.nb_execution_timeout, allow_errors=False)
 
     with ThreadPoolExecutor(jobs) as pool:
         for path, result in zip(waiting, pool.map(execute, waiting.values()), strict=True):
@@ -315,12 +331,26 @@ def can_apply(selector, names):
     return set(re.findall(r"[.#]([a-zA-Z_-][\w-]*)", selector)) <= names
 
 
+def lead_to_the_front_page(app, exception):
+    """Write the site's index.html: addresses of the site that name no page end at the front page."""
+    if exception is None and app.builder.format == "html" and app.config.root_doc != "index":
+        title, front = html.escape(app.config.html_title), app.builder.get_target_uri(app.config.root_doc)
+        page = (
+            f'<!DOCTYPE html>\n<html lang="{app.config.language}"><head><meta charset="utf-8"><title>{title}</title>'
+            f'<meta http-equiv="refresh" content="0; url={front}"><link rel="canonical" href="{front}"></head>'
+            f'<body><h1><a href="{front}">{title}</a></h1></body></html>\n'
+        )
+        Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
+
+
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
     app.connect("config-inited", use_keyed_cache)
-    app.connect("config-inited", execute_side_by_side, priority=900)
+    app.connect("builder-inited", execute_no_chapter_for_links, priority=100)
+    app.connect("builder-inited", execute_side_by_side, priority=900)
     app.add_post_transform(PicturesInThePage)
     app.add_post_transform(NamedBlocks)
+    app.connect("build-finished", lead_to_the_front_page)
     app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("html-page-context", leave_out_needless_files, priority=900)
     app.connect("html-page-context", mark_long_lines, priority=900)
