@@ -1,16 +1,14 @@
 """Part one, understanding convolutional networks: what making the map smaller is good for, and how to do it."""
 
-import functools
-
 import keras
 import numpy as np
 
-from convbook import drawings, photos
+from convbook import drawings
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
-from convbook.experiments.training import accuracy, train
+from convbook.experiments.data import DRAWN_PETS, FEW_DIGITS, SMALL_DIGITS, choose_digits
+from convbook.experiments.training import accuracy, done_once, train
 
-SMALL_DIGITS = "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"
 HEADS = {"average": keras.layers.GlobalAveragePooling2D, "flatten": keras.layers.Flatten}
 
 
@@ -64,34 +62,25 @@ def measure_downsample(seed, settings):
     numbers = {}
     for head in HEADS:
         for name in _kinds_of_net(settings):
-            model, by_quarter = _trained(seed, name, head, settings)
+            model, by_quarter = _trained(seed, settings, name=name, head=head)
             numbers |= {f"{name}_{head}": by_quarter[-1], f"{name}_{head}_parameters": model.count_params()}
             if head == "average":
                 numbers[f"{name}_{head}_by_quarter"] = by_quarter
     return numbers
 
 
-def _trained(seed, name, head, settings):
-    """A trained net, and its test accuracy after each quarter of the epochs; trained once, whichever claim asks."""
-    names = ("digits", "train_pictures", "test_pictures", "filters", "learning_rate", "batch_size")
-    chosen = {each: settings[each] for each in names} | {"epochs": settings["epochs"][head]}
-    return _trained_once(seed, head, _hashable(chosen), _hashable(_kinds_of_net(settings)[name]))
-
-
-def _hashable(options):
-    return tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in options.items())
-
-
-@functools.cache
-def _trained_once(seed, head, settings, net):
-    settings = dict(settings)
-    train_images, train_labels, test_images, test_labels = _sample(seed, settings)
+@done_once(
+    "digits", "train_pictures", "test_pictures", "filters", "dilation_rates", "learning_rate", "batch_size", "epochs"
+)
+def _trained(seed, settings, name, head):
+    """A trained net, and its test accuracy after each quarter of the epochs."""
+    train_images, train_labels, test_images, test_labels = choose_digits(np.random.default_rng(seed), settings)
     keras.utils.set_random_seed(seed)
-    model = build_net(train_images.shape[1:], settings["filters"], 10, head=head, **dict(net))
+    options = _kinds_of_net(settings)[name]
+    model = build_net(train_images.shape[1:], settings["filters"], 10, head=head, **options)
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "sparse_categorical_crossentropy")
-    by_quarter = []
+    epochs, by_quarter = settings["epochs"][head] // 4, []
     for _ in range(4):
-        epochs = settings["epochs"] // 4
         model.fit(train_images, train_labels, epochs=epochs, batch_size=settings["batch_size"], verbose=0)
         by_quarter.append(accuracy(model, test_images, test_labels))
     return model, by_quarter
@@ -104,19 +93,6 @@ def _kinds_of_net(settings):
         "plain": {"between": "nothing"},
         "dilated": {"between": "nothing", "dilation_rates": settings["dilation_rates"]},
     }
-
-
-def _sample(seed, settings):
-    """Pictures and labels to train on, drawn by lot, and to test on."""
-    digits = photos.load_digits(settings["digits"])
-    chosen = np.random.default_rng(seed).choice(len(digits.train_images), settings["train_pictures"], replace=False)
-    tests = slice(settings["test_pictures"])
-    return (
-        digits.train_images[chosen],
-        digits.train_labels[chosen],
-        digits.test_images[tests],
-        digits.test_labels[tests],
-    )
 
 
 DOWNSAMPLE = Experiment(
@@ -133,51 +109,48 @@ DOWNSAMPLE = Experiment(
         # With global average pooling and a small window a net learns slowly: after 15 epochs it is far from done.
         "epochs": {"average": 60, "flatten": 16},
     },
-    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500}},
+    data={"digits": FEW_DIGITS},
     sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
-            name="pooled-beats-plain",
+            "pooled-beats-plain",
+            "pooled_average",
+            "plain_average",
+            margin=0.02,
             meaning="With global average pooling, and so with equal weights, a net that pools (window 18 px) is better "
             "than one that does not (window 7 px)",
-            of="pooled_average",
-            minus="plain_average",
-            direction="greater",
-            margin=0.02,
         ),
         Effect(
-            name="dilated-beats-plain",
+            "dilated-beats-plain",
+            "dilated_average",
+            "plain_average",
+            margin=0.02,
             meaning="A net with dilation instead of pooling (window 19 px) is better than one with neither (7 px)",
-            of="dilated_average",
-            minus="plain_average",
-            direction="greater",
-            margin=0.02,
         ),
         Effect(
-            name="pooled-equals-dilated",
-            meaning="With about the same window, pooling and dilation are equally good",
-            of="pooled_average",
-            minus="dilated_average",
+            "pooled-equals-dilated",
+            "pooled_average",
+            "dilated_average",
+            margin=0.02,
             direction="equal",
-            margin=0.02,
+            meaning="With about the same window, pooling and dilation are equally good",
         ),
         Effect(
-            name="flatten-pooled-beats-plain",
-            meaning="With Flatten, where the classifier sees the whole picture anyway, pooling is better as well",
-            of="pooled_flatten",
-            minus="plain_flatten",
-            direction="greater",
+            "flatten-pooled-beats-plain",
+            "pooled_flatten",
+            "plain_flatten",
             margin=0.02,
+            meaning="With Flatten, where the classifier sees the whole picture anyway, pooling is better as well",
         ),
     ),
 )
 
 
 def measure_into_channels(seed, settings):
-    """Ask after each stage how much a linear probe knows, and how much of it without the places.
+    """Measure after each stage what a linear probe classifies correctly, with locations and without them.
 
     The probe is trained on the maps of the training pictures and tested on those of the test pictures: once as they
-    are, once with the places of each picture in an order of its own, so that only what stands in the channels is left.
+    are, once with the locations of each picture in an order of its own, so that only what the channels hold is left.
 
     Args:
         seed: decides the training sample, the initial weights, the order of batches and the shuffling.
@@ -187,17 +160,17 @@ def measure_into_channels(seed, settings):
         {name: number}: for the nets with and without pooling, trained under global average pooling and under Flatten,
         and each stage, the probe's accuracy on the maps as they are and shuffled, and the difference.
     """
-    train_images, train_labels, test_images, test_labels = _sample(seed, settings)
+    train_images, train_labels, test_images, test_labels = choose_digits(np.random.default_rng(seed), settings)
     numbers = {}
     for net, head in (("pooled", "average"), ("plain", "average"), ("pooled", "flatten"), ("plain", "flatten")):
-        model, _ = _trained(seed, net, head, settings)
+        model, _ = _trained(seed, settings, name=net, head=head)
         name = net if head == "average" else f"{net}_{head}"
         for stage in range(1, len(settings["filters"]) + 1):
             part = keras.Model(model.inputs, model.get_layer(f"stage_{stage}").output)
             maps = [part.predict(images, batch_size=500, verbose=0) for images in (train_images, test_images)]
             kept = _probe(*maps, train_labels, test_labels, seed, settings)
-            generator = np.random.default_rng(seed)
-            maps = [shuffle_places(each, generator) for each in maps]
+            rng = np.random.default_rng(seed)
+            maps = [shuffle_locations(each, rng) for each in maps]
             shuffled = _probe(*maps, train_labels, test_labels, seed, settings)
             numbers |= {f"{name}_kept_{stage}": kept, f"{name}_shuffled_{stage}": shuffled}
             numbers[f"{name}_loss_{stage}"] = kept - shuffled
@@ -214,24 +187,24 @@ def _probe(train_maps, test_maps, train_labels, test_labels, seed, settings):
     return accuracy(probe, test_maps / spread, test_labels)
 
 
-def shuffle_places(maps, generator):
-    """Put the places of each response map into a new order, another one for each picture; channels stay together.
+def shuffle_locations(maps, rng):
+    """Put the locations of each response map into a new order, another one for each picture; channels stay together.
 
     Args:
         maps: array (n, height, width, channels).
-        generator: numpy.random.Generator.
+        rng: numpy.random.Generator.
 
     Returns:
         A new array of the same shape.
 
     Example:
         >>> maps = np.arange(8).reshape(1, 2, 2, 2)
-        >>> shuffled = shuffle_places(maps, np.random.default_rng(0))
+        >>> shuffled = shuffle_locations(maps, np.random.default_rng(0))
         >>> sorted(map(tuple, shuffled.reshape(-1, 2).tolist()))
         [(0, 1), (2, 3), (4, 5), (6, 7)]
     """
     count, height, width, channels = maps.shape
-    order = generator.random((count, height * width)).argsort(axis=1)[:, :, np.newaxis]
+    order = rng.random((count, height * width)).argsort(axis=1)[:, :, np.newaxis]
     return np.take_along_axis(maps.reshape(count, -1, channels), order, axis=1).reshape(maps.shape)
 
 
@@ -248,32 +221,29 @@ INTO_CHANNELS = Experiment(
         "epochs": {"average": 60, "flatten": 16},
         "probe": {"learning_rate": 1e-3, "batch_size": 64, "epochs": 30},
     },
-    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500}},
+    data={"digits": FEW_DIGITS},
     sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
-            name="later-loses-less",
+            "later-loses-less",
+            "pooled_loss_1",
+            "pooled_loss_3",
+            margin=0.05,
             meaning="A probe loses more accuracy by shuffled places after the first stage than after the last",
-            of="pooled_loss_1",
-            minus="pooled_loss_3",
-            direction="greater",
-            margin=0.05,
         ),
         Effect(
-            name="pooling-moves-it",
+            "pooling-moves-it",
+            "plain_loss_3",
+            "pooled_loss_3",
+            margin=0.05,
             meaning="After the last stage, a probe loses more by shuffled places where the net did not pool",
-            of="plain_loss_3",
-            minus="pooled_loss_3",
-            direction="greater",
-            margin=0.05,
         ),
         Effect(
-            name="pooling-moves-it-under-flatten",
-            meaning="The same with Flatten on top, which gives no map a reason to forget places",
-            of="plain_flatten_loss_3",
-            minus="pooled_flatten_loss_3",
-            direction="greater",
+            "pooling-moves-it-under-flatten",
+            "plain_flatten_loss_3",
+            "pooled_flatten_loss_3",
             margin=0.05,
+            meaning="The same with Flatten on top, which gives no map a reason to forget places",
         ),
     ),
 )
@@ -287,10 +257,14 @@ def measure_max_vs_mean(seed, settings):
         settings: those of `MAX_VS_MEAN`.
 
     Returns:
-        {name: number}: test and training accuracy of each of the three.
+        {name: number}: test accuracy of each of the three, and training accuracy, which tells a network that did not
+        learn from one that learned the training pictures only.
     """
-    sample = _sample if settings["kind"] == "digits" else _drawn_pets
-    train_images, train_labels, test_images, test_labels = sample(seed, settings)
+    if settings["kind"] == "digits":
+        sample = choose_digits(np.random.default_rng(seed), settings)
+    else:
+        sample = _drawn_pets(seed, settings)
+    train_images, train_labels, test_images, test_labels = sample
     numbers = {}
     for name, between in (("max", "max"), ("average", "average"), ("strided", "strides")):
         keras.utils.set_random_seed(seed)
@@ -319,32 +293,24 @@ MAX_VS_MEAN = Experiment(
     measure=measure_max_vs_mean,
     settings={"learning_rate": 1e-3, "batch_size": 32},
     data={
-        "digits": {
-            "digits": "scikit-learn",
-            "filters": (16, 32, 64),
-            "train_pictures": 1038,
-            "test_pictures": 500,
-            "epochs": 60,
-        },
+        "digits": FEW_DIGITS | {"filters": (16, 32, 64), "epochs": 60},
         "drawn": {"filters": (32, 64, 128, 128), "train_pictures": 1000, "test_pictures": 1000, "epochs": 30},
     },
-    sources={"digits": SMALL_DIGITS, "drawn": "the book's drawn cats and dogs, 64x64 pixels"},
+    sources={"digits": SMALL_DIGITS, "drawn": DRAWN_PETS},
     effects=(
         Effect(
-            name="max-beats-average",
-            meaning="With max pooling a net is better than with average pooling",
-            of="max",
-            minus="average",
-            direction="greater",
+            "max-beats-average",
+            "max",
+            "average",
             margin=0.02,
+            meaning="With max pooling a net is better than with average pooling",
         ),
         Effect(
-            name="max-beats-strided",
-            meaning="With max pooling a net is better than with strides of 2 in its convolutions",
-            of="max",
-            minus="strided",
-            direction="greater",
+            "max-beats-strided",
+            "max",
+            "strided",
             margin=0.02,
+            meaning="With max pooling a net is better than with strides of 2 in its convolutions",
         ),
     ),
 )

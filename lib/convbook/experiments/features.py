@@ -6,15 +6,12 @@ import time
 import keras
 import numpy as np
 
-from convbook import backbones, models
+from convbook import backbones, freezing, models
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
-from convbook.experiments.from_scratch import DRAWN_PETS, MORE_PHOTOS, PHOTOS, accuracy, augmentation, cats_and_dogs
-from convbook.experiments.training import Batches
-
-BATCH_SIZE = 32
-# The base's photos, and which it is where nothing else is named.
-BASE_PHOTOS = MORE_PHOTOS | {"size_px": 96, "backbone": "xception_41_imagenet"}
+from convbook.experiments.data import BASE_PHOTOS, DRAWN_PETS, FEW_PETS, PHOTOS, cats_and_dogs
+from convbook.experiments.from_scratch import BATCH_SIZE, augmentation
+from convbook.experiments.training import Batches, accuracy, augment
 
 
 class EpochSeconds(keras.callbacks.Callback):
@@ -33,13 +30,13 @@ class EpochSeconds(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.seconds.append(self.now)
 
-    def usual(self):
+    def median(self):
         """The median of all epochs but the first, in which Keras builds the program that it runs."""
         return float(np.median(self.seconds[1:]))
 
 
-class BestHead(keras.callbacks.Callback):
-    """Measures a head on recorded validation features after each epoch, and remembers its best weights.
+class HeadValidation(keras.callbacks.Callback):
+    """Measures a head on recorded validation features after each epoch, for the callbacks after it and the history.
 
     The base is frozen, so the head's loss on the record is that of the whole model on the pictures.
     """
@@ -47,22 +44,19 @@ class BestHead(keras.callbacks.Callback):
     def __init__(self, head, features, labels):
         super().__init__()
         self.head, self.features, self.labels = head, features, labels[:, np.newaxis]
-        self.losses, self.accuracies, self.weights = [], [], None
 
     def on_epoch_end(self, epoch, logs=None):
         probabilities = self.head.predict(self.features, batch_size=250, verbose=0)
         losses = keras.ops.binary_crossentropy(self.labels.astype("float32"), probabilities)
-        self.losses.append(float(keras.ops.mean(losses)))
-        self.accuracies.append(float(((probabilities > 0.5) == self.labels).mean()))
-        if self.losses[-1] == min(self.losses):
-            self.weights = self.head.get_weights()
+        logs["val_loss"] = float(keras.ops.mean(losses))
+        logs["val_accuracy"] = float(((probabilities > 0.5) == self.labels).mean())
 
 
 def multiply_adds(model, size_px):
     """Count the multiply-adds of one picture on its way through a model, layer by layer.
 
-    Each weight of a kernel is used once at each place of the layer's output. Biases, batch normalization and pooling,
-    which take about one operation for each number, are not counted.
+    Each weight of a kernel is used once at each location of the layer's output. Biases, batch normalization and
+    pooling, which take about one operation for each number, are not counted.
 
     Args:
         model: functional keras.Model of convolutional (plain, separable or depthwise) and Dense layers, without models
@@ -99,7 +93,7 @@ def build_base(preset, size_px, layers=()):
         backbone in it.
     """
     backbone, converter = backbones.load(preset, size_px)
-    backbone.trainable = False
+    freezing.freeze(backbone)
     image = keras.Input((size_px, size_px, 3))
     x = image
     for layer in layers:
@@ -119,19 +113,20 @@ def train_head(head, model, batches, validation, settings, epochs=None):
         epochs: number of epochs where it is another one.
 
     Returns:
-        The history (loss, accuracy, val_loss, val_accuracy), and the seconds of a usual epoch.
+        The history (loss, accuracy, val_loss, val_accuracy), and the median seconds of an epoch.
     """
-    clock, best = EpochSeconds(), BestHead(head, *validation)
+    epochs = epochs or settings["epochs"]
+    clock = EpochSeconds()
+    best = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=epochs, restore_best_weights=True)
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
     history = model.fit(
         batches,
-        epochs=epochs or settings["epochs"],
-        callbacks=[clock, best],
+        epochs=epochs,
+        callbacks=[clock, HeadValidation(head, *validation), best],
         shuffle=False,
         verbose=0,
     ).history
-    head.set_weights(best.weights)
-    return history | {"val_loss": best.losses, "val_accuracy": best.accuracies}, clock.usual()
+    return history, clock.median()
 
 
 def measure_option_1_cheap(seed, settings):
@@ -146,7 +141,7 @@ def measure_option_1_cheap(seed, settings):
     Returns:
         {name: number or list}: for each way test accuracy of the best epoch, and the gap between its accuracy on the
         clean training pictures and on the test pictures; for both options the history, seconds of an epoch, seconds of
-        the whole training (with recording, without looking at validation pictures), and multiply-adds of both.
+        the whole training (with recording, without validation), and multiply-adds of both.
     """
     parts = cats_and_dogs(seed, settings)
     images, labels = parts["train"]
@@ -192,7 +187,7 @@ def _option_1(seed, record, settings):
     batches = Batches(*record["train"], BATCH_SIZE, seed)
     history, seconds = train_head(head, head, batches, record["validation"], settings)
     numbers = {f"history_option_1_{name}": values for name, values in history.items()}
-    return numbers | {"epoch_seconds_option_1": seconds} | _judge_head("option_1", head, record)
+    return numbers | {"epoch_seconds_option_1": seconds} | _evaluate_head("option_1", head, record)
 
 
 def _several_passes(seed, parts, record, settings):
@@ -200,16 +195,14 @@ def _several_passes(seed, parts, record, settings):
     keras.utils.set_random_seed(seed)
     images, labels = parts["train"]
     base, _ = build_base(settings["backbone"], images.shape[1])
-    layers, passes = augmentation(1, seed), []
-    for _ in range(settings["passes"]):
-        changed = images.astype("float32")
-        for layer in layers:
-            changed = layer(changed, training=True)
-        passes.append(base.predict(changed, batch_size=BATCH_SIZE, verbose=0))
+    layers = augmentation(1, seed)
+    passes = [
+        base.predict(augment(images, layers), batch_size=BATCH_SIZE, verbose=0) for _ in range(settings["passes"])
+    ]
     head = models.build_head(record["train"][0].shape[1:])
     batches = Batches(np.concatenate(passes), np.tile(labels, settings["passes"]), BATCH_SIZE, seed)
     train_head(head, head, batches, record["validation"], settings, settings["epochs"] // settings["passes"])
-    return _judge_head("passes", head, record)
+    return _evaluate_head("passes", head, record)
 
 
 def _option_2(seed, parts, record, settings):
@@ -221,12 +214,12 @@ def _option_2(seed, parts, record, settings):
     batches = Batches(images, labels, BATCH_SIZE, seed)
     history, seconds = train_head(head, model, batches, record["validation"], settings)
     numbers = {f"history_option_2_{name}": values for name, values in history.items()}
-    return numbers | {"epoch_seconds_option_2": seconds} | _judge_head("option_2", head, record)
+    return numbers | {"epoch_seconds_option_2": seconds} | _evaluate_head("option_2", head, record)
 
 
-def _judge_head(name, head, record):
-    test = accuracy(head, record["test"])
-    return {f"test_{name}": test, f"gap_{name}": accuracy(head, record["train"]) - test}
+def _evaluate_head(name, head, record):
+    test = accuracy(head, *record["test"])
+    return {f"test_{name}": test, f"gap_{name}": accuracy(head, *record["train"]) - test}
 
 
 OPTION_1_CHEAP = Experiment(
@@ -234,58 +227,46 @@ OPTION_1_CHEAP = Experiment(
     sentence="Option 1 runs the base once over the pictures; option 2 allows augmentation and is more expensive.",
     chapter=10,
     measure=measure_option_1_cheap,
-    settings={
-        "train_pictures": 200,
-        "validation_pictures": 250,
-        "test_pictures": 500,
-        "learning_rate": 1e-3,
-        "epochs": 40,
-        "passes": 4,
-    },
+    settings=FEW_PETS | {"learning_rate": 1e-3, "epochs": 40, "passes": 4},
     data={"drawn": {"backbone": "drawn_world"}, "photos": BASE_PHOTOS | {"epochs": 20}},
     sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**BASE_PHOTOS)},
     effects=(
         Effect(
-            name="epoch-takes-longer",
-            meaning="An epoch of option 2 takes longer than one of option 1",
-            of="epoch_seconds_option_2",
-            minus="epoch_seconds_option_1",
-            direction="greater",
+            "epoch-takes-longer",
+            "epoch_seconds_option_2",
+            "epoch_seconds_option_1",
             margin=0.1,
+            meaning="An epoch of option 2 takes longer than one of option 1",
             unit="seconds",
         ),
         Effect(
-            name="training-takes-longer",
-            meaning="All epochs of option 2 take longer than recording and all epochs of option 1",
-            of="seconds_option_2",
-            minus="seconds_option_1",
-            direction="greater",
+            "training-takes-longer",
+            "seconds_option_2",
+            "seconds_option_1",
             margin=5,
+            meaning="All epochs of option 2 take longer than recording and all epochs of option 1",
             unit="seconds",
         ),
         Effect(
-            name="augmentation-closes-the-gap",
-            meaning="With option 2 and augmentation the gap between training and test accuracy is smaller",
-            of="gap_option_1",
-            minus="gap_option_2",
-            direction="greater",
+            "augmentation-closes-the-gap",
+            "gap_option_1",
+            "gap_option_2",
             margin=0.02,
+            meaning="With option 2 and augmentation the gap between training and test accuracy is smaller",
         ),
         Effect(
-            name="augmentation-pays",
+            "augmentation-pays",
+            "test_option_2",
+            "test_option_1",
+            margin=0.01,
             meaning="Option 2 with augmentation is better on the test pictures than option 1",
-            of="test_option_2",
-            minus="test_option_1",
-            direction="greater",
-            margin=0.01,
         ),
         Effect(
-            name="passes-pay",
-            meaning="Option 1 on a record of four augmented passes is better than on a record of one clean pass",
-            of="test_passes",
-            minus="test_option_1",
-            direction="greater",
+            "passes-pay",
+            "test_passes",
+            "test_option_1",
             margin=0.01,
+            meaning="Option 1 on a record of four augmented passes is better than on a record of one clean pass",
         ),
     ),
 )

@@ -1,6 +1,5 @@
 """Part two, training a model from scratch: few pictures, overfitting, and what augmentation does about it."""
 
-import functools
 import math
 import time
 from typing import NamedTuple
@@ -8,88 +7,19 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from convbook import drawings, models, photos, pipelines
+from convbook import models, pipelines
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
-from convbook.experiments.training import Batches
+from convbook.experiments.data import DRAWN_PETS, FEW_PETS, PHOTOS, SMALL_PHOTOS, cats_and_dogs
+from convbook.experiments.training import Batches, BestWeights, accuracy, augment, done_once
 
-DRAWN_PETS = "the book's drawn cats and dogs, 64x64 pixels"
-PHOTOS = "Kaggle's photos of cats and dogs, {size_px}x{size_px} pixels; all seeds are tested on the same photos"
-MORE_PHOTOS = {"train_pictures": 500, "validation_pictures": 500, "test_pictures": 1000}  # of each class
-SMALL_PHOTOS = MORE_PHOTOS | {"size_px": 64}
 BATCH_SIZE = 32
-RECIPE = {
-    "train_pictures": 200,
-    "validation_pictures": 250,
-    "test_pictures": 500,
+RECIPE = FEW_PETS | {
     "filters": (16, 32, 64, 64),  # those of chapter 7 on the quick run
     "updates": 1040,  # 80 epochs of 400 pictures: with augmentation, half as many leave a net half finished
     "learning_rate": 1e-3,
 }
-VALIDATIONS = 40  # how often a training looks at the validation pictures, however long its epochs are
-
-
-class _BestWeights(keras.callbacks.Callback):
-    """Remembers the weights of the lowest validation loss, as a checkpoint would."""
-
-    loss, weights = float("inf"), None
-
-    def on_epoch_end(self, epoch, logs=None):
-        if logs.get("val_loss", np.inf) < self.loss:
-            self.loss, self.weights = logs["val_loss"], self.model.get_weights()
-
-
-def draw_pets(seed, settings):
-    """Draw cats and dogs, other ones for each seed.
-
-    Args:
-        seed: decides the pictures.
-        settings: dict with train_pictures, validation_pictures and test_pictures, numbers of pictures per class.
-
-    Returns:
-        {"train": (images, labels), "validation": …, "test": …}: images uint8 (n, 64, 64, 3), labels int64 (n,).
-    """
-    parts = {}
-    for place, part in enumerate(("train", "validation", "test")):
-        first_seed = 100_000 * (3 * seed + place)
-        count = settings[f"{part}_pictures"]
-        parts[part] = drawings.draw_set(drawings.PETS, count, first_seed, progress=False)
-    return parts
-
-
-def choose_photos(seed, settings):
-    """Choose cats and dogs out of the photos that are there, other ones for each seed.
-
-    Args:
-        seed: decides which.
-        settings: dict with train_pictures, validation_pictures and test_pictures, numbers per class, and size_px.
-
-    Returns:
-        {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
-
-    Raises:
-        PhotosError: if there are no photos.
-        ValueError: if there are fewer than asked for.
-    """
-    folder, lots, parts = photos.prepare("photos", progress=False).folder, np.random.default_rng(seed), {}
-    for part in ("train", "validation", "test"):
-        images, labels = _load_photos(folder / part, settings["size_px"])
-        count, there = settings[f"{part}_pictures"], np.bincount(labels).min()
-        if count > there:
-            raise ValueError(f"{part}_pictures is {count}, and there are {there} photos of a class: lower it.")
-        chosen = np.concatenate([lots.permutation(np.flatnonzero(labels == label))[:count] for label in (0, 1)])
-        parts[part] = images[chosen], labels[chosen]
-    return parts
-
-
-@functools.cache
-def _load_photos(folder, size_px):
-    return pipelines.load_arrays(folder, size_px)
-
-
-def cats_and_dogs(seed, settings):
-    """Get cats and dogs of the settings' kind of data: see `draw_pets` and `choose_photos`."""
-    return choose_photos(seed, settings) if settings["kind"] == "photos" else draw_pets(seed, settings)
+VALIDATIONS = 40  # how often a training is validated, however long its epochs are
 
 
 def augmentation(strength, seed):
@@ -141,7 +71,7 @@ def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     rate = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], settings["updates"])
     model.compile(keras.optimizers.Adam(rate), "binary_crossentropy", metrics=["accuracy"])
     epochs = round(settings["updates"] / math.ceil(len(images) / BATCH_SIZE))
-    best = _BestWeights()
+    best = BestWeights()
     if in_pipeline:
         mapped = keras.Sequential(layers)
         batches = pipelines.from_arrays(images, labels, BATCH_SIZE, shuffle=True, seed=seed, augmentation=mapped)
@@ -160,26 +90,11 @@ def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     return model, history, best.weights
 
 
-def accuracy(model, part):
-    """Measure the share of cats and dogs that a model tells apart.
-
-    Args:
-        model: keras.Model that gives the probability of label 1, (n, 1).
-        part: images and labels.
-
-    Returns:
-        float from 0 to 1.
-    """
-    images, labels = part
-    probabilities = model.predict(images, batch_size=min(len(images), 250), verbose=0)[:, 0]
-    return float(((probabilities > 0.5) == labels).mean())
-
-
 class Training(NamedTuple):
     """What one training gave.
 
     Attributes:
-        history: {metric: list with a number for each look at the validation pictures, or for each epoch}.
+        history: {metric: list with a number for each epoch, or for each validation}.
         training, validation: accuracy on clean training and validation pictures after the last update.
         test: accuracy on the test pictures with the weights of the lowest validation loss.
         best_weights: these weights.
@@ -194,32 +109,35 @@ class Training(NamedTuple):
     seconds: float
 
 
-def trained(seed, settings, **options):
+@done_once(
+    "kind",
+    "size_px",
+    "train_pictures",
+    "validation_pictures",
+    "test_pictures",
+    "filters",
+    "updates",
+    "learning_rate",
+)
+def trained(seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     """Get pictures, train on them and measure; once, however many claims ask for the same training.
 
     Args:
-        seed: decides the pictures and all that is drawn by lot in training.
+        seed: decides the pictures and all random numbers of the training.
         settings: dict with kind, train_pictures, validation_pictures, test_pictures (per class), filters, updates and
             learning_rate; for photos with size_px.
-        options: strength, dropout and in_pipeline, as for `train`.
+        strength, dropout, in_pipeline: as for `train`.
 
     Returns:
         A `Training`.
     """
-    names = ("kind", "size_px", "train_pictures", "validation_pictures", "test_pictures", "updates", "learning_rate")
-    chosen = {name: settings[name] for name in names if name in settings} | {"filters": tuple(settings["filters"])}
-    return _trained(seed, tuple(chosen.items()), tuple(sorted(options.items())))
-
-
-@functools.cache
-def _trained(seed, settings, options):
-    parts = cats_and_dogs(seed, dict(settings))
+    parts = cats_and_dogs(seed, settings)
     start = time.perf_counter()
-    model, history, best_weights = train(parts, seed, dict(settings), **dict(options))
+    model, history, best_weights = train(parts, seed, settings, strength, dropout, in_pipeline)
     seconds = time.perf_counter() - start
-    training, validation = accuracy(model, parts["train"]), accuracy(model, parts["validation"])
+    training, validation = accuracy(model, *parts["train"]), accuracy(model, *parts["validation"])
     model.set_weights(best_weights)
-    return Training(history, training, validation, accuracy(model, parts["test"]), best_weights, seconds)
+    return Training(history, training, validation, accuracy(model, *parts["test"]), best_weights, seconds)
 
 
 def build_plain(size_px):
@@ -245,7 +163,7 @@ def measure_small_data(seed, settings):
     parts = cats_and_dogs(seed, settings)
     images, labels = parts["train"]
     keras.utils.set_random_seed(seed)
-    model, best = build_plain(images.shape[1]), _BestWeights()
+    model, best = build_plain(images.shape[1]), BestWeights()
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
     history = model.fit(
         Batches(images, labels, settings["batch_size"], seed),
@@ -256,11 +174,11 @@ def measure_small_data(seed, settings):
         shuffle=False,
         verbose=0,
     ).history
-    training = accuracy(model, parts["train"])
+    training = accuracy(model, *parts["train"])
     return {
         "training": training,
         "memorised": training - 0.9,
-        "validation": accuracy(model, parts["validation"]),
+        "validation": accuracy(model, *parts["validation"]),
         **{f"history_{name}": values for name, values in history.items()},
         **_test_at_best_and_last(model, best.weights, parts["test"]),
     }
@@ -279,51 +197,40 @@ SMALL_DATA = Experiment(
     sentence="A convnet that is trained from scratch on few pictures overfits.",
     chapter=6,
     measure=measure_small_data,
-    settings={
-        "train_pictures": 200,
-        "validation_pictures": 250,
-        "test_pictures": 500,
-        "batch_size": 16,
-        "epochs": 40,
-        "learning_rate": 1e-3,
-    },
+    settings=FEW_PETS | {"batch_size": 16, "epochs": 40, "learning_rate": 1e-3},
     data={"drawn": {}, "photos": SMALL_PHOTOS},
     sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**SMALL_PHOTOS)},
     effects=(
         Effect(
-            name="memorises",
-            meaning="After the last epoch on few pictures, a net is right on more than nine in ten of them",
-            of="memorised",
-            minus=None,
-            direction="greater",
+            "memorises",
+            "memorised",
             margin=0.05,
+            meaning="After the last epoch on few pictures, a net is right on more than nine in ten of them",
             unit="training accuracy above 0.9",
         ),
         Effect(
-            name="gap",
-            meaning="It is better on its training pictures than on the validation pictures",
-            of="training",
-            minus="validation",
-            direction="greater",
+            "gap",
+            "training",
+            "validation",
             margin=0.05,
+            meaning="It is better on its training pictures than on the validation pictures",
             unit="of accuracy",
         ),
         Effect(
-            name="loss-rises",
-            meaning="On the test pictures its loss at the end is higher than in the epoch that validation chose",
-            of="test_loss_last",
-            minus="test_loss",
-            direction="greater",
+            "loss-rises",
+            "test_loss_last",
+            "test_loss",
             margin=0.05,
+            meaning="On the test pictures its loss at the end is higher than in the epoch that validation chose",
             unit="of loss",
         ),
         Effect(
-            name="accuracy-stays",
-            meaning="On the test pictures its accuracy at the end is that of the epoch that validation chose",
-            of="test_last",
-            minus="test",
-            direction="equal",
+            "accuracy-stays",
+            "test_last",
+            "test",
             margin=0.03,
+            direction="equal",
+            meaning="On the test pictures its accuracy at the end is that of the epoch that validation chose",
         ),
     ),
 )
@@ -358,21 +265,19 @@ MORE_PICTURES = Experiment(
     sources={"drawn": DRAWN_PETS},
     effects=(
         Effect(
-            name="smaller-gap",
-            meaning="The gap is smaller with 500 pictures per class than with 50",
-            of="gap_50",
-            minus="gap_500",
-            direction="greater",
+            "smaller-gap",
+            "gap_50",
+            "gap_500",
             margin=0.05,
+            meaning="The gap is smaller with 500 pictures per class than with 50",
             unit="of accuracy",
         ),
         Effect(
-            name="better",
-            meaning="A net is better on the validation pictures with 500 pictures per class than with 50",
-            of="validation_500",
-            minus="validation_50",
-            direction="greater",
+            "better",
+            "validation_500",
+            "validation_50",
             margin=0.05,
+            meaning="A net is better on the validation pictures with 500 pictures per class than with 50",
             unit="validation accuracy",
         ),
     ),
@@ -414,29 +319,26 @@ AUGMENT_HELPS = Experiment(
     sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**SMALL_PHOTOS)},
     effects=(
         Effect(
-            name="augmentation-helps",
-            meaning="With augmentation a net is better on the test pictures",
-            of="test_augmented",
-            minus="test_plain",
-            direction="greater",
+            "augmentation-helps",
+            "test_augmented",
+            "test_plain",
             margin=0.02,
+            meaning="With augmentation a net is better on the test pictures",
         ),
         Effect(
-            name="augmentation-closes-the-gap",
-            meaning="With augmentation the gap between training and validation accuracy is smaller",
-            of="gap_plain",
-            minus="gap_augmented",
-            direction="greater",
+            "augmentation-closes-the-gap",
+            "gap_plain",
+            "gap_augmented",
             margin=0.05,
+            meaning="With augmentation the gap between training and validation accuracy is smaller",
             unit="of accuracy",
         ),
         Effect(
-            name="helps-on-top-of-dropout",
-            meaning="Augmentation helps a net that has dropout already",
-            of="test_both",
-            minus="test_dropout",
-            direction="greater",
+            "helps-on-top-of-dropout",
+            "test_both",
+            "test_dropout",
             margin=0.02,
+            meaning="Augmentation helps a net that has dropout already",
         ),
     ),
 )
@@ -472,12 +374,12 @@ AUGMENT_PLACE = Experiment(
     sources={"drawn": DRAWN_PETS},
     effects=(
         Effect(
-            name="same-accuracy",
-            meaning="A net is equally good with the augmentation in the model and in the pipeline",
-            of="in_model",
-            minus="in_pipeline",
-            direction="equal",
+            "same-accuracy",
+            "in_model",
+            "in_pipeline",
             margin=0.03,
+            direction="equal",
+            meaning="A net is equally good with the augmentation in the model and in the pipeline",
         ),
     ),
 )
@@ -491,23 +393,19 @@ def measure_augment_train_only(seed, settings):
         settings: those of `AUGMENT_TRAIN_ONLY`.
 
     Returns:
-        {name: number or list}: test accuracy on clean pictures, by call on augmented ones, the mean and the range of
-        these, and the accuracy of the mean probability over all calls.
+        {name: number}: test accuracy on clean pictures, the mean and the range of that on augmented ones over the
+        calls, and the accuracy of the mean probability over all calls.
     """
     images, labels = cats_and_dogs(seed, settings)["test"]
     model = build(images.shape[1], settings["filters"])
     model.set_weights(trained(seed, settings, strength=1).best_weights)
     layers = augmentation(1, seed + 1000)
-    probabilities = []
-    for _ in range(settings["calls"]):
-        changed = images.astype("float32")
-        for layer in layers:
-            changed = layer(changed, training=True)
-        probabilities.append(model.predict(changed, batch_size=250, verbose=0)[:, 0])
+    probabilities = [
+        model.predict(augment(images, layers), batch_size=250, verbose=0)[:, 0] for _ in range(settings["calls"])
+    ]
     by_call = [float(((each > 0.5) == labels).mean()) for each in probabilities]
     return {
-        "clean": accuracy(model, (images, labels)),
-        "augmented_by_call": by_call,
+        "clean": accuracy(model, images, labels),
         "augmented_once": float(np.mean(by_call)),
         "spread_of_calls": max(by_call) - min(by_call),
         "averaged": float(((np.mean(probabilities, axis=0) > 0.5) == labels).mean()),
@@ -524,20 +422,18 @@ AUGMENT_TRAIN_ONLY = Experiment(
     sources={"drawn": DRAWN_PETS},
     effects=(
         Effect(
-            name="augmented-test-is-lower",
-            meaning="On augmented test pictures a net is worse than on clean ones",
-            of="clean",
-            minus="augmented_once",
-            direction="greater",
+            "augmented-test-is-lower",
+            "clean",
+            "augmented_once",
             margin=0.01,
+            meaning="On augmented test pictures a net is worse than on clean ones",
         ),
         Effect(
-            name="averaging-helps",
-            meaning="The mean over many augmented versions of a picture is better than one look at the clean picture",
-            of="averaged",
-            minus="clean",
-            direction="greater",
+            "averaging-helps",
+            "averaged",
+            "clean",
             margin=0.01,
+            meaning="The mean over many augmented versions of a picture is better than one look at the clean picture",
         ),
     ),
 )
@@ -554,10 +450,7 @@ def measure_augment_strength(seed, settings):
         {name: number or list}: test accuracy of the best epoch, by strength; and that of the strengths that the effects
         compare.
     """
-    by_strength = []
-    for strength in settings["strengths"]:  # at 0 the training is that of the plain net
-        one = trained(seed, settings, **({"strength": strength} if strength else {}))
-        by_strength.append(one.test)
+    by_strength = [trained(seed, settings, strength=strength).test for strength in settings["strengths"]]
     return {
         "by_strength": by_strength,
         "usual": by_strength[settings["strengths"].index(1)],
@@ -575,12 +468,11 @@ AUGMENT_STRENGTH = Experiment(
     sources={"drawn": DRAWN_PETS},
     effects=(
         Effect(
-            name="too-much-hurts",
-            meaning="With four times the usual strength a net is worse than with the usual one",
-            of="usual",
-            minus="strongest",
-            direction="greater",
+            "too-much-hurts",
+            "usual",
+            "strongest",
             margin=0.02,
+            meaning="With four times the usual strength a net is worse than with the usual one",
         ),
     ),
 )

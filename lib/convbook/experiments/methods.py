@@ -1,4 +1,4 @@
-"""The five ways of the lecture to tell cats from dogs, side by side on the same pictures."""
+"""The five methods of the lecture to tell cats from dogs, side by side on the same pictures."""
 
 import math
 import time
@@ -8,30 +8,14 @@ import keras
 from convbook import freezing, models
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
-from convbook.experiments.features import (
-    BASE_PHOTOS,
-    BATCH_SIZE,
-    build_base,
-    multiply_adds,
-    multiply_adds_of_head,
-    train_head,
-)
-from convbook.experiments.from_scratch import (
-    DRAWN_PETS,
-    PHOTOS,
-    RECIPE,
-    SMALL_PHOTOS,
-    accuracy,
-    augmentation,
-    build,
-    cats_and_dogs,
-    trained,
-)
-from convbook.experiments.training import Batches
+from convbook.experiments.data import BASE_PHOTOS, DRAWN_PETS, PHOTOS, SMALL_PHOTOS, cats_and_dogs
+from convbook.experiments.features import build_base, multiply_adds, multiply_adds_of_head, train_head
+from convbook.experiments.from_scratch import BATCH_SIZE, RECIPE, augmentation, build, trained
+from convbook.experiments.training import Batches, accuracy
 
 
 def measure_methods(seed, settings):
-    """Train a classifier in each of the five ways, each with the recipe of its chapter.
+    """Train a classifier by each of the five methods, with the recipe of its chapter.
 
     Option 1 trains a head on a record of the frozen base's features; option 2 the same head on top of the base, behind
     augmentation; fine-tuning goes on from there with the base unfrozen and batch normalization frozen.
@@ -41,7 +25,7 @@ def measure_methods(seed, settings):
         settings: those of `FIVE_METHODS`.
 
     Returns:
-        {name: number}: for each way test accuracy with the weights of the lowest validation loss, seconds of the
+        {name: number}: for each method test accuracy with the weights of the lowest validation loss, seconds of the
         training with all that it needs before (recording, option 2), number of trained weights, and multiply-adds of
         one picture on its way through the network.
     """
@@ -50,13 +34,13 @@ def measure_methods(seed, settings):
 
 def _from_scratch(seed, settings):
     numbers = {}
-    ways = {
+    nets = {
         "scratch": trained(seed, settings),
         "augmented": trained(seed, settings, strength=1, dropout=settings["dropout"]),
     }
     size_px = cats_and_dogs(seed, settings)["train"][0].shape[1]
     model = build(size_px, settings["filters"])
-    for name, one in ways.items():
+    for name, one in nets.items():
         work = sum(multiply_adds(model, size_px).values())
         numbers |= _row(name, one.test, one.seconds, model, work)
     return numbers
@@ -82,14 +66,14 @@ def _with_a_base(seed, settings):
     start = time.perf_counter()
     train_head(head, head, Batches(*record["train"], BATCH_SIZE, seed), record["validation"], settings)
     seconds = recording + time.perf_counter() - start
-    numbers = _row("option_1", accuracy(head, record["test"]), seconds, head, work)
+    numbers = _row("option_1", accuracy(head, *record["test"]), seconds, head, work)
 
     head.set_weights(untrained)
     model = keras.Model(base.input, head(base.output))
     batches, start = Batches(images, labels, BATCH_SIZE, seed), time.perf_counter()
     train_head(head, model, batches, record["validation"], settings)
     seconds = time.perf_counter() - start
-    numbers |= _row("option_2", accuracy(head, record["test"]), seconds, model, work)
+    numbers |= _row("option_2", accuracy(head, *record["test"]), seconds, model, work)
 
     freezing.unfreeze(backbone)
     model.compile(keras.optimizers.Adam(settings["tuning_rate"]), "binary_crossentropy")
@@ -105,16 +89,12 @@ def _with_a_base(seed, settings):
         verbose=0,
     )
     seconds += time.perf_counter() - start
-    return numbers | _row("tuned", accuracy(model, parts["test"]), seconds, model, work)
+    return numbers | _row("tuned", accuracy(model, *parts["test"]), seconds, model, work)
 
 
 def _row(name, test, seconds, model, work):
     trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     return {f"test_{name}": test, f"seconds_{name}": seconds, f"trained_{name}": trainable, f"work_{name}": work}
-
-
-def _step(name, of, minus, meaning):
-    return Effect(name, f"test_{of}", f"test_{minus}", margin=0.01, meaning=meaning)
 
 
 FIVE_METHODS = Experiment(
@@ -140,10 +120,34 @@ FIVE_METHODS = Experiment(
         "photos": f"{PHOTOS.format(**BASE_PHOTOS)}; the networks from scratch see {SMALL_PHOTOS['size_px']} pixels",
     },
     effects=(
-        _step("augmentation", "augmented", "scratch", "Augmentation and dropout beat none"),
-        _step("features", "option_1", "augmented", "Features of a frozen base beat training from scratch, augmented"),
-        _step("option-2", "option_2", "option_1", "Augmentation in front of the frozen base beats recorded features"),
-        _step("fine-tuning", "tuned", "option_2", "Fine-tuning the whole base beats the frozen one"),
+        Effect(
+            "augmentation",
+            "test_augmented",
+            "test_scratch",
+            margin=0.01,
+            meaning="Augmentation and dropout beat none",
+        ),
+        Effect(
+            "features",
+            "test_option_1",
+            "test_augmented",
+            margin=0.01,
+            meaning="Features of a frozen base beat training from scratch, augmented",
+        ),
+        Effect(
+            "option-2",
+            "test_option_2",
+            "test_option_1",
+            margin=0.01,
+            meaning="Augmentation in front of the frozen base beats recorded features",
+        ),
+        Effect(
+            "fine-tuning",
+            "test_tuned",
+            "test_option_2",
+            margin=0.01,
+            meaning="Fine-tuning the whole base beats the frozen one",
+        ),
     ),
 )
 

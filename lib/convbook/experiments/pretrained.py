@@ -2,115 +2,26 @@
 
 import keras
 import numpy as np
+from scipy.special import softmax
 
 from convbook import backbones, drawings
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
+from convbook.experiments.data import DRAWN_PETS, FEW_PETS, SMALL_DRAWINGS, draw_parts
+from convbook.experiments.probes import features_of, outputs, principal_components, probe, similarity
+from convbook.experiments.training import full_batches
 
-DRAWN = "the book's drawn cats and dogs, 64x64 pixels"
-SMALL_DRAWN = "the book's drawings, 32x32 pixels"
 BASES = ("drawn_world", "drawn_things")
-PETS_RECIPE = {"train_pictures": 200, "validation_pictures": 250, "test_pictures": 500, "size_px": 64}
-PENALTIES = 10.0 ** np.arange(-1, 7)
-PARTS = ("train", "validation", "test")
+PETS_RECIPE = FEW_PETS | {"size_px": 64}
+PARTS_SEED = 1_000_000  # the bases were pretrained on drawings of smaller seeds
 BATCH_SIZE = 64
 
 
-# ---- pictures, features and probes ----
-
-
-def draw_parts(kinds, seed, settings):
-    """Draw pictures to train on, to choose with and to test on, other ones for each seed.
-
-    Args:
-        kinds: names of what is drawn; labels are places in this sequence.
-        seed: decides the pictures.
-        settings: dict with train_pictures, validation_pictures and test_pictures, numbers per class, and size_px.
-
-    Returns:
-        {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
-    """
-    parts = {}
-    for place, part in enumerate(PARTS):
-        first_seed = 1_000_000 + 100_000 * (len(PARTS) * seed + place)  # the bases were pretrained on seeds below 1000
-        count = settings[f"{part}_pictures"]
-        parts[part] = drawings.draw_set(kinds, count, first_seed, settings["size_px"], progress=False)
-    return parts
-
-
-def features_of(model, parts, prepare=None):
-    """Run pictures through a model, and keep the mean of each channel where its output is a map.
-
-    Args:
-        model: keras.Model from pictures to maps (n, height, width, channels) or to rows (n, channels).
-        parts: {part: (images, labels)}, see `draw_parts`.
-        prepare: what is done to the pictures before, as float32 arrays; nothing if None.
-
-    Returns:
-        {part: (features (n, channels), labels)}.
-    """
-    return {
-        part: (_means(np.concatenate([*_outputs(model, images, prepare)])), labels)
-        for part, (images, labels) in parts.items()
-    }
-
-
-def _outputs(model, images, prepare=None):
-    """What a model makes of each batch; called as it is, since to compile it would take longer than to run it."""
-    for first in range(0, len(images), 250):
-        batch = images[first : first + 250].astype("float32")
-        yield keras.ops.convert_to_numpy(model(prepare(batch) if prepare else batch, training=False))
-
-
-def _means(outputs):
-    return outputs.mean(axis=(1, 2)) if outputs.ndim == 4 else outputs
-
-
-def probe(parts, served=None):
-    """Train a linear classifier on features, and measure it on the test part.
-
-    It is ridge regression on one column of 0 and 1 for each class, each feature divided by its spread on the training
-    part. Of eight penalties the one with the smallest squared error on the validation part is taken.
-
-    Args:
-        parts: {"train": (features (n, d), labels (n,)), "validation": …, "test": …}.
-        served: features of the same test pictures as another pipeline would give them; without it those of `parts`.
-
-    Returns:
-        Test accuracy, a float from 0 to 1.
-
-    Example:
-        >>> lots = np.random.default_rng(0)
-        >>> labels = np.arange(60) % 3
-        >>> part = np.eye(3)[labels] + 0.1 * lots.normal(size=(60, 3)), labels
-        >>> probe({"train": part, "validation": part, "test": part})
-        1.0
-    """
-    (features, labels), (held_out, held_out_labels), (test, test_labels) = (parts[part] for part in PARTS)
-    mean, spread = features.mean(axis=0), features.std(axis=0)
-    spread = np.where(spread > 1e-6 * np.abs(features).max(axis=0), spread, np.inf)  # what never changes tells nothing
-    one_hot = np.eye(labels.max() + 1)
-    targets = one_hot[labels]
-    left, singular, right = np.linalg.svd((features - mean) / spread, full_matrices=False)
-    candidates = []
-    for penalty in PENALTIES:
-        weights = right.T @ ((singular / (singular**2 + penalty))[:, np.newaxis] * (left.T @ targets))
-        error = (_scores(held_out, mean, spread, weights, targets) - one_hot[held_out_labels]) ** 2
-        candidates.append((error.mean(), weights))
-    _, weights = min(candidates, key=lambda candidate: candidate[0])
-    scores = _scores(test if served is None else served, mean, spread, weights, targets)
-    return float((scores.argmax(axis=1) == test_labels).mean())
-
-
-def _scores(features, mean, spread, weights, targets):
-    return (features - mean) / spread @ weights + targets.mean(axis=0)
-
-
 def untrain(backbone, seed, images):
-    """Build a backbone of the same shape whose weights are drawn by lot, and let it see some pictures.
+    """Build a backbone of the same shape with random weights, and run some pictures through it.
 
-    Batch normalization that has never seen a picture divides by 1; so the pictures set its means and variances, and
-    nothing else. Without that, the random base would be worse than it needs to be.
+    Batch normalization without data divides by 1; so the pictures set its means and variances, and nothing else.
+    Without that, the random base would be worse than it needs to be.
 
     Args:
         backbone: keras.Model that can be built from its configuration.
@@ -143,7 +54,7 @@ def measure_generic(seed, settings):
     Returns:
         {name: number}: test accuracy on the features of each base, on those of the random base, and on pixels.
     """
-    parts = draw_parts(drawings.PETS, seed, settings)
+    parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     numbers = {}
     for name in BASES:
         backbone, converter = backbones.load(name)
@@ -154,10 +65,6 @@ def measure_generic(seed, settings):
     return numbers | {"pixels": probe(pixels)}
 
 
-def _better(name, of, minus, meaning, margin=0.02):
-    return Effect(name, of, minus, margin=margin, meaning=meaning)
-
-
 GENERIC = Experiment(
     claim="generic",
     sentence="Features learned on one set of classes are useful for classes that the network has never seen.",
@@ -165,51 +72,42 @@ GENERIC = Experiment(
     measure=measure_generic,
     settings=PETS_RECIPE,
     data={"drawn": {}},
-    sources={"drawn": DRAWN},
+    sources={"drawn": DRAWN_PETS},
     effects=(
-        _better(
+        Effect(
             "world-beats-random",
             "drawn_world",
             "random",
-            "A linear classifier tells cats from dogs better on the features of a base that saw 46 other kinds than on "
-            "those of a random base",
+            margin=0.02,
+            meaning="A linear classifier tells cats from dogs better on the features of a base that saw 46 other kinds "
+            "than on those of a random base",
         ),
-        _better("world-beats-pixels", "drawn_world", "pixels", "The same against a linear classifier on pixels"),
-        _better(
+        Effect(
+            "world-beats-pixels",
+            "drawn_world",
+            "pixels",
+            margin=0.02,
+            meaning="The same against a linear classifier on pixels",
+        ),
+        Effect(
             "things-beats-random",
             "drawn_things",
             "random",
-            "The features of a base that saw 16 things and no animal are better than those of a random base",
+            margin=0.02,
+            meaning="The features of a base that saw 16 things and no animal are better than those of a random base",
         ),
-        _better("things-beats-pixels", "drawn_things", "pixels", "The same against a linear classifier on pixels"),
+        Effect(
+            "things-beats-pixels",
+            "drawn_things",
+            "pixels",
+            margin=0.02,
+            meaning="The same against a linear classifier on pixels",
+        ),
     ),
 )
 
 
 # ---- no-old-classifier ----
-
-
-def project(parts, directions):
-    """Multiply features by some directions, after their mean over the training part is taken away."""
-    mean = parts["train"][0].mean(axis=0)
-    return {part: ((features - mean) @ directions, labels) for part, (features, labels) in parts.items()}
-
-
-def principal_directions(features, count):
-    """Find the directions along which features vary most.
-
-    Args:
-        features: array (n, d).
-        count: how many directions.
-
-    Returns:
-        Array (d, count) of orthogonal columns of length 1.
-
-    Example:
-        >>> np.abs(principal_directions(np.array([[0.0, 5.0], [1.0, 0.0], [0.0, -5.0]]), 1)).round().ravel().tolist()
-        [0.0, 1.0]
-    """
-    return np.linalg.svd(features - features.mean(axis=0), full_matrices=False)[2][:count].T
 
 
 def measure_no_old_classifier(seed, settings):
@@ -223,33 +121,24 @@ def measure_no_old_classifier(seed, settings):
         {name: number}: for both bases the test accuracy on all features, on as many of their principal directions and
         of random directions as the base has old classes, and on the old classifier's logits and probabilities.
     """
-    parts = draw_parts(drawings.PETS, seed, settings)
+    parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     numbers = {}
     for name in BASES:
         classifier = backbones.load_classifier(name)
         features = features_of(classifier.backbone, parts, classifier.preprocessor)
         kernel, bias = classifier.layers[-1].get_weights()
         logits = {part: (rows @ kernel + bias, labels) for part, (rows, labels) in features.items()}
-        shape = kernel.shape
-        directions = {
-            "principal": principal_directions(features["train"][0], shape[1]),
-            "random": np.random.default_rng(seed).normal(size=shape),
+        directions = np.random.default_rng(seed).normal(size=kernel.shape)
+        numbers |= {
+            f"{name}_features": probe(features),
+            f"{name}_logits": probe(logits),
+            f"{name}_probabilities": probe(
+                {part: (softmax(x, axis=1), labels) for part, (x, labels) in logits.items()}
+            ),
+            f"{name}_principal": probe(principal_components(features, kernel.shape[1])),
+            f"{name}_random": probe({part: (x @ directions, labels) for part, (x, labels) in features.items()}),
         }
-        numbers |= {f"{name}_features": probe(features), f"{name}_logits": probe(logits)}
-        numbers[f"{name}_probabilities"] = probe({part: (softmax(x), y) for part, (x, y) in logits.items()})
-        for kind, columns in directions.items():
-            numbers[f"{name}_{kind}"] = probe(project(features, columns))
     return numbers
-
-
-def softmax(logits):
-    """Turn logits (n, classes) into probabilities.
-
-    >>> softmax(np.array([[0.0, 0.0]])).tolist()
-    [[0.5, 0.5]]
-    """
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 NO_OLD_CLASSIFIER = Experiment(
@@ -259,38 +148,44 @@ NO_OLD_CLASSIFIER = Experiment(
     measure=measure_no_old_classifier,
     settings=PETS_RECIPE,
     data={"drawn": {}},
-    sources={"drawn": DRAWN},
+    sources={"drawn": DRAWN_PETS},
     effects=(
-        _better(
+        Effect(
             "features-beat-probabilities",
             "drawn_world_principal",
             "drawn_world_probabilities",
-            "A new classifier is better on 46 numbers of the base's features (their principal directions) than on the "
-            "46 probabilities of its old classifier",
+            margin=0.02,
+            meaning="A new classifier is better on 46 numbers of the base's features (their principal directions) than "
+            "on the 46 probabilities of its old classifier",
         ),
-        _better(
+        Effect(
             "features-beat-logits",
             "drawn_world_principal",
             "drawn_world_logits",
-            "The same against the 46 logits, from which the probabilities are computed",
+            margin=0.02,
+            meaning="The same against the 46 logits, from which the probabilities are computed",
         ),
-        _better(
+        Effect(
             "things-features-beat-probabilities",
             "drawn_things_principal",
             "drawn_things_probabilities",
-            "With the base that saw 16 things and no animal: 16 numbers of its features against 16 probabilities",
+            margin=0.02,
+            meaning="With the base that saw 16 things and no animal: 16 numbers of its features against 16 "
+            "probabilities",
         ),
-        _better(
+        Effect(
             "things-features-beat-logits",
             "drawn_things_principal",
             "drawn_things_logits",
-            "With that base: 16 numbers of its features against 16 logits",
+            margin=0.02,
+            meaning="With that base: 16 numbers of its features against 16 logits",
         ),
-        _better(
+        Effect(
             "all-beat-probabilities",
             "drawn_world_features",
             "drawn_world_probabilities",
-            "All 256 features of the base against the 46 probabilities, as one would use them",
+            margin=0.02,
+            meaning="All 256 features of the base against the 46 probabilities, as one would use them",
         ),
     ),
 )
@@ -317,7 +212,7 @@ def measure_converter(seed, settings):
         {name: number}: for each range the test accuracy of a probe for cats and dogs that is trained and tested on it,
         of one that is trained on the right range and tested on this one, and of the old classifier on old kinds.
     """
-    parts = draw_parts(drawings.PETS, seed, settings)
+    parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     classifier = backbones.load_classifier(settings["base"])
     old = {"old": drawings.draw_set(drawings.WORLD, settings["old_pictures"], 2_000_000 + 1000 * seed, progress=False)}
     kernel, bias = classifier.layers[-1].get_weights()
@@ -333,12 +228,15 @@ def measure_converter(seed, settings):
 
 
 def _range_effects(kind, meaning):
-    words = {"0_to_1": "from 0 to 1", "0_to_255": "from 0 to 255"}
     return tuple(
-        _better(
-            f"{kind}-{name.replace('_', '-')}", f"{kind}_minus_1_to_1", f"{kind}_{name}", meaning.format(words[name])
+        Effect(
+            f"{kind}-{name.replace('_', '-')}",
+            f"{kind}_minus_1_to_1",
+            f"{kind}_{name}",
+            margin=0.02,
+            meaning=f"{meaning} {words}",
         )
-        for name in words
+        for name, words in {"0_to_1": "from 0 to 1", "0_to_255": "from 0 to 255"}.items()
     )
 
 
@@ -349,11 +247,11 @@ CONVERTER = Experiment(
     measure=measure_converter,
     settings={**PETS_RECIPE, "base": "drawn_world", "old_pictures": 20},
     data={"drawn": {}},
-    sources={"drawn": DRAWN},
+    sources={"drawn": DRAWN_PETS},
     effects=(
-        *_range_effects("trained", "A new classifier is better on pixels from -1 to 1 than one trained and tested {}"),
-        *_range_effects("served", "A classifier trained on pixels from -1 to 1 gets worse when its pixels come {}"),
-        *_range_effects("old", "The old classifier, on old kinds, gets worse when its pixels come {}"),
+        *_range_effects("trained", "A new classifier is better on pixels from -1 to 1 than one trained and tested"),
+        *_range_effects("served", "A classifier trained on pixels from -1 to 1 gets worse when its pixels come"),
+        *_range_effects("old", "The old classifier, on old kinds, gets worse when its pixels come"),
     ),
 )
 
@@ -401,16 +299,12 @@ def pretrain(images, labels, seed, settings):
     rate = keras.optimizers.schedules.CosineDecay(settings["learning_rate"], settings["updates"])
     # What Keras chooses on a processor, written out so that a GPU runs the same program.
     model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", jit_compile=False)
-    lots = np.random.default_rng(seed)
-    order = np.empty(0, int)
-    for _ in range(settings["updates"]):
-        while len(order) < BATCH_SIZE:
-            order = np.append(order, lots.permutation(len(images)))
-        batch, order = order[:BATCH_SIZE], order[BATCH_SIZE:]
-        chosen = images[batch].astype("float32")
-        flipped = lots.random(BATCH_SIZE) < 0.5
+    rng = np.random.default_rng(seed)
+    for indices in full_batches(len(images), BATCH_SIZE, settings["updates"], rng):
+        chosen = images[indices].astype("float32")
+        flipped = rng.random(BATCH_SIZE) < 0.5
         chosen[flipped] = chosen[flipped, :, ::-1]
-        model.train_on_batch(chosen, labels[batch])
+        model.train_on_batch(chosen, labels[indices])
     return model
 
 
@@ -430,7 +324,7 @@ def measure_large_enough(seed, settings):
         {name: number}: test accuracy of a probe for cats and dogs on the features of a random base, of one for each
         number of pictures of all kinds, and of one for each number of kinds with equally many pictures in all.
     """
-    parts = draw_parts(drawings.PETS, seed, settings)
+    parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     kinds = np.random.default_rng(seed).permutation(drawings.WORLD)
     numbers = {}
     first_seed = 3_000_000 + 10_000 * seed
@@ -467,71 +361,40 @@ LARGE_ENOUGH = Experiment(
         "kinds": (2, 8),  # all 46 are there already: pictures_64
     },
     data={"drawn": {}},
-    sources={"drawn": SMALL_DRAWN},
+    sources={"drawn": SMALL_DRAWINGS},
     effects=(
-        _better(
+        Effect(
             "more-pictures",
             "pictures_256",
             "pictures_4",
-            "A base that saw 256 pictures of each of 46 kinds serves cats and dogs better than one that saw 4 of each, "
-            "after equally many updates",
+            margin=0.02,
+            meaning="A base that saw 256 pictures of each of 46 kinds serves cats and dogs better than one that saw 4 "
+            "of each, after equally many updates",
         ),
-        _better(
+        Effect(
             "more-kinds",
             "pictures_64",
             "kinds_2",
-            "A base that saw 46 kinds serves them better than one that saw 2, with equally many pictures in all",
+            margin=0.02,
+            meaning="A base that saw 46 kinds serves them better than one that saw 2, with equally many pictures in "
+            "all",
         ),
-        _better(
+        Effect(
             "few-beat-none",
             "pictures_4",
             "random",
-            "Even 4 pictures of each kind make a better base than random weights",
+            margin=0.02,
+            meaning="Even 4 pictures of each kind make a better base than random weights",
         ),
-        _better(
+        Effect(
             "still-rising",
             "pictures_256",
             "pictures_64",
-            "From 64 to 256 pictures of each kind there is still something to gain",
+            margin=0.02,
+            meaning="From 64 to 256 pictures of each kind there is still something to gain",
         ),
     ),
 )
-
-
-def similarity(first, second):
-    """Measure how alike two sets of features of the same pictures are: linear CKA, without the bias of few pictures.
-
-    Args:
-        first, second: arrays (n, …) of n > 3 pictures' features; the number of features may differ.
-
-    Returns:
-        1.0 if they are the same but for rotation and scale, about 0 if they have nothing in common.
-
-    Source:
-        S. Kornblith, M. Norouzi, H. Lee and G. Hinton, Similarity of neural network representations revisited, ICML
-        2019; with the unbiased estimator of HSIC by L. Song et al., Feature selection via dependence maximization,
-        JMLR 13, 2012.
-
-    Example:
-        >>> rows = np.random.default_rng(0).normal(size=(20, 3))
-        >>> round(similarity(rows, 2 * rows[:, ::-1]), 6)
-        1.0
-    """
-    grams = []
-    for features in (first, second):
-        rows = features.reshape(len(features), -1).astype("float64")
-        gram = (rows - rows.mean(axis=0)) @ (rows - rows.mean(axis=0)).T
-        np.fill_diagonal(gram, 0)
-        grams.append(gram)
-    shared, one, two = (_shared(a, b) for a, b in ((grams[0], grams[1]), (grams[0], grams[0]), (grams[1], grams[1])))
-    return float(shared / np.sqrt(one * two))
-
-
-def _shared(a, b):
-    """The unbiased estimate of HSIC, up to a factor, of two Gram matrices with zeros on the diagonal."""
-    count = len(a)
-    everything = a.sum() * b.sum() / ((count - 1) * (count - 2))
-    return (a * b).sum() + everything - 2 * (a.sum(axis=0) @ b.sum(axis=0)) / (count - 2)
 
 
 def measure_early_late(seed, settings):
@@ -551,15 +414,13 @@ def measure_early_late(seed, settings):
     """
     kinds = np.random.default_rng(seed).permutation(drawings.WORLD)
     halves = tuple(kinds[: len(kinds) // 2]), tuple(kinds[len(kinds) // 2 :])
-    bases = [
-        _half_base(half, 3 * seed + place, settings) for place, half in enumerate((halves[0], halves[0], halves[1]))
-    ]
+    bases = [_half_base(halves[half], 3 * seed + index, settings) for index, half in enumerate((0, 0, 1))]
     pets, _ = drawings.draw_set(drawings.PETS, settings["compared"] // 2, 4_000_000 + seed * 1000, 32, progress=False)
-    quizzes = [draw_parts(half, seed, settings) for half in halves]
+    quizzes = [draw_parts(half, seed, settings, PARTS_SEED) for half in halves]
     numbers = {}
     for number in range(1, len(settings["filters"]) + 1):
         first, again, other = (stage(base, number) for base in bases)
-        maps = [np.concatenate([*_outputs(each, pets)]) for each in (first, again, other)]
+        maps = [outputs(each, pets) for each in (first, again, other)]
         same, different = similarity(maps[0], maps[1]), similarity(maps[0], maps[2])
         old = np.mean([probe(features_of(first, quizzes[0])), probe(features_of(other, quizzes[1]))])
         new = np.mean([probe(features_of(first, quizzes[1])), probe(features_of(other, quizzes[0]))])
@@ -589,30 +450,33 @@ EARLY_LATE = Experiment(
         "test_pictures": 20,
     },
     data={"drawn": {}},
-    sources={"drawn": SMALL_DRAWN},
+    sources={"drawn": SMALL_DRAWINGS},
     effects=(
         Effect(
-            name="similarity-falls",
+            "similarity-falls",
+            "relative_1",
+            "relative_4",
+            margin=0.05,
             meaning="Two bases that saw different kinds are alike in their first stage and less so in their last, "
             "relative to two that saw the same kinds",
-            of="relative_1",
-            minus="relative_4",
-            direction="greater",
-            margin=0.05,
             unit="relative similarity",
         ),
-        _better(
+        Effect(
             "old-rises",
             "old_4",
             "old_1",
-            "A probe for the base's own kinds is better after the last stage than after the first",
+            margin=0.02,
+            meaning="A probe for the base's own kinds is better after the last stage than after the first",
         ),
-        _better("new-rises", "new_4", "new_1", "So is a probe for kinds that the base has never seen"),
-        _better(
+        Effect(
+            "new-rises", "new_4", "new_1", margin=0.02, meaning="So is a probe for kinds that the base has never seen"
+        ),
+        Effect(
             "lead-grows",
             "lead_4",
             "lead_1",
-            "The lead of the base's own kinds over new ones grows from the first stage to the last",
+            margin=0.02,
+            meaning="The lead of the base's own kinds over new ones grows from the first stage to the last",
         ),
     ),
 )

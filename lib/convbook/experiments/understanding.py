@@ -6,11 +6,10 @@ import numpy as np
 from convbook import models, photos
 from convbook.evidence import Effect
 from convbook.experiments import Experiment
+from convbook.experiments.data import FEW_DIGITS, SMALL_DIGITS, choose_digits
 from convbook.experiments.training import accuracy, train
 from convbook.operations import convolve2d
 from convbook.shapes import receptive_field
-
-SMALL_DIGITS = "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 pixels"
 
 
 def measure_dense_global(seed, settings):
@@ -29,14 +28,9 @@ def measure_dense_global(seed, settings):
         {name: number or list}: test accuracies, what is lost by permutation and by a move of settings["stated_px"], and
         numbers of parameters.
     """
-    digits = photos.load_digits(settings["digits"])
-    generator = np.random.default_rng(seed)
-    chosen = generator.choice(len(digits.train_images), settings["train_pictures"], replace=False)
-    train_images, train_labels = digits.train_images[chosen], digits.train_labels[chosen]
-    test_images = digits.test_images[: settings["test_pictures"]]
-    test_labels = digits.test_labels[: settings["test_pictures"]]
-    permutation = generator.permutation(train_images[0].size)
-    sample = (train_images, train_labels, test_images, test_labels)
+    rng = np.random.default_rng(seed)
+    sample = choose_digits(rng, settings)
+    permutation = rng.permutation(sample[0][0].size)
     return _permuted(seed, settings, sample, permutation) | _moved(seed, settings, sample)
 
 
@@ -115,8 +109,7 @@ DENSE_GLOBAL = Experiment(
         "batch_size": 32,
     },
     data={
-        # About 80 % of the 1,297 training digits, drawn anew for each seed.
-        "digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 20},
+        "digits": FEW_DIGITS | {"epochs": 20},
         "mnist": {"digits": "mnist", "train_pictures": 5000, "test_pictures": 1000, "epochs": 6},
     },
     sources={
@@ -125,45 +118,41 @@ DENSE_GLOBAL = Experiment(
     },
     effects=(
         Effect(
-            name="permuted-dense",
-            meaning="Locality: a Dense net trained anew on permuted pixels is as good as on plain ones",
-            of="dense_permuted",
-            minus="dense_plain",
+            "permuted-dense",
+            "dense_permuted",
+            "dense_plain",
+            margin=0.02,
             direction="equal",
-            margin=0.02,
+            meaning="Locality: a Dense net trained anew on permuted pixels is as good as on plain ones",
         ),
         Effect(
-            name="permuted-convnet",
+            "permuted-convnet",
+            "convnet_plain",
+            "convnet_permuted",
+            margin=0.02,
             meaning="Locality: a convnet trained anew on permuted pixels is worse than on plain ones",
-            of="convnet_plain",
-            minus="convnet_permuted",
-            direction="greater",
-            margin=0.02,
         ),
         Effect(
-            name="permuted-both",
+            "permuted-both",
+            "convnet_lost_by_permutation",
+            "dense_lost_by_permutation",
+            margin=0.02,
             meaning="Locality: the convnet loses more by the permutation than the Dense net",
-            of="convnet_lost_by_permutation",
-            minus="dense_lost_by_permutation",
-            direction="greater",
-            margin=0.02,
         ),
         Effect(
-            name="moved-flatten",
+            "moved-flatten",
+            "dense_canvas_lost_by_move",
+            "flatten_canvas_lost_by_move",
+            margin=0.05,
             meaning="Invariance, another thing: moved by 4 px, a Dense net loses more than a convnet with Flatten",
-            of="dense_canvas_lost_by_move",
-            minus="flatten_canvas_lost_by_move",
-            direction="greater",
-            margin=0.05,
         ),
         Effect(
-            name="moved-global-average",
-            meaning="Invariance, another thing: moved by 4 px, a Dense net loses more than a convnet with "
-            "global average pooling",
-            of="dense_canvas_lost_by_move",
-            minus="global_average_canvas_lost_by_move",
-            direction="greater",
+            "moved-global-average",
+            "dense_canvas_lost_by_move",
+            "global_average_canvas_lost_by_move",
             margin=0.05,
+            meaning="Invariance, another thing: moved by 4 px, a Dense net loses more than a convnet with global "
+            "average pooling",
         ),
     ),
 )
@@ -180,15 +169,13 @@ def measure_equivariance(seed, settings):
         settings: those of `EQUIVARIANCE`.
 
     Returns:
-        {name: test accuracy} of three nets at the trained place, at the far place, and one pixel beside the far place.
+        {name: test accuracy} of three nets where the digits were in training, home, and far from there; of the one with
+        global average pooling also one pixel beside the far place, odd.
     """
-    digits = photos.load_digits(settings["digits"])
-    chosen = np.random.default_rng(seed).choice(len(digits.train_images), settings["train_pictures"], replace=False)
-    size_px, home_px, far_px = settings["canvas_px"], settings["home_px"], settings["far_px"]
-    places = {"home": (home_px, home_px), "far": (far_px, far_px), "odd": (far_px + 1, far_px + 1)}
-    train_images = photos.place_on_canvas(digits.train_images[chosen], size_px, *places["home"])
-    test_images = digits.test_images[: settings["test_pictures"]]
-    test_labels = digits.test_labels[: settings["test_pictures"]]
+    train_images, train_labels, test_images, test_labels = choose_digits(np.random.default_rng(seed), settings)
+    size_px, far_px = settings["canvas_px"], settings["far_px"]
+    moves_px = {"home": settings["home_px"], "far": far_px, "odd": far_px + 1}  # to the right and down
+    train_images = photos.place_on_canvas(train_images, size_px, moves_px["home"], moves_px["home"])
     shape = train_images.shape[1:]
     nets = {
         "dense": lambda: models.build_digits_dense(shape, units=settings["dense_units"]),
@@ -200,10 +187,11 @@ def measure_equivariance(seed, settings):
     numbers = {}
     for name, build in nets.items():
         keras.utils.set_random_seed(seed)
-        model = train(build(), train_images, digits.train_labels[chosen], settings)
-        for place, move in places.items():
-            moved = photos.place_on_canvas(test_images, size_px, *move)
-            numbers[f"{name}_{place}"] = accuracy(model, moved, test_labels)
+        model = train(build(), train_images, train_labels, settings)
+        for place, move_px in moves_px.items():
+            if place != "odd" or name == "global_average":
+                moved = photos.place_on_canvas(test_images, size_px, move_px, move_px)
+                numbers[f"{name}_{place}"] = accuracy(model, moved, test_labels)
     return numbers
 
 
@@ -223,40 +211,38 @@ EQUIVARIANCE = Experiment(
         "learning_rate": 1e-3,
         "batch_size": 32,
     },
-    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 12}},
+    data={"digits": FEW_DIGITS | {"epochs": 12}},
     sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
-            name="global-average-keeps",
+            "global-average-keeps",
+            "global_average_far",
+            "global_average_home",
+            margin=0.02,
+            direction="equal",
             meaning="A convnet with global average pooling is as good at the far place as at home",
-            of="global_average_far",
-            minus="global_average_home",
-            direction="equal",
-            margin=0.02,
         ),
         Effect(
-            name="dense-forgets",
-            meaning="A Dense net is worse at the far place than at home",
-            of="dense_home",
-            minus="dense_far",
-            direction="greater",
+            "dense-forgets",
+            "dense_home",
+            "dense_far",
             margin=0.1,
+            meaning="A Dense net is worse at the far place than at home",
         ),
         Effect(
-            name="flatten-keeps",
-            meaning="A convnet with Flatten is as good at the far place as at home",
-            of="flatten_far",
-            minus="flatten_home",
+            "flatten-keeps",
+            "flatten_far",
+            "flatten_home",
+            margin=0.02,
             direction="equal",
-            margin=0.02,
+            meaning="A convnet with Flatten is as good at the far place as at home",
         ),
         Effect(
-            name="odd-move",
-            meaning="One pixel beside, strides do not fit: the convnet with global average pooling is worse there",
-            of="global_average_far",
-            minus="global_average_odd",
-            direction="greater",
+            "odd-move",
+            "global_average_far",
+            "global_average_odd",
             margin=0.02,
+            meaning="One pixel beside, strides do not fit: the convnet with global average pooling is worse there",
         ),
     ),
 )
@@ -274,9 +260,8 @@ def measure_hierarchy(seed, settings):
         after training; and how far the mean responses of each stage move, relative to their spread over pictures, when
         tiles of the picture change places.
     """
-    model, digits, _ = _trained_on_digits(seed, settings)
+    model, test_images, _ = _trained_on_digits(seed, settings)
     before = models.build_digits_convnet().get_layer("conv_1")
-    test_images = digits.test_images[: settings["test_pictures"]]
     shuffled = shuffle_tiles(test_images, settings["tile_px"], np.random.default_rng(seed))
     numbers = {
         "edges_random": float(edge_share(before.get_weights()[0][:, :, 0]).mean()),
@@ -309,13 +294,13 @@ def edge_share(kernels):
     return ((slopes @ flat) ** 2).sum(axis=0) / (flat**2).sum(axis=0)
 
 
-def shuffle_tiles(images, tile_px, generator):
+def shuffle_tiles(images, tile_px, rng):
     """Cut pictures into square tiles and put the tiles into another order, the same for all pictures.
 
     Args:
         images: array (n, height, width, channels), height and width multiples of the tile.
         tile_px: side of a tile in pixels.
-        generator: numpy.random.Generator.
+        rng: numpy.random.Generator.
 
     Returns:
         A new array of the same shape and dtype.
@@ -324,7 +309,7 @@ def shuffle_tiles(images, tile_px, generator):
     rows, columns = height // tile_px, width // tile_px
     tiles = images.reshape(count, rows, tile_px, columns, tile_px, channels).swapaxes(2, 3)
     tiles = tiles.reshape(count, rows * columns, tile_px, tile_px, channels)
-    tiles = tiles[:, generator.permutation(rows * columns)]
+    tiles = tiles[:, rng.permutation(rows * columns)]
     return tiles.reshape(count, rows, columns, tile_px, tile_px, channels).swapaxes(2, 3).reshape(images.shape)
 
 
@@ -339,25 +324,23 @@ HIERARCHY = Experiment(
         "learning_rate": 1e-3,
         "batch_size": 32,
     },
-    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 20}},
+    data={"digits": FEW_DIGITS | {"epochs": 20}},
     sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
-            name="edges",
-            meaning="Trained first kernels are edge detectors to a larger share than random ones",
-            of="edges_trained",
-            minus="edges_random",
-            direction="greater",
+            "edges",
+            "edges_trained",
+            "edges_random",
             margin=0.05,
+            meaning="Trained first kernels are edge detectors to a larger share than random ones",
             unit="share of energy",
         ),
         Effect(
-            name="tiles",
-            meaning="Tiles of 7 px that change places disturb the second stage (window 8 px) more than the first",
-            of="tiles_conv_2",
-            minus="tiles_conv_1",
-            direction="greater",
+            "tiles",
+            "tiles_conv_2",
+            "tiles_conv_1",
             margin=0.1,
+            meaning="Tiles of 7 px that change places disturb the second stage (window 8 px) more than the first",
             unit="of the spread over pictures",
         ),
     ),
@@ -365,35 +348,35 @@ HIERARCHY = Experiment(
 
 
 def measure_presence(seed, settings):
-    """Ask where the response maps of a trained convnet peak, and whether that place matters.
+    """Measure where the response maps of a trained convnet peak, and whether that location matters.
 
-    Planting: the pattern that a first kernel asks for is put at a random place of a noisy picture. Covering: for each
-    test digit that the net reads rightly, the window under the largest response of the second stage is covered with
-    background. Two controls: a window at a random other place, and the window at least half a window away that hides
-    most nearly as much ink.
+    Planting: the pattern that a first kernel responds to is put at a random location of a noisy picture. Covering: for
+    each test digit that is classified correctly, the window under the largest response of the second stage is covered
+    with background. Two controls: a window at another, random location, and the window at least half a window away
+    that hides most nearly as much ink.
 
     Args:
-        seed: decides the training sample, the initial weights, the order of batches, the noise and the places.
+        seed: decides the training sample, the initial weights, the order of batches, the noise and the locations.
         settings: those of `PRESENCE`.
 
     Returns:
         {name: number}: the share of planted patterns found within one pixel, the share that a guess would find, and the
         mean fall of the right class's probability after each kind of covering.
     """
-    model, digits, _ = _trained_on_digits(seed, settings)
-    generator = np.random.default_rng(seed)
+    model, test_images, test_labels = _trained_on_digits(seed, settings)
+    rng = np.random.default_rng(seed)
     kernels = model.get_layer("conv_1").get_weights()[0][:, :, 0]
-    return _planted(kernels, generator, settings) | _covered(model, digits, generator, settings)
+    return _planted(kernels, rng, settings) | _covered(model, test_images, test_labels, rng)
 
 
-def _planted(kernels, generator, settings):
-    """Plant each kernel's own pattern in noise and look where its response map peaks."""
+def _planted(kernels, rng, settings):
+    """Plant each kernel's own pattern in noise and find where its response map peaks."""
     size_px, hits, trials = settings["planted_px"], 0, 0
     for kernel in kernels.transpose(2, 0, 1):
         pattern = (kernel - kernel.mean()) / kernel.std()
         for _ in range(settings["plants"]):
-            picture = generator.normal(0, settings["noise"], (size_px, size_px, 1))
-            row, column = generator.integers(0, size_px - 2, 2)
+            picture = rng.normal(0, settings["noise"], (size_px, size_px, 1))
+            row, column = rng.integers(0, size_px - 2, 2)
             picture[row : row + 3, column : column + 3, 0] += pattern
             response = convolve2d(picture, kernel[:, :, np.newaxis, np.newaxis])[:, :, 0]
             peak = np.array(np.unravel_index(response.argmax(), response.shape))
@@ -402,31 +385,30 @@ def _planted(kernels, generator, settings):
     return {"found": hits / trials, "found_by_guess": 9 / (size_px - 2) ** 2}
 
 
-def _covered(model, digits, generator, settings):
-    """Cover the window under the largest response of conv_2, or another one, and ask the net again."""
+def _covered(model, images, labels, rng):
+    """Cover the window under the largest response of conv_2, or another one, and classify the pictures again."""
     probe = keras.Model(model.inputs, [model.get_layer("conv_2").output, model.output])
-    images, labels = digits.test_images[: settings["test_pictures"]], digits.test_labels[: settings["test_pictures"]]
     maps, before = probe.predict(images, batch_size=500, verbose=0)
-    read_rightly = np.flatnonzero(before.argmax(axis=1) == labels)
+    correct = np.flatnonzero(before.argmax(axis=1) == labels)
     field = receptive_field([(3, 1), (2, 2), (3, 1)])
-    places = np.argwhere(np.ones(maps.shape[1:3]))
+    locations = np.argwhere(np.ones(maps.shape[1:3]))
     covered = {"peak": [], "anywhere": [], "same_ink": []}
-    for index in read_rightly:
+    for index in correct:
         strongest = maps[index].max(axis=2)
         peak = np.array(np.unravel_index(strongest.argmax(), strongest.shape))
-        others = places[np.abs(places - peak).max(axis=1) * field.jump >= field.size // 2]
-        ink = [int(_window(images[index], field, *place).sum()) for place in (peak, *others)]
+        others = locations[np.abs(locations - peak).max(axis=1) * field.jump >= field.size // 2]
+        ink = [int(_window(images[index], field, *location).sum()) for location in (peak, *others)]
         same_ink = others[np.abs(np.array(ink[1:]) - ink[0]).argmin()]
-        anywhere = others[generator.integers(len(others))]
-        for name, place in (("peak", peak), ("anywhere", anywhere), ("same_ink", same_ink)):
+        anywhere = others[rng.integers(len(others))]
+        for name, location in (("peak", peak), ("anywhere", anywhere), ("same_ink", same_ink)):
             picture = images[index].copy()
-            _window(picture, field, *place)[:] = 0
+            _window(picture, field, *location)[:] = 0
             covered[name].append(picture)
-    right_class = labels[read_rightly]
+    right_class = labels[correct]
     falls = {}
     for name, pictures in covered.items():
         after = model.predict(np.array(pictures), batch_size=500, verbose=0)
-        fall = before[read_rightly, right_class] - after[np.arange(len(pictures)), right_class]
+        fall = before[correct, right_class] - after[np.arange(len(pictures)), right_class]
         falls[f"fall_{name}"] = float(fall.mean())
     return falls
 
@@ -438,12 +420,11 @@ def _window(image, field, row, column):
 
 
 def _trained_on_digits(seed, settings):
-    """A convnet trained on a sample of digits, the digits, and the indices of the sample."""
-    digits = photos.load_digits(settings["digits"])
-    chosen = np.random.default_rng(seed).choice(len(digits.train_images), settings["train_pictures"], replace=False)
+    """A convnet trained on a sample of digits, and the test images and labels."""
+    train_images, train_labels, test_images, test_labels = choose_digits(np.random.default_rng(seed), settings)
     keras.utils.set_random_seed(seed)
-    model = train(models.build_digits_convnet(), digits.train_images[chosen], digits.train_labels[chosen], settings)
-    return model, digits, chosen
+    model = train(models.build_digits_convnet(), train_images, train_labels, settings)
+    return model, test_images, test_labels
 
 
 PRESENCE = Experiment(
@@ -459,35 +440,32 @@ PRESENCE = Experiment(
         "learning_rate": 1e-3,
         "batch_size": 32,
     },
-    data={"digits": {"digits": "scikit-learn", "train_pictures": 1038, "test_pictures": 500, "epochs": 20}},
+    data={"digits": FEW_DIGITS | {"epochs": 20}},
     sources={"digits": SMALL_DIGITS},
     effects=(
         Effect(
-            name="planted",
-            meaning="The map of a trained first kernel peaks where its pattern was planted in equally strong noise",
-            of="found",
-            minus="found_by_guess",
-            direction="greater",
+            "planted",
+            "found",
+            "found_by_guess",
             margin=0.25,
+            meaning="The map of a trained first kernel peaks where its pattern was planted in equally strong noise",
             unit="share found",
         ),
         Effect(
-            name="covered",
+            "covered",
+            "fall_peak",
+            "fall_anywhere",
+            margin=0.05,
             meaning="Covering the place where the second stage's maps peak costs the right class more probability than "
             "covering a random other place",
-            of="fall_peak",
-            minus="fall_anywhere",
-            direction="greater",
-            margin=0.05,
             unit="probability",
         ),
         Effect(
-            name="covered-same-ink",
-            meaning="It also costs more than covering another place with as much ink",
-            of="fall_peak",
-            minus="fall_same_ink",
-            direction="greater",
+            "covered-same-ink",
+            "fall_peak",
+            "fall_same_ink",
             margin=0.05,
+            meaning="It also costs more than covering another place with as much ink",
             unit="probability",
         ),
     ),
