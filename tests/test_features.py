@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from convbook import backbones, models
-from convbook.experiments import features, from_scratch
+from convbook import backbones, models, shapes
+from convbook.experiments import data, features, from_scratch
 from convbook.experiments.training import Batches
 
 SMALL = {"train_pictures": 8, "validation_pictures": 3, "test_pictures": 4, "epochs": 4, "passes": 2}
@@ -47,8 +47,6 @@ def test_multiply_adds_of_the_packaged_base_are_those_counted_by_hand(numbers):
 
 def test_multiply_adds_are_those_of_a_multiplication_written_out():
     """Against the formula of `shapes`, with a depthwise layer, strides and one layer only."""
-    from convbook import shapes
-
     image = keras.Input((9, 9, 3))
     x = keras.layers.Conv2D(5, (3, 2), strides=2, padding="same", name="plain")(image)
     x = keras.layers.DepthwiseConv2D(2, depth_multiplier=2, name="depthwise")(x)
@@ -59,14 +57,14 @@ def test_multiply_adds_are_those_of_a_multiplication_written_out():
 
 def test_the_best_head_is_that_of_the_lowest_loss_on_the_record(monkeypatch):
     keras.utils.set_random_seed(0)
-    lots = np.random.default_rng(0)
-    inputs, labels = lots.normal(size=(40, 2, 3, 4)).astype("float32"), lots.integers(2, size=40)
-    validation = lots.normal(size=(30, 2, 3, 4)).astype("float32"), lots.integers(2, size=30)
+    rng = np.random.default_rng(0)
+    inputs, labels = rng.normal(size=(40, 2, 3, 4)).astype("float32"), rng.integers(2, size=40)
+    validation = rng.normal(size=(30, 2, 3, 4)).astype("float32"), rng.integers(2, size=30)
     head = models.build_head((2, 3, 4), units=16)
     settings = {"learning_rate": 0.05, "epochs": 12}
     history, seconds = features.train_head(head, head, Batches(inputs, labels, 32, seed=0), validation, settings)
     assert seconds > 0
-    assert np.argmin(history["val_loss"]) < 11  # labels by lot: the head overfits
+    assert np.argmin(history["val_loss"]) < 11  # random labels: the head overfits
     loss, accuracy = head.evaluate(*validation, verbose=0)
     assert loss == pytest.approx(min(history["val_loss"]), rel=1e-4)
     assert accuracy == pytest.approx(history["val_accuracy"][np.argmin(history["val_loss"])])
@@ -93,8 +91,8 @@ def test_pictures_are_those_of_the_net_from_scratch():
         "test_pictures": 2,
         "validation_pictures": 2,
     }
-    ours = from_scratch.draw_pets(0, settings)
-    theirs = from_scratch.draw_pets(0, from_scratch.SMALL_DATA.settings_for() | settings | {"train_pictures": 5})
+    ours = data.cats_and_dogs(0, settings)
+    theirs = data.cats_and_dogs(0, from_scratch.SMALL_DATA.settings_for() | settings | {"train_pictures": 5})
     assert np.array_equal(ours["train"][0], theirs["train"][0][:6])
     assert np.array_equal(ours["test"][0], theirs["test"][0])
     wanted = from_scratch.SMALL_DATA.settings_for()

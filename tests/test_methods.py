@@ -3,7 +3,7 @@
 import pytest
 
 from convbook import backbones, freezing, models
-from convbook.experiments import features, from_scratch, methods
+from convbook.experiments import data, features, methods
 
 METHODS = ("scratch", "augmented", "option_1", "option_2", "tuned")
 SMALL = {
@@ -52,9 +52,9 @@ def test_fine_tuning_costs_what_option_2_cost_before_it(numbers):
 
 def test_all_methods_get_the_same_photos_at_two_sizes(monkeypatch):
     asked = []
-    monkeypatch.setattr(from_scratch, "choose_photos", lambda seed, settings: asked.append((seed, settings)))
+    monkeypatch.setattr(data, "choose_photos", lambda seed, settings: asked.append((seed, settings)))
     settings = methods.FIVE_METHODS.settings_for("photos")
     for wanted in (settings, settings | settings["scratch"]):
-        from_scratch.cats_and_dogs(3, wanted)
+        data.cats_and_dogs(3, wanted)
     assert [given["size_px"] for _, given in asked] == [96, 64]
     assert {(seed, given["train_pictures"]) for seed, given in asked} == {(3, 500)}
