@@ -149,8 +149,8 @@ def measure_recipes(seed, settings):
 
 def _kept_file(seed):
     """Where the finished recipes of a seed are kept, by the code that trains them."""
-    syntax_hash = evidence.syntax_hash(RECIPES.place(), "photos")
-    return photos.cache_folder() / "recipes" / f"{syntax_hash}-{seed}.json"
+    code = evidence.experiment_hash(RECIPES.place(), "photos")
+    return photos.cache_folder() / "recipes" / f"{code}-{seed}.json"
 
 
 def _read_kept(file, settings):
