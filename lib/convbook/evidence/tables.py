@@ -136,6 +136,8 @@ def _notes(result, label):
     for entry in result["seeds"]:
         if "error" in entry:
             yield f"{label}seed {entry['seed']} failed and is not counted: {entry['error']}"
+        if "note" in entry:
+            yield f"{label}seed {entry['seed']}: {entry['note']}"
     if is_stale(result):
         yield (
             f"{label}stale: the experiment, or a file that it opens, has changed since it was measured, so the numbers "

@@ -17,7 +17,7 @@ from convbook.experiments.running import run_experiment, verify_experiment
 
 __all__ = ["Experiment", "load_experiments", "run_experiment", "verify_experiment"]
 
-PARTS = ("understanding", "downsampling", "from_scratch", "pretrained", "features", "fine_tuning", "methods")
+PARTS = ("understanding", "downsampling", "from_scratch", "recipes", "pretrained", "features", "fine_tuning", "methods")
 
 
 @dataclass(frozen=True, kw_only=True)
