@@ -200,14 +200,32 @@ def test_another_base_stands_in_the_name_and_the_settings_of_a_result(monkeypatc
 
 def test_photos_that_are_not_there_are_told_once_before_anything_is_measured(cache, monkeypatch, tmp_path, capsys):
     measure = Measure()
-    kinds = {"data": {"drawn": {}, "photos": {}}, "sources": {"drawn": "drawings", "photos": "photos"}}
-    monkeypatch.setattr(experiments, "load_experiments", lambda: {"some-claim": make_experiment(measure, **kinds)})
     monkeypatch.setenv("CONVBOOK_PHOTOS", str(tmp_path / "nowhere"))
-    assert commands.main(["evidence", "--data", "photos", "--folder", str(tmp_path)]) == 1
-    error = capsys.readouterr().err
-    assert "There is no folder" in error
-    assert error.count("\n") == 1
+    for kinds, words in ((["drawn", "photos"], ["--data", "photos"]), (["photos"], ["some-claim"])):
+        experiment = make_experiment(measure, data={kind: {} for kind in kinds}, sources={kind: kind for kind in kinds})
+        monkeypatch.setattr(experiments, "load_experiments", lambda experiment=experiment: {"some-claim": experiment})
+        assert commands.main(["evidence", *words, "--folder", str(tmp_path)]) == 1
+        error = capsys.readouterr().err
+        assert "There is no folder" in error
+        assert error.count("\n") == 1
     assert measure.calls == []
+
+
+def test_what_is_measured_only_if_named_is_left_out_where_no_claim_is_named(monkeypatch, tmp_path, capsys):
+    measure, long = Measure(), Measure()
+    found = {
+        "some-claim": make_experiment(measure),
+        "long-claim": make_experiment(long, claim="long-claim", only_if_named=True),
+    }
+    monkeypatch.setattr(experiments, "load_experiments", lambda: found)
+    words = ["evidence", "--folder", str(tmp_path), "--seeds", "2"]
+    assert commands.main(words) == 0
+    assert (measure.calls, long.calls) == ([0, 1], [])
+    assert commands.main([*words, "long-claim"]) == 0
+    assert commands.main([*words, "--verify"]) == 0
+    assert (measure.calls, long.calls) == ([0, 1, 0], [0, 1])
+    assert commands.main([*words, "--verify", "long-claim"]) == 0
+    assert long.calls == [0, 1, 0]
 
 
 def test_another_base_is_refused_where_there_is_none(measure, capsys):

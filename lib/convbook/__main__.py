@@ -109,7 +109,7 @@ def measure_evidence(options):
     requests = _requests(options, experiments)
     if options.folder:
         Path(options.folder).mkdir(parents=True, exist_ok=True)
-    if any(request["kind"] == "photos" for request in requests):
+    if any(experiments[request["claim"]].kind(request["kind"]) == "photos" for request in requests):
         photos.prepare("photos")  # once, and not in vain for each seed
     failed = []
     seeds_of_a_claim = 1 if options.verify else options.seeds
@@ -162,6 +162,7 @@ def _to_measure(options, experiments):
         claim
         for claim, experiment in experiments.items()
         if options.data in (None, *experiment.data)
+        and not experiment.only_if_named
         and (not options.backbone or "backbone" in experiment.settings_for(options.data))
     ]
     return [(claim, options.data, options.backbone) for claim in claims]
@@ -174,10 +175,11 @@ def _to_verify(options, experiments):
     """
     from convbook import evidence
 
+    claims = options.claims or [claim for claim, experiment in experiments.items() if not experiment.only_if_named]
     chosen, elsewhere = [], {}
     for name in evidence.names(options.folder):
         claim, kind, base = [*name.split(".", 2), None, None][:3]
-        if claim not in (options.claims or experiments) or options.data not in (None, experiments[claim].kind(kind)):
+        if claim not in claims or options.data not in (None, experiments[claim].kind(kind)):
             continue
         if options.backbone:
             # A base that is a folder stands in the name with its last part alone.

@@ -38,6 +38,7 @@ class Experiment:
             effects that this kind of data cannot show.
         sources: for each kind of data, where it comes from, in words.
         effects: `evidence.Effect`s, what the claim predicts of the numbers.
+        only_if_named: whether it is left out where no claim is named, because it takes long or needs photos.
     """
 
     claim: str
@@ -48,6 +49,7 @@ class Experiment:
     data: Mapping[str, Mapping]
     sources: Mapping[str, str]
     effects: tuple
+    only_if_named: bool = False
 
     def __post_init__(self):
         if not self.data or set(self.data) != set(self.sources):

@@ -198,6 +198,7 @@ RECIPES = Experiment(
             meaning="Our recipe is better with augmentation and twice the epochs",
         ),
     ),
+    only_if_named=True,
 )
 
 
@@ -256,6 +257,7 @@ RECIPES_PACE = Experiment(
             unit="seconds of a core",
         ),
     ),
+    only_if_named=True,
 )
 
 EXPERIMENTS = (RECIPES, RECIPES_PACE)
