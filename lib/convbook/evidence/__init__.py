@@ -9,7 +9,8 @@ experiment's own.
     data                        {"kind": …, "source": …}
     settings                    everything that was decided before the reported seeds ran
     seeds                       [{"seed": 0, "seconds": 12.5, "numbers": {name: a number or a list of numbers}}, …];
-                                a seed that failed has "error": "…" in the place of its numbers
+                                a seed that failed has "error": "…" in the place of its numbers; "note": "…" tells
+                                what has to be known of a seed
     effects                     the fields of each `Effect`, and what follows from the seeds that have its numbers:
                                 differences (of - minus, seed by seed), n, mean, interval (95 %; null where n < 2),
                                 verdict
@@ -27,7 +28,6 @@ What can be computed is not believed: `read` computes the effects again from the
     provenance   experiment_hash, code_files, data_files, hash_base, is_packaged, commit
     claims       CLAIMS, standings
     tables       table, overview
-    recipes      trainings, pace: two recipes on real photos, which are not judged as a claim
 """
 
 from convbook.evidence.claims import CLAIMS, Claim, Standing, standings
@@ -40,7 +40,6 @@ from convbook.evidence.provenance import (
     hash_base,
     is_packaged,
 )
-from convbook.evidence.recipes import pace, recipes_folder, trainings
 from convbook.evidence.results import (
     FORMAT,
     NOT_RECORDED,
@@ -77,13 +76,10 @@ __all__ = [
     "judge",
     "names",
     "overview",
-    "pace",
     "read",
-    "recipes_folder",
     "results_folder",
     "standings",
     "table",
-    "trainings",
     "values",
     "verdict",
     "write",
