@@ -31,8 +31,9 @@ class Experiment:
         claim: the claim's id, also the name of its results.
         sentence: the claim in the lecture's words.
         chapter: number of the chapter that states it.
-        measure: function of (seed, settings) that returns {name: number or list of numbers}. The seed decides
-            initialisation, order and training sample; the settings hold all below and "kind", the kind of data.
+        measure: function of (seed, settings) that returns {name: number or list of numbers}. The seed decides all that
+            is random: pictures, initial weights, order of batches, dropout and augmentation; the settings hold all
+            below and "kind", the kind of data.
         settings: everything that is decided before the reported seeds run.
         data: for each kind of data the settings that differ; the first kind is the default. Its "unmeasured" names the
             effects that this kind of data cannot show.

@@ -51,10 +51,6 @@ def build_net(input_shape, filters, num_classes, between="max", head="average", 
 def measure_downsample(seed, settings):
     """Train the same three convolutions with pooling between them, with nothing, and with dilation.
 
-    Args:
-        seed: decides the training sample, the initial weights and the order of batches.
-        settings: those of `DOWNSAMPLE`.
-
     Returns:
         {name: number or list}: test accuracy and number of parameters of each of the three with each head; with global
         average pooling also the test accuracy on the way, after each quarter of the epochs.
@@ -152,10 +148,6 @@ def measure_into_channels(seed, settings):
     The probe is trained on the maps of the training pictures and tested on those of the test pictures: once as they
     are, once with the locations of each picture in an order of its own, so that only what the channels hold is left.
 
-    Args:
-        seed: decides the training sample, the initial weights, the order of batches and the shuffling.
-        settings: those of `INTO_CHANNELS`.
-
     Returns:
         {name: number}: for the nets with and without pooling, trained under global average pooling and under Flatten,
         and each stage, the probe's accuracy on the maps as they are and shuffled, and the difference.
@@ -251,10 +243,6 @@ INTO_CHANNELS = Experiment(
 
 def measure_max_vs_mean(seed, settings):
     """Train the same convnet with max pooling, with average pooling, and with strides.
-
-    Args:
-        seed: decides the pictures or the sample of them, the initial weights and the order of batches.
-        settings: those of `MAX_VS_MEAN`.
 
     Returns:
         {name: number}: test accuracy of each of the three, and training accuracy, which tells a network that did not

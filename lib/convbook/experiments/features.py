@@ -130,16 +130,12 @@ def train_head(head, model, batches, validation, settings, epochs=None):
 
 
 def measure_option_1_cheap(seed, settings):
-    """Train the same head in three ways: on a record, on a record of several augmented passes, and on top of the base.
+    """Train the same head by three methods: on a record, on one of several augmented passes, and on top of the base.
 
     All three make the same number of updates.
 
-    Args:
-        seed: decides the pictures, the initial weights, the order of batches, dropout and augmentation.
-        settings: those of `OPTION_1_CHEAP`.
-
     Returns:
-        {name: number or list}: for each way test accuracy of the best epoch, and the gap between its accuracy on the
+        {name: number or list}: for each method test accuracy of the best epoch, and the gap between its accuracy on the
         clean training pictures and on the test pictures; for both options the history, seconds of an epoch, seconds of
         the whole training (with recording, without validation), and multiply-adds of both.
     """

@@ -42,10 +42,6 @@ RECIPE = FEW_PETS | {
 def measure_fine_tune_helps(seed, settings):
     """Train a head, then go on with the base frozen or with the base unfrozen, for equally many updates.
 
-    Args:
-        seed: decides the pictures, the head's initial weights, the order of batches and dropout.
-        settings: those of `FINE_TUNE_HELPS`.
-
     Returns:
         {name: number}: test accuracy and gap between training and validation accuracy of the head as it was, with the
         base frozen further on (at the head's rate and at the low one), and with the base unfrozen.
@@ -126,10 +122,6 @@ def measure_error_signal(seed, settings):
     """Compare the gradient that reaches the base through heads before, on the way, and after their training.
 
     The base is not trained, and what is compared is the same head on the same batches.
-
-    Args:
-        seed: decides the pictures, the heads' initial weights, the order of batches and dropout.
-        settings: those of `ERROR_SIGNAL`.
 
     Returns:
         {name: number or list}: for training and for validation pictures the norm by number of the head's updates
@@ -218,10 +210,6 @@ ERROR_SIGNAL = Experiment(
 def measure_head_first(seed, settings):
     """Unfreeze the base with a trained head and with an untrained one, with two optimizers at several rates.
 
-    Args:
-        seed: decides the pictures, the head's initial weights, the order of batches and dropout.
-        settings: those of `HEAD_FIRST`.
-
     Returns:
         {name: number or list}: for each optimizer and order, by rate: drift of the last block, test accuracy, that of a
         probe for old kinds and of one for cats and dogs on the tuned base; single numbers for the lowest and the
@@ -307,10 +295,6 @@ HEAD_FIRST = Experiment(
 def measure_low_rate(seed, settings):
     """Fine-tune from the same start at ever higher learning rates.
 
-    Args:
-        seed: decides the pictures, the head's initial weights, the order of batches and dropout.
-        settings: those of `LOW_RATE`.
-
     Returns:
         {name: number or list}: by rate: drift of the first and of the last block, test accuracy, gap between training
         and validation accuracy, and what a probe finds of the old kinds; single numbers for the rates in the effects.
@@ -388,10 +372,6 @@ LOW_RATE = Experiment(
 
 def measure_batchnorm(seed, settings):
     """Fine-tune with batch normalization frozen and moving; and move its statistics alone, training no weight.
-
-    Args:
-        seed: decides the pictures, the head's initial weights, the order of batches and dropout.
-        settings: those of `BATCHNORM`.
 
     Returns:
         {name: number}: test accuracy frozen and moving for batches of 32 and of 4, for a quick momentum and for dark
@@ -501,10 +481,6 @@ BATCHNORM = Experiment(
 
 def measure_partial(seed, settings):
     """Unfreeze 0, 1, 2 and all blocks from the top, on few and on more pictures, for equally many updates.
-
-    Args:
-        seed: decides the pictures, the head's initial weights, the order of batches and dropout.
-        settings: those of `PARTIAL`.
 
     Returns:
         {name: number or list}: for both numbers of pictures, by number of blocks: test accuracy, gap between training

@@ -152,10 +152,6 @@ def build_plain(size_px):
 def measure_small_data(seed, settings):
     """Train chapter 6's convnet on few pictures for long.
 
-    Args:
-        seed: decides the pictures, the initial weights and the order of batches.
-        settings: those of `SMALL_DATA`.
-
     Returns:
         {name: number or list}: accuracy on the training and validation pictures after the last update; the history;
         loss and accuracy on the test pictures with the weights of the lowest validation loss and with the last ones.
@@ -239,10 +235,6 @@ SMALL_DATA = Experiment(
 def measure_more_pictures(seed, settings):
     """Train the convnet with batch normalization on ever more pictures, with equally many updates.
 
-    Args:
-        seed: decides the pictures, the initial weights and the order of batches.
-        settings: those of `MORE_PICTURES`.
-
     Returns:
         {name: number}: for each number of pictures per class, accuracy on the training and validation pictures after
         the last update, and the gap between them.
@@ -286,10 +278,6 @@ MORE_PICTURES = Experiment(
 
 def measure_augment_helps(seed, settings):
     """Train with and without augmentation, with and without dropout, with equally many updates.
-
-    Args:
-        seed: decides the pictures, the initial weights, the order of batches, dropout and augmentation.
-        settings: those of `AUGMENT_HELPS`.
 
     Returns:
         {name: number}: for each of the four, accuracy on the clean training pictures after the last update, the gap to
@@ -347,10 +335,6 @@ AUGMENT_HELPS = Experiment(
 def measure_augment_place(seed, settings):
     """Train with the same augmentation at both places.
 
-    Args:
-        seed: decides the pictures, the initial weights, the order of batches and the augmentation.
-        settings: those of `AUGMENT_PLACE`.
-
     Returns:
         {name: number}: test accuracy of the best epoch and seconds of the training, for the layers in the model and for
         the same layers in the pipeline.
@@ -387,10 +371,6 @@ AUGMENT_PLACE = Experiment(
 
 def measure_augment_train_only(seed, settings):
     """Test one augmented net on clean test pictures, on augmented ones, and on the average over many augmented ones.
-
-    Args:
-        seed: decides the pictures, the initial weights, the order of batches and the augmentation.
-        settings: those of `AUGMENT_TRAIN_ONLY`.
 
     Returns:
         {name: number}: test accuracy on clean pictures, the mean and the range of that on augmented ones over the
@@ -441,10 +421,6 @@ AUGMENT_TRAIN_ONLY = Experiment(
 
 def measure_augment_strength(seed, settings):
     """Train with the augmentation turned up step by step.
-
-    Args:
-        seed: decides the pictures, the initial weights, the order of batches and the augmentation.
-        settings: those of `AUGMENT_STRENGTH`.
 
     Returns:
         {name: number or list}: test accuracy of the best epoch, by strength; and that of the strengths that the effects

@@ -20,10 +20,6 @@ def measure_methods(seed, settings):
     Option 1 trains a head on a record of the frozen base's features; option 2 the same head on top of the base, behind
     augmentation; fine-tuning goes on from there with the base unfrozen and batch normalization frozen.
 
-    Args:
-        seed: decides the pictures, the initial weights, the order of batches, dropout and augmentation.
-        settings: those of `FIVE_METHODS`.
-
     Returns:
         {name: number}: for each method test accuracy with the weights of the lowest validation loss, seconds of the
         training with all that it needs before (recording, option 2), number of trained weights, and multiply-adds of

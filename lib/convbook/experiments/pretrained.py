@@ -47,10 +47,6 @@ def untrain(backbone, seed, images):
 def measure_generic(seed, settings):
     """Train the same probe on the features of two pretrained bases, of a random one, and on pixels.
 
-    Args:
-        seed: decides the pictures of cats and dogs, and the random base.
-        settings: those of `GENERIC`.
-
     Returns:
         {name: number}: test accuracy on the features of each base, on those of the random base, and on pixels.
     """
@@ -112,10 +108,6 @@ GENERIC = Experiment(
 
 def measure_no_old_classifier(seed, settings):
     """Train a new classifier on a base's features, and on what its old classifier says, with equally many numbers.
-
-    Args:
-        seed: decides the pictures of cats and dogs, and the random directions.
-        settings: those of `NO_OLD_CLASSIFIER`.
 
     Returns:
         {name: number}: for both bases the test accuracy on all features, on as many of their principal directions and
@@ -203,10 +195,6 @@ RANGES = {
 
 def measure_converter(seed, settings):
     """Give a base pixels in the range that it was pretrained on, -1 to 1, and in two others.
-
-    Args:
-        seed: decides the pictures.
-        settings: those of `CONVERTER`.
 
     Returns:
         {name: number}: for each range the test accuracy of a probe for cats and dogs that is trained and tested on it,
@@ -316,10 +304,6 @@ def stage(model, number):
 def measure_large_enough(seed, settings):
     """Pretrain bases on more and more pictures, and on more and more kinds, with equally many updates.
 
-    Args:
-        seed: decides which kinds, all pictures, initial weights and orders.
-        settings: those of `LARGE_ENOUGH`.
-
     Returns:
         {name: number}: test accuracy of a probe for cats and dogs on the features of a random base, of one for each
         number of pictures of all kinds, and of one for each number of kinds with equally many pictures in all.
@@ -402,10 +386,6 @@ def measure_early_late(seed, settings):
 
     All bases see other pictures and start from other weights. The features that are compared are those of cats and
     dogs, which none of them has seen.
-
-    Args:
-        seed: decides how the 46 kinds are parted in two halves, all pictures, initial weights and orders.
-        settings: those of `EARLY_LATE`.
 
     Returns:
         {name: number}: after each stage s the similarity (CKA) of two bases of the same kinds, same_s, of different

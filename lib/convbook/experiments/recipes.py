@@ -128,10 +128,6 @@ def precision(name):
 def measure_recipes(seed, settings):
     """Train both recipes on the same photos, each without augmentation and with it.
 
-    Args:
-        seed: decides the initial weights, the order of batches, dropout and augmentation.
-        settings: those of `RECIPES`.
-
     Returns:
         {name: number}: for each recipe what `train` measures.
     """
@@ -204,10 +200,6 @@ RECIPES = Experiment(
 
 def measure_pace(seed, settings):
     """Time one epoch of each recipe, one after the other.
-
-    Args:
-        seed: decides the initial weights, the order of batches, dropout and augmentation.
-        settings: those of `RECIPES_PACE`.
 
     Returns:
         {name: number}: for each recipe the seconds of all processor cores together that its epochs take without

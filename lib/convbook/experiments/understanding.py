@@ -20,10 +20,6 @@ def measure_dense_global(seed, settings):
     a net that saw digits only in the centre is tested on digits that were moved, an average over moves to the right,
     left, top and bottom.
 
-    Args:
-        seed: decides the training sample, the permutation, the initial weights and the order of batches.
-        settings: those of `DENSE_GLOBAL`.
-
     Returns:
         {name: number or list}: test accuracies, what is lost by permutation and by a move of settings["stated_px"], and
         numbers of parameters.
@@ -164,10 +160,6 @@ def measure_equivariance(seed, settings):
     The canvas leaves room on all sides, so that a window never meets the border. A move by a multiple of the nets'
     total stride brings the same pixels under the same windows; a move by one pixel more does not.
 
-    Args:
-        seed: decides the training sample, the initial weights and the order of batches.
-        settings: those of `EQUIVARIANCE`.
-
     Returns:
         {name: test accuracy} of three nets where the digits were in training, home, and far from there; of the one with
         global average pooling also one pixel beside the far place, odd.
@@ -250,10 +242,6 @@ EQUIVARIANCE = Experiment(
 
 def measure_hierarchy(seed, settings):
     """Train a convnet on digits and measure what its two stages react to.
-
-    Args:
-        seed: decides the training sample, the initial weights, the order of batches and the shuffling of tiles.
-        settings: those of `HIERARCHY`.
 
     Returns:
         {name: number}: the share of the first kernels' energy that the best oriented derivative explains, before and
@@ -354,10 +342,6 @@ def measure_presence(seed, settings):
     each test digit that is classified correctly, the window under the largest response of the second stage is covered
     with background. Two controls: a window at another, random location, and the window at least half a window away
     that hides most nearly as much ink.
-
-    Args:
-        seed: decides the training sample, the initial weights, the order of batches, the noise and the locations.
-        settings: those of `PRESENCE`.
 
     Returns:
         {name: number}: the share of planted patterns found within one pixel, the share that a guess would find, and the
