@@ -420,8 +420,10 @@ def test_a_process_that_dies_is_told_with_a_remedy(stub, monkeypatch):
 def test_experiments_are_found_under_their_own_claims_with_places_that_can_be_hashed():
     experiments = load_experiments()
     assert "dense-global" in experiments
+    chapters = {claim.name: claim.chapters for claim in evidence.CLAIMS}
     for claim, experiment in experiments.items():
         assert experiment.claim == claim
+        assert experiment.chapter in chapters[claim]
         assert len({effect.name for effect in experiment.effects}) == len(experiment.effects) > 0
         for kind in experiment.data:
             assert evidence.experiment_hash(experiment.place(), kind)
