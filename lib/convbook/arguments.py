@@ -1,16 +1,16 @@
-"""Checks of numbers that a caller passes."""
+"""Checks of whole numbers that a caller passes."""
 
 import numbers
 
 
-def is_count(value):
-    """Return whether a value is a whole number from 1; True and False are not.
+def is_whole_number(value, smallest=1):
+    """Return whether a value is a whole number of at least `smallest`; True and False are not.
 
     Example:
-        >>> is_count(3), is_count(0), is_count(2.0), is_count(True)
+        >>> is_whole_number(3), is_whole_number(0), is_whole_number(2.0), is_whole_number(True)
         (True, False, False, False)
     """
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value > 0
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= smallest
 
 
 def whole_number(name, value, smallest=1):
@@ -29,6 +29,6 @@ def whole_number(name, value, smallest=1):
         Traceback (most recent call last):
         ValueError: batch_size must be a whole number of at least 1, got 0.
     """
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < smallest:
+    if not is_whole_number(value, smallest):
         raise ValueError(f"{name} must be a whole number of at least {smallest}, got {value!r}.")
     return int(value)

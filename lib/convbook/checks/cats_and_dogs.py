@@ -2,13 +2,13 @@
 
 import io
 import itertools
-from numbers import Integral
 
 import numpy as np
 from PIL import Image
 
 from convbook import drawings
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.arguments import is_whole_number
+from convbook.checks import call, check, right, wrong
 
 PICTURES, BATCH_SIZE, EPOCHS = 1_000, 48, 3  # exercise 1
 STEPS = ("decode", "cache", "shuffle", "augment", "batch", "prefetch")  # exercise 2
@@ -16,6 +16,7 @@ FILES, FILES_IN_A_BATCH = 12, 3
 SIZE_PX = 64  # exercise 3
 
 
+@check()
 def batches(answer):
     """Check how 1,000 pictures are cut into batches of 48.
 
@@ -24,12 +25,10 @@ def batches(answer):
             drop_remainder=True.
 
     Returns:
-        A `Feedback` that recognises a batch forgotten, what is missing taken for what is there, and batches filled
-        across the end of an epoch.
+        A `Feedback` that recognises a forgotten batch, the missing pictures taken for those of the last batch, and
+        batches filled across the end of an epoch.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not isinstance(answer, (list, tuple)) or len(answer) != 3 or not all(map(_is_count, answer)):
+    if not isinstance(answer, (list, tuple)) or len(answer) != 3 or not all(map(is_whole_number, answer)):
         return wrong("Give three whole numbers: batches in an epoch, pictures in the last one, steps in three epochs.")
     full, rest = divmod(PICTURES, BATCH_SIZE)
     number, last, steps = answer
@@ -72,6 +71,7 @@ def _steps_advice(steps, full):
     return f"With drop_remainder=True an epoch has {full} batches, a step each; {EPOCHS} epochs have not {steps}."
 
 
+@check()
 def order(answer):
     """Check the order of six steps by building that pipeline on twelve files and watching it for two epochs.
 
@@ -82,34 +82,32 @@ def order(answer):
         A `Feedback` that says what was observed: how often a file was decoded, whether the order or the augmented
         pictures repeat, whether neighbours stay together.
     """
-    if is_unanswered(answer):
-        return unanswered()
     if not isinstance(answer, (list, tuple)) or not all(isinstance(name, str) for name in answer):
         return wrong(f"Give a list of names, for example [{', '.join(map(repr, STEPS[::-1]))}].")
     if sorted(answer) != sorted(STEPS):
         return wrong(
             f"Each of {', '.join(sorted(STEPS))} stands in the list once; yours holds {', '.join(answer) or 'nothing'}."
         )
-    place = {name: answer.index(name) for name in STEPS}
+    position = {name: answer.index(name) for name in STEPS}
     for name, what in (("augment", "turns and zooms pictures"), ("batch", "stacks pictures")):
-        if place[name] < place["decode"]:
+        if position[name] < position["decode"]:
             return wrong(f"'{name}' {what}, and before 'decode' there are none, only names of files.")
-    if finding := _watched(answer):
+    if finding := _observe(answer):
         return wrong(finding)
-    if place["prefetch"] != len(STEPS) - 1:
+    if position["prefetch"] != len(STEPS) - 1:
         return wrong(
             f"'{answer[-1]}' comes after 'prefetch', so it begins when the device asks. What prefetch gets ready while "
             "the device trains is what stands before it: put it last."
         )
-    if place["shuffle"] > place["augment"]:
+    if position["shuffle"] > position["augment"]:
         return right(
             "Each epoch is new and nothing is decoded twice. Before 'augment', though, the buffer would fill sooner."
         )
     return right("Watched for two epochs: 12 files decoded 12 times, a new order and new versions in the second.")
 
 
-def _watched(steps):
-    """What is wrong with a pipeline, seen on two epochs of it; '' if nothing is."""
+def _observe(steps):
+    """Run two epochs of a pipeline and return what is wrong with it, or ''."""
     decoded = []
     dataset = _pipeline(steps, decoded)
     first, second = ([batch.numpy() for batch in dataset] for _ in range(2))
@@ -165,47 +163,38 @@ def _pipeline(steps, decoded):
     return dataset
 
 
+@check()
 def find_copies(answer):
     """Check a function that finds validation pictures that are copies of training pictures.
 
     Args:
         answer: a function of two uint8 arrays (n, 64, 64, 3), training and validation pictures, that returns pairs
-            (place in validation, place in training).
+            (index in validation, index in training).
 
     Returns:
-        A `Feedback` that says which kind of copy was missed, or which pictures were taken for copies and are none.
+        A `Feedback` that says which copy was missed, or which pictures are wrongly called copies.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not callable(answer):
-        return wrong("Give the function itself, without brackets behind its name.")
     train_images, val_images, planted = _planted_copies()
-    try:
-        found = answer(train_images, val_images)
-    except Exception as error:  # the reader's own code: whatever it raises is shown to its author
-        return wrong(f"Your function raised {type(error).__name__}: {error}")
-    if found is None or found is ...:
-        return unanswered("Let the function return the pairs that it found.")
-    pairs = _pairs(found)
+    pairs = _as_pairs(call(answer, train_images, val_images, returns="the pairs that it found"))
     if pairs is None:
-        return wrong("Return pairs (place in validation, place in training), as a list or as np.argwhere gives them.")
-    return _judged(pairs, planted)
+        return wrong("Return pairs (index in validation, index in training), as a list or as np.argwhere gives them.")
+    return _judge_pairs(pairs, planted)
 
 
-def _judged(pairs, planted):
+def _judge_pairs(pairs, planted):
     wanted = set(planted)
     if pairs != wanted and {pair[::-1] for pair in pairs} == wanted:
-        return wrong("These are the right pairs the wrong way round: the place in validation comes first.")
+        return wrong("These are the right pairs the wrong way round: the index in validation comes first.")
     if false := sorted(pairs - wanted):
-        place, other = false[0]
+        index, other = false[0]
         return wrong(
-            f"{len(false)} of {len(pairs)} pairs are no copies: validation picture {place} is not training picture "
+            f"{len(false)} of {len(pairs)} pairs are no copies: validation picture {index} is not training picture "
             f"{other}, both are drawn anew. Allow fewer differences."
         )
     if missed := [(pair, how) for pair, how in planted.items() if pair not in pairs]:
-        (place, other), how = missed[0]
+        (index, other), how = missed[0]
         return wrong(
-            f"{len(missed)} of {len(wanted)} copies were missed: validation picture {place} is training picture "
+            f"{len(missed)} of {len(wanted)} copies were missed: validation picture {index} is training picture "
             f"{other}, {how}. {_missed_advice(how)}"
         )
     return right(f"All {len(wanted)} copies were found, also those whose pixels differ, and nothing else.")
@@ -220,7 +209,7 @@ def _missed_advice(how):
 
 
 def _planted_copies():
-    """Training pictures, validation pictures, and what was done to the copies: {(validation, training): how}."""
+    """Return training pictures, validation pictures and how copies were changed: {(validation, training): how}."""
     train_images, _ = drawings.draw_set(drawings.PETS, 12, 0, SIZE_PX, progress=False)
     val_images, _ = drawings.draw_set(drawings.PETS, 6, 100_000, SIZE_PX, progress=False)
     changes = {
@@ -228,8 +217,8 @@ def _planted_copies():
         (5, 3): ("saved again as JPEG", _as_jpeg),
         (9, 20): ("made paler", lambda image: (image // 2 + 100).astype(np.uint8)),
     }
-    for (place, other), (_, change) in changes.items():
-        val_images[place] = change(train_images[other])
+    for (index, other), (_, change) in changes.items():
+        val_images[index] = change(train_images[other])
     return train_images, val_images, {pair: how for pair, (how, _) in changes.items()}
 
 
@@ -239,15 +228,11 @@ def _as_jpeg(image):
     return np.asarray(Image.open(file))
 
 
-def _pairs(found):
-    """The answer as a set of pairs of ints, or None."""
+def _as_pairs(found):
+    """Return the answer as a set of pairs of ints, or None."""
     try:
         pairs = {tuple(pair) for pair in found}
     except TypeError:
         return None
-    is_sound = all(len(pair) == 2 and all(number == 0 or _is_count(number) for number in pair) for pair in pairs)
+    is_sound = all(len(pair) == 2 and all(is_whole_number(number, 0) for number in pair) for pair in pairs)
     return {(int(a), int(b)) for a, b in pairs} if is_sound else None
-
-
-def _is_count(number):
-    return isinstance(number, Integral) and not isinstance(number, bool) and number >= 1

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import Stop, as_numbers, check, right, wrong
 from convbook.operations import convolve2d
 
 PATCH = np.array([[2, 0, 1], [3, 1, 0], [2, 0, 1]])
@@ -10,6 +10,7 @@ KERNEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 BIAS = 1
 
 
+@check()
 def one_response(answer):
     """Check the response of one window, and what ReLU leaves of it.
 
@@ -19,8 +20,6 @@ def one_response(answer):
     Returns:
         A `Feedback` that recognises a turned kernel, a forgotten bias and a missing ReLU.
     """
-    if is_unanswered(answer):
-        return unanswered()
     try:
         response, after_relu = answer
     except (TypeError, ValueError):
@@ -41,6 +40,7 @@ def one_response(answer):
     return right("A filter that finds the opposite of its pattern answers with a negative number, and ReLU drops it.")
 
 
+@check()
 def move_left(kernel):
     """Check a kernel that should move the picture one pixel to the left.
 
@@ -48,22 +48,20 @@ def move_left(kernel):
         kernel: array (3, 3).
 
     Returns:
-        A `Feedback` that says where the kernel moves a point instead.
+        A `Feedback` that says where the kernel moves a pixel instead.
     """
-    answer = _kernel_answer(kernel)
-    if not isinstance(answer, np.ndarray):
-        return answer
+    answer = _as_kernel(kernel)
     picture = np.zeros((7, 9, 1))
     picture[3, 4] = 1
     response = _respond(picture, answer, padding="same")
-    places = np.argwhere(response != 0)
-    if len(places) == 0:
+    lit = np.argwhere(response != 0)
+    if len(lit) == 0:
         return wrong("All weights are zero, so the output is dark everywhere.")
-    if len(places) > 1:
+    if len(lit) > 1:
         return wrong(
             "A single bright pixel became several: more than one weight counts. Which single neighbour should?"
         )
-    down, to_the_right = (int(step) for step in places[0] - (3, 4))
+    down, to_the_right = (int(step) for step in lit[0] - (3, 4))
     if (down, to_the_right) == (0, 1):
         return wrong(
             "This moves the picture to the right. Keras does not turn the kernel: the output shows the neighbour "
@@ -73,11 +71,12 @@ def move_left(kernel):
         return wrong(f"This moves the picture by {down} rows down and {to_the_right} columns to the right.")
     if response[3, 3] != 1:
         return wrong(
-            f"The place is right; but the picture is multiplied by {response[3, 3]:g}. Which weight only copies?"
+            f"The position is right; but the picture is multiplied by {response[3, 3]:g}. Which weight only copies?"
         )
     return right("One weight of 1, to the right of the centre: each output copies its right neighbour.")
 
 
+@check()
 def whisker(kernel):
     """Check a kernel that should find thin upright bright lines.
 
@@ -87,9 +86,7 @@ def whisker(kernel):
     Returns:
         A `Feedback` that names the first pattern on which the kernel answers wrongly.
     """
-    answer = _kernel_answer(kernel)
-    if not isinstance(answer, np.ndarray):
-        return answer
+    answer = _as_kernel(kernel)
     line, edge, level, even = np.zeros((4, 9, 11, 1))
     line[:, 5], edge[:, 5:], level[4, :], even[:] = 1, 1, 1, 1
     on_line = _respond(line, answer)
@@ -115,17 +112,12 @@ def whisker(kernel):
     return right(f"The whisker gives {strongest:g}, an edge at most {on_edge:g}, a level line and an even area 0.")
 
 
-def _kernel_answer(kernel):
-    """The answer as an array of numbers, or the feedback on what is no kernel."""
-    if is_unanswered(kernel if not isinstance(kernel, np.ndarray) else kernel.tolist()):
-        return unanswered()
-    try:
-        kernel = np.asarray(kernel, dtype=float)
-    except (TypeError, ValueError):
-        return wrong("Give nine numbers.")
-    if kernel.shape != (3, 3):
-        return wrong(f"Give three rows of three numbers; this has the shape {kernel.shape}.")
-    return kernel
+def _as_kernel(kernel):
+    """Return the answer as an array (3, 3) of numbers."""
+    numbers = as_numbers(kernel, (3, 3))
+    if numbers is None:
+        raise Stop(wrong("Give three rows of three numbers, for example [[0, 0, 0], [0, 1, 0], [0, 0, 0]]."))
+    return numbers
 
 
 def _respond(picture, kernel, padding="valid"):

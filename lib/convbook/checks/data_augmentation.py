@@ -2,12 +2,11 @@
 
 import functools
 import itertools
-from numbers import Integral
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import are_counts, check, right, wrong
 
 # Exercise 1: the most versions of one picture in ten epochs, and what a wrong number of them means.
 EPOCHS = 10
@@ -22,7 +21,7 @@ VERSIONS_ADVICE = {
 
 # Exercise 2: pictures from -1 to 1, brightness moved by up to a fifth of that range.
 FACTOR, RANGE = 0.2, (-1.0, 1.0)
-CALLS = 256  # of them, the largest change comes close to the largest possible
+CALLS = 256  # so many that the largest change comes close to the largest possible one
 
 # Exercise 3
 VERSIONS_OF_A_SIGN, FEWEST_LAYERS, LEAST_LIKENESS = 64, 3, 0.5
@@ -34,6 +33,7 @@ BLUE, RED, WHITE, GREY = (20, 80, 170), (200, 25, 35), (250, 250, 250), (150, 16
 # ---------------------------------------------------------------- exercise 1
 
 
+@check()
 def count_versions(answer):
     """Check how many versions of one picture five pipelines show in ten epochs.
 
@@ -43,9 +43,7 @@ def count_versions(answer):
     Returns:
         A `Feedback` that says for the first wrong number what the cache keeps and what comes after it.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not isinstance(answer, dict) or set(answer) != set(VERSIONS) or not all(map(_is_count, answer.values())):
+    if not are_counts(answer, VERSIONS, smallest=1):
         return wrong('Give a dictionary with a whole number for each of "a" to "e", each at least 1.')
     for name, expected in VERSIONS.items():
         given = answer[name]
@@ -63,6 +61,7 @@ def count_versions(answer):
 # ---------------------------------------------------------------- exercise 2
 
 
+@check("Replace each ... by a layer.")
 def repair_brightness(answer):
     """Check the beginning of a model that rescales to -1…1 and changes brightness by up to a fifth of the range.
 
@@ -72,8 +71,6 @@ def repair_brightness(answer):
     Returns:
         A `Feedback` that says what comes out of the layers for a picture that holds every grey level.
     """
-    if is_unanswered(answer):
-        return unanswered("Replace each ... by a layer.")
     layers = _as_layers(answer)
     if layers is None:
         return wrong("Give a list of Keras layers, in the order in which they are called: [layers.…, layers.…].")
@@ -82,7 +79,7 @@ def repair_brightness(answer):
     try:
         still = _call(layers, levels[None], training=False)[0]
         changed = _call(layers, np.stack([levels] * CALLS), training=True)
-    except Exception as error:  # the reader's own layers: whatever they raise is shown to their author
+    except Exception as error:  # the reader's own layers may raise anything, and their author should see it
         return wrong(f"Your layers raised {type(error).__name__}: {error}")
     if still.shape != wanted.shape or not np.allclose(still, wanted, atol=1e-3):
         return wrong(
@@ -93,7 +90,7 @@ def repair_brightness(answer):
 
 
 def _judge_brightness(changed, wanted):
-    """Feedback for what came out in training: changed (calls, 16, 16, 3), wanted (16, 16, 3) without brightness."""
+    """Judge the pictures in training, changed (calls, 16, 16, 3), by those in prediction, wanted (16, 16, 3)."""
     low, high = changed.min(), changed.max()
     if np.allclose(changed, wanted, atol=1e-3):
         return wrong("In training nothing changes: the random brightness is missing, or its factor is 0.")
@@ -153,8 +150,9 @@ def draw_signs(size_px=64):
     }
 
 
+@check("Replace each ... by one of Keras's random layers; the list may be longer.")
 def honest_for_signs(answer):
-    """Check an augmentation for the six traffic signs by looking at what its layers make of them.
+    """Check an augmentation for the six traffic signs by what its layers make of them.
 
     Args:
         answer: list of Keras layers that are called one after the other on pictures from 0 to 255.
@@ -163,21 +161,19 @@ def honest_for_signs(answer):
         A `Feedback` that names the first layer after which a sign cannot be told from another, has another colour, or
         is gone; or what kind of change is missing.
     """
-    if is_unanswered(answer):
-        return unanswered("Replace each ... by one of Keras's random layers; the list may be longer.")
     layers = _as_layers(answer)
     if layers is None:
         return wrong("Give a list of Keras layers: [layers.…, layers.…, layers.…].")
     for number, layer in enumerate(layers, 1):
         if finding := _layer_finding(layer):
             return wrong(f"Layer {number}, {type(layer).__name__}: {finding}")
-    kinds = {type(layer).__name__ for layer in layers}
-    if len(kinds) < FEWEST_LAYERS:
-        plural = "s" * (len(kinds) > 1)
-        return wrong(f"Honest, but of {len(kinds)} kind{plural} only; find at least {FEWEST_LAYERS} that tell no lie.")
-    if not kinds & set(LIGHT):
+    types = {type(layer).__name__ for layer in layers}
+    if len(types) < FEWEST_LAYERS:
+        plural = "s" * (len(types) > 1)
+        return wrong(f"Honest, but of {len(types)} kind{plural} only; find at least {FEWEST_LAYERS} that tell no lie.")
+    if not types & set(LIGHT):
         return wrong("Honest, but the light never changes: at dusk a sign is darker, and in fog paler.")
-    if not kinds & set(POSITION):
+    if not types & set(POSITION):
         return wrong(
             "Honest, but every sign stays where it is: a camera sees it larger, smaller, tilted, beside the middle."
         )
@@ -188,11 +184,11 @@ def honest_for_signs(answer):
 
 
 def _layer_finding(layer):
-    """What is wrong with one layer for the signs; '' if nothing is."""
+    """Return what is wrong with one layer for the signs, or ''."""
     name = type(layer).__name__
     try:
         finding = _signs_finding([layer])
-    except Exception as error:  # the reader's own layer: whatever it raises is shown to its author
+    except Exception as error:  # the reader's own layer may raise anything, and its author should see it
         return f"it raised {type(error).__name__}: {error}"
     if finding and name == "RandomFlip":
         return f"{finding} A mirror exchanges left and right, and upside down a warning gives way."
@@ -202,7 +198,7 @@ def _layer_finding(layer):
 
 
 def _signs_finding(layers):
-    """What becomes of the signs, in words, where it is not to be believed; '' where it is."""
+    """Return what is wrong with the signs after these layers, or ''."""
     for name, sign in draw_signs().items():
         picture = sign.astype("float32")
         versions = _call(layers, np.stack([picture] * VERSIONS_OF_A_SIGN), training=True)
@@ -218,7 +214,7 @@ def _signs_finding(layers):
 
 
 def _versions_finding(versions, name, picture):
-    """What is wrong with how many versions of one sign; '' if nothing is."""
+    """Return how many versions of one sign are wrong and why, or ''."""
     if gone := _count(_contrast(versions) < 0.35 * _contrast(picture[None])):
         return f"{gone} hardly to be read, too dark, too bright or too pale."
     if recoloured := _count(_redness(versions) / _redness(picture[None]) < 0.3):
@@ -242,9 +238,9 @@ def _redness(images):
 
 
 def _likeness(versions):
-    """The signs' names, and how like each version is to each sign, (versions, signs), wherever and how large it is."""
+    """Return the signs' names, and how similar versions are to signs at any position and size: (versions, signs)."""
     names, templates = _templates()
-    # What a layer leaves empty is black, which no sign is: on a picture with a black frame the frame is not judged.
+    # Layers fill empty pixels with black, which no sign has: they count as sky.
     is_empty = versions[..., 0] + versions[..., 1] + versions[..., 2] == 0
     versions = np.where(is_empty[..., None], np.float32(GREY), versions)
     likeness = _coarse(versions) @ templates.reshape(-1, templates.shape[-1]).T
@@ -253,7 +249,7 @@ def _likeness(versions):
 
 @functools.cache
 def _templates():
-    """The signs' names, and coarse pictures of each a little turned, resized and moved, (signs, ways, numbers)."""
+    """Return the signs' names, and coarse pictures of each, turned, resized and moved: (signs, versions, numbers)."""
     signs, templates = draw_signs(), []
     for sign in signs.values():
         image, size_px, moved = Image.fromarray(np.ascontiguousarray(sign)), len(sign), []
@@ -269,7 +265,7 @@ def _templates():
 
 
 def _coarse(images):
-    """Pictures of 16x16 blocks as vectors of length 1, without their mean: what light adds or takes does not count."""
+    """Return pictures of 16x16 blocks as vectors of length 1 with the mean 0, so that brightness does not count."""
     blocks = images.astype("float32").reshape(len(images), 16, 4, 16, 4, 3).mean(axis=(2, 4)).reshape(len(images), -1)
     blocks -= blocks.mean(axis=1, keepdims=True)
     return blocks / (np.linalg.norm(blocks, axis=1, keepdims=True) + 1e-9)
@@ -279,8 +275,8 @@ def _draw(*shapes, size_px):
     """Draw discs and polygons, corners in hundredths of the picture, four times as large and then shrunk."""
     image = Image.new("RGB", (4 * size_px,) * 2, GREY)
     pen = ImageDraw.Draw(image)
-    for kind, colour, *corners in shapes:
-        if kind == "disc":
+    for shape, colour, *corners in shapes:
+        if shape == "disc":
             pen.ellipse([0.12 * 4 * size_px] * 2 + [0.88 * 4 * size_px - 1] * 2, fill=colour)
         else:
             pen.polygon([(x * 4 * size_px / 100, y * 4 * size_px / 100) for x, y in corners[0]], fill=colour)
@@ -291,7 +287,7 @@ def _draw(*shapes, size_px):
 
 
 def _as_layers(answer):
-    """The answer as a list of layers, or None."""
+    """Return the answer as a list of layers, or None."""
     import keras
 
     layers = answer.layers if isinstance(answer, keras.Sequential) else answer
@@ -300,7 +296,7 @@ def _as_layers(answer):
 
 
 def _call(layers, images, training):
-    """What the layers make of a batch, as NumPy array; layers that know no training are called without it."""
+    """Return what the layers make of a batch, as a NumPy array."""
     for layer in layers:
         images = layer(images, training=training)
     return np.asarray(images)
@@ -308,7 +304,3 @@ def _call(layers, images, training):
 
 def _count(is_so):
     return int(np.sum(is_so))
-
-
-def _is_count(number):
-    return isinstance(number, Integral) and not isinstance(number, bool) and number >= 1

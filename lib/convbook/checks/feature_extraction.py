@@ -1,10 +1,9 @@
 """Checks of chapter 9's exercises."""
 
-from numbers import Integral
-
 import numpy as np
 
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.arguments import is_whole_number
+from convbook.checks import Stop, as_numbers, call, check, right, wrong
 
 # Exercise 1: Xception at 180x180 pixels.
 PICTURES, SHAPE = 2_000, (6, 6, 2048)
@@ -18,6 +17,7 @@ PASSES = 4
 # ---------------------------------------------------------------- exercise 1
 
 
+@check()
 def record_size(answer):
     """Check the shape of Xception's features at 180x180 pixels, and the bytes of a record of 2,000 pictures.
 
@@ -26,14 +26,12 @@ def record_size(answer):
             "float16".
 
     Returns:
-        A `Feedback` that names the rule that was missed, or the factor.
+        A `Feedback` that names the rule or the factor that was missed.
     """
-    if is_unanswered(answer):
-        return unanswered()
     if not isinstance(answer, dict) or set(answer) != {"shape", *BYTES}:
         return wrong('Give a dictionary with "shape", "float32" and "float16".')
     shape = answer["shape"]
-    if not isinstance(shape, (tuple, list)) or len(shape) != 3 or not all(map(_is_count, shape)):
+    if not isinstance(shape, (tuple, list)) or len(shape) != 3 or not all(map(is_whole_number, shape)):
         return wrong("The shape is three whole numbers: height, width, channels.")
     advice = _shape_advice(tuple(shape))
     if advice:
@@ -41,7 +39,7 @@ def record_size(answer):
     for dtype, each in BYTES.items():
         expected = PICTURES * int(np.prod(SHAPE)) * each
         given = answer[dtype]
-        if isinstance(given, bool) or not isinstance(given, (int, float, np.number)):
+        if as_numbers(given, ()) is None:
             return wrong(f"{dtype}: give the number of bytes.")
         if given != expected:
             return wrong(f"{dtype}: {_factor_advice(dtype, float(given), expected)}")
@@ -51,12 +49,8 @@ def record_size(answer):
     )
 
 
-def _is_count(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
-
-
 def _shape_advice(shape):
-    """What is wrong with the shape, or None."""
+    """Return what is wrong with the shape, or None."""
     if shape == SHAPE:
         return None
     height, width, channels = shape
@@ -81,7 +75,7 @@ def _shape_advice(shape):
 
 
 def _factor_advice(dtype, given, expected):
-    """Which factor is missing from a number of bytes, or too much in it."""
+    """Return which factor of a number of bytes is missing or too much."""
     numbers = PICTURES * int(np.prod(SHAPE))
     each = BYTES[dtype]
     if given == numbers:
@@ -106,21 +100,21 @@ def _factor_advice(dtype, given, expected):
 
 
 class _Augmentation:
-    """Random brightness that counts its calls; it does nothing unless it is told that this is training."""
+    """Random brightness, in training only; counts its calls."""
 
     def __init__(self):
-        self.lots, self.calls = np.random.default_rng(0), 0
+        self.rng, self.calls = np.random.default_rng(0), 0
 
     def __call__(self, images, training=False):
         images = np.asarray(images, dtype="float32")
         if not training:
             return images
         self.calls += 1
-        return images + self.lots.uniform(1, 9, size=(len(images), 1, 1, 1)).astype("float32")
+        return images + self.rng.uniform(1, 9, size=(len(images), 1, 1, 1)).astype("float32")
 
 
 def _base(images):
-    """Features (n, 1, 2, 3) from which the picture's number can be read: its first pixel, and the mean of all."""
+    """Return features (n, 1, 2, 3) that hold the picture's number: its first pixel, and the mean of all."""
     images = np.asarray(images, dtype="float32")
     if images.ndim != 4:
         raise ValueError(f"the base takes a batch of pictures (n, height, width, 3), not an array of {images.shape}")
@@ -129,18 +123,19 @@ def _base(images):
 
 
 def _numbered_pictures(count):
-    """Pictures (count, 5, 4, 3): picture k is 32 k in its upper half and 0 below. Labels without a pattern."""
+    """Return pictures (count, 5, 4, 3), of which number k is 32 k in its upper half and 0 below, and labels."""
     images = np.zeros((count, 5, 4, 3), dtype="float32")
     images[:, :2] = 32 * np.arange(1, count + 1).reshape(-1, 1, 1, 1)
     return images, np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 1, 0])[:count]
 
 
 def _numbers_in(features):
-    """The numbers of the pictures that the features belong to, whatever their brightness."""
+    """Return the numbers of the pictures that the features belong to, whatever their brightness."""
     flat = np.reshape(features, (len(features), -1)).astype(float)
-    return np.rint(flat[:, 2] / (32 * 3 / 5)).astype(int) - 1  # corner minus mean does not feel brightness
+    return np.rint(flat[:, 2] / (32 * 3 / 5)).astype(int) - 1  # corner minus mean does not depend on brightness
 
 
+@check("Write a function that returns features and labels.")
 def record_passes(answer):
     """Check a function that records several augmented passes over the pictures.
 
@@ -151,14 +146,9 @@ def record_passes(answer):
     Returns:
         A `Feedback` on rows, labels, bytes and the random changes.
     """
-    if is_unanswered(answer) or not callable(answer):
-        return unanswered("Write a function that returns features and labels.")
     images, labels = _numbered_pictures(7)
     augmentation = _Augmentation()
-    arguments = (_base, images.copy(), labels.copy(), augmentation, PASSES)
-    features, given_labels, said = _call(answer, arguments)
-    if said:
-        return said
+    features, given_labels = _record(answer, _base, images.copy(), labels.copy(), augmentation, PASSES)
     return (
         _judge_rows(features, given_labels, PASSES * len(images))
         or _judge_changes(features, augmentation, len(images))
@@ -171,21 +161,16 @@ def record_passes(answer):
     )
 
 
-def _call(answer, arguments):
-    """What the reader's function returns, as two arrays, or a `Feedback`."""
-    try:
-        returned = answer(*arguments)
-    except Exception as error:  # the reader's own code: whatever it raises is shown to its author
-        return None, None, wrong(f"Your function raised {type(error).__name__}: {error}")
-    if is_unanswered(returned):
-        return None, None, unanswered()
+def _record(answer, *arguments):
+    """Return the features and labels that the reader's function returns, as two arrays."""
+    returned = call(answer, *arguments)
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        return None, None, wrong("Return two things: features, and labels.")
+        raise Stop(wrong("Return two things: features, and labels."))
     try:
-        features, labels = (np.asarray(each) for each in returned)
+        return tuple(np.asarray(part) for part in returned)
     except ValueError:
-        return None, None, wrong("The pieces must be joined: np.concatenate makes one array of a list of batches.")
-    return features, labels, None
+        pieces = "The pieces must be joined: np.concatenate makes one array of a list of batches."
+        raise Stop(wrong(pieces)) from None
 
 
 def _judge_rows(features, labels, expected):
@@ -248,23 +233,24 @@ def _judge_bytes(features):
 
 
 class _Shuffled:
-    """Batches in a new order at each loop over them; the last one is smaller. Counts the loops."""
+    """Batches in a new order in each loop over them; the last one is smaller. Counts the loops."""
 
     def __init__(self, images, labels, batch_size):
         self.images, self.labels, self.batch_size = images, labels[:, np.newaxis], batch_size
-        self.lots, self.loops = np.random.default_rng(1), 0
+        self.rng, self.loops = np.random.default_rng(1), 0
 
     def __len__(self):
         return -(-len(self.images) // self.batch_size)
 
     def __iter__(self):
         self.loops += 1
-        order = self.lots.permutation(len(self.images))
+        order = self.rng.permutation(len(self.images))
         for start in range(0, len(order), self.batch_size):
-            places = order[start : start + self.batch_size]
-            yield self.images[places], self.labels[places]
+            indices = order[start : start + self.batch_size]
+            yield self.images[indices], self.labels[indices]
 
 
+@check("Write a function that returns features and labels.")
 def record_shuffled(answer):
     """Check a function that records features and labels of a dataset that is shuffled anew in each loop.
 
@@ -274,14 +260,10 @@ def record_shuffled(answer):
     Returns:
         A `Feedback` that counts rows, loops over the dataset, and labels of other pictures.
     """
-    if is_unanswered(answer) or not callable(answer):
-        return unanswered("Write a function that returns features and labels.")
     images, labels = _numbered_pictures(11)
     batches = _Shuffled(images, labels, batch_size=4)
-    features, given_labels, said = _call(answer, (_base, batches))
-    if said:
-        return said
-    if features.shape == (4, 1, 2, 3) or features.shape == (3, 1, 2, 3):
+    features, given_labels = _record(answer, _base, batches)
+    if features.shape in ((4, 1, 2, 3), (3, 1, 2, 3)):
         return wrong(f"Only {len(features)} rows came back, one batch: collect all of them before you return.")
     if given_labels.shape == (len(images), 1):
         return wrong("The labels have the shape (11, 1), as the batches give them; np.ravel makes (11,) of it.")

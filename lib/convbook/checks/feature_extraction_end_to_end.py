@@ -1,12 +1,11 @@
 """Checks of chapter 10's exercises, and the three small trainings that the last of them asks about."""
 
 import functools
-from numbers import Integral
 
 import keras
 import numpy as np
 
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import are_counts, call, check, right, wrong
 
 # Exercise 1: Conv2D(16, 3, use_bias=False) on RGB, BatchNormalization, Conv2D(24, 3), and a head Dense(8), Dense(1).
 CONVOLUTIONS, HEAD = 3 * 3 * 3 * 16 + 3 * 3 * 16 * 24 + 24, 24 * 8 + 8 + 9
@@ -22,7 +21,7 @@ COUNTS = {
 STEPS = ("freeze", "unfreeze", "compile", "fit")
 FIRST_STEPS = ("freeze", "compile", "fit")
 MOST_STEPS, MOST_FITS = 8, 4
-SMALL_HEAD, SMALL_ALL = 5, 125
+SMALL_HEAD = 5
 
 # Exercise 3
 MOVED = ("nothing", "statistics", "weights")
@@ -32,6 +31,7 @@ RIGHT_VERDICTS = {"A": "nothing", "B": "statistics", "C": "weights"}
 # ---------------------------------------------------------------- exercise 1
 
 
+@check()
 def trainable_counts(answer):
     """Check how many numbers of a small model are trainable, with its base frozen and not.
 
@@ -42,9 +42,7 @@ def trainable_counts(answer):
     Returns:
         A `Feedback` that names the layer or the kind of number that was missed.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not isinstance(answer, dict) or set(answer) != set(COUNTS) or not all(map(_is_count, answer.values())):
+    if not are_counts(answer, COUNTS):
         return wrong(f"Give a dictionary with a whole number for each of {', '.join(map(repr, COUNTS))}.")
     for name, expected in COUNTS.items():
         if answer[name] != expected:
@@ -55,12 +53,8 @@ def trainable_counts(answer):
     )
 
 
-def _is_count(value):
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= 0
-
-
 def _count_advice(name, given):
-    """What is missing from a count, or too much in it."""
+    """Return what is missing from a count, or too much in it."""
     expected, base = COUNTS[name], CONVOLUTIONS + SCALE_AND_SHIFT
     causes = {
         expected - STATISTICS - SCALE_AND_SHIFT: "Batch normalization has four numbers for each channel.",
@@ -95,10 +89,11 @@ def _count_advice(name, given):
 # ---------------------------------------------------------------- exercise 2
 
 
+@check()
 def wrong_order(answer):
     """Check how to go on from a frozen base so that it moves, although few weights are listed as trainable.
 
-    The steps are carried out on a small network, and what moves in the last fit is measured.
+    The steps are carried out on a small network, and the check measures which weights the last fit moves.
 
     Args:
         answer: dictionary with "steps", a list of "freeze", "unfreeze", "compile" and "fit" that begins with "freeze",
@@ -108,8 +103,6 @@ def wrong_order(answer):
     Returns:
         A `Feedback` that says what moved.
     """
-    if is_unanswered(answer):
-        return unanswered()
     if not isinstance(answer, dict) or set(answer) != {"steps", "listed", "trained"}:
         return wrong('Give a dictionary with "steps", "listed" and "trained".')
     steps = answer["steps"]
@@ -142,7 +135,7 @@ def wrong_order(answer):
 
 
 def _steps_problem(steps):
-    """Why the steps cannot be carried out, or ''."""
+    """Return why the steps cannot be carried out, or ''."""
     if not isinstance(steps, (list, tuple)) or not steps or not all(step in STEPS for step in steps):
         return f"Give a list of steps, each one of {', '.join(map(repr, STEPS))}."
     if len(steps) > MOST_STEPS or steps.count("fit") > MOST_FITS:
@@ -168,7 +161,7 @@ def _order_advice(name):
 
 
 def _small_model():
-    """A base of a convolution and batch normalization, and the model with a head on it."""
+    """Return a base of a convolution and batch normalization, and the model with a head on it."""
     keras.utils.set_random_seed(0)
     image = keras.Input((6, 5, 3))
     base = keras.Sequential(
@@ -191,7 +184,7 @@ def _fit(model):
 
 @functools.cache
 def _carry_out(steps):
-    """Carry out the steps: how many numbers are listed, how many the optimizer moves, and whether the base moved."""
+    """Carry out the steps; return how many numbers are listed, how many the optimizer moves, whether the base moved."""
     base, model = _small_model()
     for step in steps:
         if step == "compile":
@@ -207,7 +200,7 @@ def _carry_out(steps):
 
 
 def _weights(model):
-    """{layer/weight: array}, of all layers that have weights."""
+    """Return {layer/weight: array} for all layers that have weights."""
     return {
         f"{layer.name}/{weight.name}": np.array(keras.ops.convert_to_numpy(weight))
         for layer in model._flatten_layers(include_self=False)
@@ -260,6 +253,7 @@ def _trained_models():
     return found
 
 
+@check()
 def what_moved(answer):
     """Check a function that says what moved in the base of a model.
 
@@ -269,23 +263,14 @@ def what_moved(answer):
             begin with "head/" and do not matter.
 
     Returns:
-        A `Feedback` that holds the function against the three trainings and against made-up changes.
+        A `Feedback` that compares the function with the three trainings and with made-up changes.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not callable(answer):
-        return wrong("Give the function itself, without brackets behind its name.")
     for name, (moved, expected, advice) in _cases().items():
-        try:
-            said = answer(dict(moved))
-        except Exception as error:  # the reader's own code: whatever it raises is shown to its author
-            return wrong(f"Your function raised {type(error).__name__}: {error}")
-        if is_unanswered(said):
-            return unanswered()
-        if said not in MOVED:
-            return wrong(f"{name}: your function returned {said!r}; return one of {', '.join(map(repr, MOVED))}.")
-        if said != expected:
-            return wrong(f"{name}: your function says {said!r}, and it should be {expected!r}. {advice}")
+        verdict = call(answer, dict(moved))
+        if verdict not in MOVED:
+            return wrong(f"{name}: your function returned {verdict!r}; return one of {', '.join(map(repr, MOVED))}.")
+        if verdict != expected:
+            return wrong(f"{name}: your function says {verdict!r}, and it should be {expected!r}. {advice}")
     return right(
         "B is the saboteur whose statistics alone moved: its weights are frozen one by one, but the layer "
         "still counts as trainable, and a trainable batch normalization learns its statistics in every step."
@@ -293,7 +278,7 @@ def what_moved(answer):
 
 
 def _cases():
-    """{name: (changes, right verdict, advice)}: the three trainings, and what they do not show."""
+    """Return {name: (changes, right verdict, advice)}: the three trainings, and cases that they do not show."""
     advice = {
         "A": "Only the head moved; its weights begin with 'head/'.",
         "B": "Look at which weights of the base moved: 'norm/moving_mean' and 'norm/moving_variance', no others.",

@@ -1,13 +1,11 @@
 """Checks of chapter 11's exercises."""
 
-from numbers import Integral
-
 import keras
 import numpy as np
 from keras import layers
 
 from convbook import shapes
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import are_counts, call, check, right, wrong
 
 # Exercise 1: a 3x3 convolution with 8 filters on RGB, BatchNorm, pooling, one unit.
 CONVOLUTION = shapes.convolution_parameters(3, 3, 8)
@@ -38,6 +36,7 @@ PICTURES = 12
 # ---------------------------------------------------------------- exercise 1
 
 
+@check()
 def trainable_weights(answer):
     """Check how many weights of a small network are trainable with a frozen base, and in fine-tuning.
 
@@ -47,9 +46,7 @@ def trainable_weights(answer):
     Returns:
         A `Feedback` that says which weights were counted wrongly.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not isinstance(answer, dict) or set(answer) != set(COUNTS) or not all(map(_is_count, answer.values())):
+    if not are_counts(answer, COUNTS):
         return wrong('Give a dictionary with a whole number for each of "frozen" and "fine_tuned".')
     for step, expected in COUNTS.items():
         given = answer[step]
@@ -64,6 +61,7 @@ def trainable_weights(answer):
 # ---------------------------------------------------------------- exercise 2
 
 
+@check()
 def prove(answer):
     """Check a function of assertions that must let sound fine-tuning pass and stop broken ones.
 
@@ -72,42 +70,33 @@ def prove(answer):
             fifth step; it raises AssertionError if something is wrong.
 
     Returns:
-        A `Feedback` that names the first script that was let pass, or stopped, and should not have been.
+        A `Feedback` that names the first broken script that passes, or the first sound one that is stopped.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not callable(answer):
-        return wrong("Give the function itself: prove, without brackets.")
-    for kind, name, base, changes, explanation in _scripts():
+    for is_sound, name, base, changes, explanation in _scripts():
         try:
-            given = answer(base, changes)
+            call(answer, base, changes, raises=AssertionError)
+            passes = True
         except AssertionError:
-            stopped = True
-        except Exception as error:  # the reader's own function: whatever it raises is shown to its author
-            return wrong(f"For {name} your function raised {type(error).__name__}: {error}")
-        else:
-            if given is ...:
-                return unanswered("Write your assertions in place of the line with the ...")
-            stopped = False
-        if kind == "sound" and stopped:
+            passes = False
+        if is_sound and not passes:
             return wrong(f"Your assertions stop {name}. {explanation}")
-        if kind == "broken" and not stopped:
+        if passes and not is_sound:
             return wrong(f"Your assertions let {name} pass. {explanation}")
-    return right("Three scripts that would have run to the end without a word are stopped, and the sound ones pass.")
+    return right("Three scripts that would have run to the end without an error are stopped, and the sound ones pass.")
 
 
 def _scripts():
-    """(kind, name, base, changes, explanation) of scripts as they stand after the fifth step."""
+    """Yield (is_sound, name, base, changes, explanation) of scripts as they are after the fifth step."""
     base = _build_base()
     yield (
-        "broken",
+        False,
         "script A",
         _set_trainable(base, ()),
         _change(base, lambda layer: False),
         "No weight of its base is trainable, and so none has moved. Does any of your assertions ask for that?",
     )
     yield (
-        "broken",
+        False,
         "script B",
         _set_trainable(base, base.layers),
         _change(base, lambda layer: True),
@@ -115,21 +104,21 @@ def _scripts():
     )
     convolutions = _convolutions(base)
     yield (
-        "broken",
+        False,
         "script C",
         _set_trainable(base, convolutions),
         _change(base, lambda layer: False),
         "Its base has trainable weights, but not one of them has moved. Compare what may move with what did.",
     )
     yield (
-        "broken",
+        False,
         "a script that froze its base again and did not compile",
         _set_trainable(base, ()),
         _change(base, lambda layer: layer in convolutions),
         "Nothing is trainable, and yet the convolutions moved. What is not trainable must have a change of exactly 0.",
     )
     yield (
-        "sound",
+        True,
         "a sound script",
         _set_trainable(base, convolutions),
         _change(base, lambda layer: layer in convolutions),
@@ -137,7 +126,7 @@ def _scripts():
     )
     top = convolutions[-1:]
     yield (
-        "sound",
+        True,
         "a sound script that tunes the top block alone",
         _set_trainable(base, top),
         _change(base, lambda layer: layer in top),
@@ -152,13 +141,14 @@ def _set_trainable(base, chosen):
 
 
 def _change(base, moves):
-    """The largest change of each weight, as `freezing.changes` gives it."""
+    """Return the largest change of each weight, as `freezing.changes` gives it."""
     return {weight.path: 0.0003 * moves(layer) for layer in base.layers for weight in layer.weights}
 
 
 # ---------------------------------------------------------------- exercise 3
 
 
+@check()
 def repair(answer):
     """Check a function that fine-tunes a base under a trained head, by what it moves.
 
@@ -168,18 +158,9 @@ def repair(answer):
     Returns:
         A `Feedback` that says what moved and should not have, or did not and should.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not callable(answer):
-        return wrong("Give the function itself: fine_tune, without brackets.")
     model, base, images, labels = _model_with_trained_head()
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    try:
-        given = answer(model, base, images, labels)
-    except Exception as error:  # the reader's own function: whatever it raises is shown to its author
-        return wrong(f"Your function raised {type(error).__name__}: {error}")
-    if given is ...:
-        return unanswered("Write your script in place of the line with the ...")
+    call(answer, model, base, images, labels)
     changes = {w.path: float(np.abs(keras.ops.convert_to_numpy(w) - before[w.path]).max()) for w in model.weights}
     return _judge_repair(model, base, changes)
 
@@ -217,7 +198,7 @@ def _judge_repair(model, base, changes):
 
 
 def _build_base():
-    """Two blocks of a convolution, BatchNorm and ReLU, for pictures of 8x6 pixels."""
+    """Return two blocks of a convolution, BatchNorm and ReLU, for pictures of 8x6 pixels."""
     inputs = keras.Input((8, 6, 3))
     x = inputs
     for block, filters in (("block1", 4), ("block2", 6)):
@@ -232,10 +213,10 @@ def _convolutions(base):
 
 
 def _model_with_trained_head():
-    """A model after the third step: base frozen, compiled, head trained; and pictures to go on with."""
-    lots = np.random.default_rng(0)
-    images = lots.normal(3, 2, (PICTURES, 8, 6, 3)).astype("float32")
-    labels = lots.integers(0, 2, (PICTURES, 1)).astype("float32")
+    """Return a model after the third step (base frozen, compiled, head trained), its base, pictures and labels."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(3, 2, (PICTURES, 8, 6, 3)).astype("float32")
+    labels = rng.integers(0, 2, (PICTURES, 1)).astype("float32")
     base = _build_base()
     base.trainable = False
     inputs = keras.Input((8, 6, 3))
@@ -244,7 +225,3 @@ def _model_with_trained_head():
     model.compile(keras.optimizers.Adam(1e-3), loss="binary_crossentropy")
     model.fit(images, labels, batch_size=4, epochs=1, verbose=0)
     return model, base, images, labels
-
-
-def _is_count(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -3,11 +3,12 @@
 import numpy as np
 
 from convbook import shapes
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import call, check, right, wrong
 
 INPUT_SHAPE = (30, 22, 3)
 
 
+@check()
 def layer_table(answer):
     """Check shapes and weights of the network in exercise 1.
 
@@ -21,8 +22,6 @@ def layer_table(answer):
     Returns:
         A `Feedback` that names the first wrong layer and the rule that was missed.
     """
-    if is_unanswered(answer):
-        return unanswered()
     expected = _expected_table()
     if not isinstance(answer, dict) or set(answer) != set(expected):
         return wrong(f"Give a dictionary with the keys {', '.join(expected)}.")
@@ -72,7 +71,7 @@ def _shape_advice(name, given, expected):
     if name.startswith("pool"):
         return "Pooling halves height and width and drops what does not fill a window: take the floor."
     if given[0] - expected[0] == given[1] - expected[1] == 1:
-        return "A k×k window fits in n - k + 1 places along an axis; you counted one too many."
+        return "A k×k window fits in n - k + 1 positions along an axis; you counted one too many."
     return "A k×k window must lie inside the picture: the border costs k - 1 rows and columns."
 
 
@@ -90,6 +89,7 @@ def _weights_advice(name, given, expected):
     return "Multiply window height, window width, incoming channels and filters, then add one bias for each filter."
 
 
+@check()
 def channels_first(answer):
     """Check a function that turns a channels-last picture into a channels-first one.
 
@@ -97,18 +97,10 @@ def channels_first(answer):
         answer: a function from an array (height, width, channels) to an array (channels, height, width).
 
     Returns:
-        A `Feedback` that tells reshaping from transposing.
+        A `Feedback` that distinguishes reshaping from transposing.
     """
-    if is_unanswered(answer):
-        return unanswered()
     image = np.arange(24).reshape(2, 3, 4)
-    try:
-        converted = answer(image)
-    except Exception as error:  # the reader's own code: whatever it raises is shown to its author
-        return wrong(f"Your function raised {type(error).__name__}: {error}")
-    if converted is None or converted is ...:
-        return unanswered("Let the function return the converted picture.")
-    converted = np.asarray(converted)
+    converted = np.asarray(call(answer, image, returns="the converted picture"))
     if converted.shape == (4, 3, 2):
         return wrong("The shape is (4, 3, 2): height and width have changed places, so every picture lies on its side.")
     if converted.shape != (4, 2, 3):
@@ -125,6 +117,7 @@ def channels_first(answer):
     return right("Each channel is still a picture: converted[c] equals image[:, :, c].")
 
 
+@check()
 def small_network(answer):
     """Check a network for (36, 20, 3) pictures of five classes with at most 10,000 weights.
 
@@ -134,16 +127,14 @@ def small_network(answer):
     Returns:
         A `Feedback` that names the first requirement that is not met.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    kinds = [type(layer).__name__ for layer in getattr(answer, "layers", [])]
-    if not kinds:
+    types = [type(layer).__name__ for layer in getattr(answer, "layers", [])]
+    if not types:
         return wrong("Give a Keras model.")
     if tuple(answer.input_shape) != (None, 36, 20, 3):
         return wrong(f"It takes {answer.input_shape}; colour pictures 36 high and 20 wide are (None, 36, 20, 3).")
     if tuple(answer.output_shape) != (None, 5):
         return wrong(f"It gives {answer.output_shape}; one probability for each of five classes is (None, 5).")
-    if kinds.count("Conv2D") < 2 or not any("Pooling2D" in kind for kind in kinds):
+    if types.count("Conv2D") < 2 or not any("Pooling2D" in name for name in types):
         return wrong("Use at least two Conv2D layers and a pooling layer.")
     if answer.count_params() > 10_000:
         return wrong(

@@ -1,17 +1,17 @@
 """Checks of chapter 3's exercises."""
 
-from numbers import Integral
-
 import numpy as np
 
 from convbook import shapes
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.arguments import is_whole_number
+from convbook.checks import check, right, wrong
 
 ROWS, KERNEL_SIZE, STRIDES = 13, 3, 2  # exercise 1
 PICTURE, KERNEL, KERNEL_STRIDES = (27, 20), (4, 3), 2  # exercise 2
 FROM_PX, TO_PX, MOST_LAYERS = 28, 7, 30  # exercise 3
 
 
+@check()
 def input_sizes(answer):
     """Check which inputs a 3×3 convolution with stride 2 and no padding turns into 13 rows.
 
@@ -22,9 +22,7 @@ def input_sizes(answer):
         A `Feedback` that recognises doubling, a forgotten rest, and the rule of 'same'.
     """
     answer = list(answer) if isinstance(answer, (set, range, np.ndarray)) else answer
-    if is_unanswered(answer):
-        return unanswered()
-    if not isinstance(answer, (list, tuple)) or not answer or not all(map(_is_size, answer)):
+    if not isinstance(answer, (list, tuple)) or not answer or not all(map(is_whole_number, answer)):
         return wrong("Give a list of whole numbers from 1 on, for example [5, 6, 7].")
     given = set(answer)
     if given == {25, 26}:
@@ -52,12 +50,15 @@ def _outputs(size):
 
 
 def _sentence(size):
-    places, last = _outputs(size), size - KERNEL_SIZE
-    if places == 0:
-        return f"{size} rows have no place for a window of {KERNEL_SIZE}."
-    return f"With {size} rows a window may start at row {last} at most; the starts 0, 2, 4, … are {places}, not {ROWS}."
+    positions, last = _outputs(size), size - KERNEL_SIZE
+    if positions == 0:
+        return f"{size} rows have no position for a window of {KERNEL_SIZE}."
+    return (
+        f"With {size} rows a window may start at row {last} at most; the starts 0, 2, 4, … are {positions}, not {ROWS}."
+    )
 
 
+@check()
 def same_by_hand(zeros):
     """Check the zeros that make 'valid' do what Keras's 'same' does.
 
@@ -69,8 +70,6 @@ def same_by_hand(zeros):
     Returns:
         A `Feedback` that says on which axis the zeros are too few, too many, or on the wrong side.
     """
-    if is_unanswered(zeros):
-        return unanswered()
     pairs = _pairs(zeros)
     if pairs is None:
         return wrong("Give ((above, below), (left, right)): two pairs of whole numbers, none below 0.")
@@ -85,13 +84,13 @@ def same_by_hand(zeros):
 
 
 def _pairs(zeros):
-    """The answer as a list of two pairs of ints, or None."""
+    """Return the answer as a list of two pairs of ints, or None."""
     try:
         pairs = [tuple(pair) for pair in zeros]
     except TypeError:
         return None
     numbers = [number for pair in pairs for number in pair]
-    is_sound = [len(pair) for pair in pairs] == [2, 2] and all(n == 0 or _is_size(n) for n in numbers)
+    is_sound = [len(pair) for pair in pairs] == [2, 2] and all(is_whole_number(number, 0) for number in numbers)
     return pairs if is_sound else None
 
 
@@ -114,6 +113,7 @@ def _zeros_advice(axis, before, after, size, kernel_size, given, wanted):
     )
 
 
+@check("Replace each ... by a layer, such as (3, 1, 'valid'); a stack may have any number of them.")
 def two_stacks(stacks):
     """Check two stacks of convolutions from 28×28 to 7×7, of which the first sees more.
 
@@ -124,8 +124,6 @@ def two_stacks(stacks):
     Returns:
         A `Feedback` that walks through the first stack that does not arrive at 7, or compares what the two see.
     """
-    if is_unanswered(stacks):
-        return unanswered("Replace each ... by a layer, such as (3, 1, 'valid'); a stack may have any number of them.")
     if not isinstance(stacks, dict) or set(stacks) != {"sees_more", "sees_less"}:
         return wrong("Give a dictionary with the keys sees_more and sees_less.")
     for name in ("sees_more", "sees_less"):
@@ -138,12 +136,12 @@ def two_stacks(stacks):
         return wrong(f"Both arrive at 7×7, but sees_more sees {more}×{more} pixels and sees_less {less}×{less}.")
     return right(
         f"Both end at 7×7; one output sees {more}×{more} pixels in the first, {less}×{less} in the second. The "
-        "shape alone does not tell what a map knows."
+        "shape alone does not say what a map sees."
     )
 
 
 def _stack_finding(stack):
-    """What is wrong with a stack, in words; '' if it goes from 28 to 7."""
+    """Return what is wrong with a stack, or '' if it goes from 28 to 7."""
     if not isinstance(stack, (list, tuple)) or not 1 <= len(stack) <= MOST_LAYERS:
         return f"give a list of 1 to {MOST_LAYERS} layers, each (kernel_size, strides, padding)."
     size, sizes = FROM_PX, [FROM_PX]
@@ -162,7 +160,3 @@ def _stack_finding(stack):
 
 def _seen_px(stack):
     return shapes.receptive_field([(kernel_size, stride) for kernel_size, stride, _ in stack]).size
-
-
-def _is_size(number):
-    return isinstance(number, Integral) and not isinstance(number, bool) and number >= 1

@@ -1,11 +1,9 @@
 """Checks of chapter 4's exercises."""
 
-from numbers import Real
-
 import numpy as np
 
 from convbook import shapes
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import as_numbers, check, right, wrong
 
 MAP = np.array([[3, 8, 1, 4], [5, 2, 6, 0]])  # exercise 1
 SIGNAL = np.array([[12, -4]])
@@ -14,6 +12,7 @@ INPUT_SHAPE, WINDOW_PX, MOST_MULTIPLY_ADDS, LEAST_ROWS, LEAST_CONVOLUTIONS = (32
 MOST_LAYERS = 30
 
 
+@check()
 def gradient(answer):
     """Check where an error signal goes that comes back through max pooling and through average pooling.
 
@@ -23,12 +22,10 @@ def gradient(answer):
     Returns:
         A `Feedback` that recognises exchanged poolings, values in place of signals, and a mean that is not shared.
     """
-    if is_unanswered(answer):
-        return unanswered()
     names = ("through_max", "through_average")
     if not isinstance(answer, dict) or set(answer) != set(names):
         return wrong("Give a dictionary with the keys through_max and through_average.")
-    given = [_numbers(answer[name], MAP.shape) for name in names]
+    given = [as_numbers(answer[name], MAP.shape) for name in names]
     for name, numbers in zip(names, given, strict=True):
         if numbers is None:
             return wrong(f"{name}: give two rows of four numbers, one for each value of the map.")
@@ -48,7 +45,7 @@ def gradient(answer):
 
 
 def _winners():
-    """True at the largest value of each window of the map."""
+    """Return True at the largest value of each window of the map."""
     rows, columns = MAP.shape
     windows = MAP.reshape(rows // POOL_SIZE, POOL_SIZE, columns // POOL_SIZE, POOL_SIZE)
     return (windows == windows.max(axis=(1, 3), keepdims=True)).reshape(MAP.shape)
@@ -62,7 +59,7 @@ def _max_advice(given, spread, winners):
     if np.array_equal(given, spread):
         return "each window gave one value to the output. The other three can be nudged and nothing changes."
     if np.array_equal(given != 0, winners):
-        return "the places are right. The winner gets the signal of its window as it is, 12 and −4."
+        return "the positions are right. The winner gets the signal of its window as it is, 12 and −4."
     return "in each window of 2×2 only the largest value counts, and it gets the whole signal; the others get 0."
 
 
@@ -70,14 +67,15 @@ def _average_advice(given, spread, winners):
     if np.array_equal(given, spread):
         return "a value that grows by 1 raises the mean of four by a quarter only."
     if np.array_equal(given, spread * winners):
-        return "the mean knows no winner: each of the four values has its share in it."
+        return "the mean has no winner: each of the four values has its share in it."
     return "each of the four values of a window gets a quarter of that window's signal, whatever its size."
 
 
+@check()
 def ignores_a_step(row):
     """Check four values whose 1×2 max pooling ignores a step to the right while average pooling does not.
 
-    The row moves one place to the right: a 0 comes in on the left, and the last value falls out.
+    The row moves one position to the right: a 0 comes in on the left, and the last value falls out.
 
     Args:
         row: four different numbers, none below 0.
@@ -85,10 +83,7 @@ def ignores_a_step(row):
     Returns:
         A `Feedback` that shows both pooled rows before and after the step.
     """
-    row = row.tolist() if isinstance(row, np.ndarray) else row
-    if is_unanswered(row):
-        return unanswered()
-    values = _numbers(row, (4,))
+    values = as_numbers(row, (4,))
     if values is None or (values < 0).any():
         return wrong("Give a list of four numbers, none below 0, as a map holds them behind ReLU.")
     moved = np.array([0, *values[:3]])
@@ -118,6 +113,7 @@ def _row(values):
     return " ".join(f"{value:g}" for value in values)
 
 
+@check('Replace each ... by "conv" or "pool"; the stack may have any number of layers.')
 def stack(layers):
     """Check a stack of convolutions and poolings that should see far and be cheap.
 
@@ -127,8 +123,6 @@ def stack(layers):
     Returns:
         A `Feedback` that walks through the stack and says which of the conditions fails.
     """
-    if is_unanswered(layers):
-        return unanswered('Replace each ... by "conv" or "pool"; the stack may have any number of layers.')
     if not isinstance(layers, (list, tuple)) or not 1 <= len(layers) <= MOST_LAYERS:
         return wrong(f'Give a list of 1 to {MOST_LAYERS} layers, each "conv" or "pool".')
     if strange := [layer for layer in layers if not isinstance(layer, str) or layer not in ("conv", "pool")]:
@@ -165,7 +159,7 @@ def stack(layers):
 
 
 def _walk(layers):
-    """Rows of each map, multiply-adds in all, and in words what stopped the walk ('' if nothing did)."""
+    """Return the rows of each map, the multiply-adds in all, and what stopped the walk, or ''."""
     shape, sizes, multiply_adds = INPUT_SHAPE, [INPUT_SHAPE[0]], 0
     for number, layer in enumerate(layers, 1):
         try:
@@ -183,14 +177,3 @@ def _walk(layers):
 def _window_px(layers):
     sizes = {"conv": (KERNEL_SIZE, 1), "pool": (POOL_SIZE, POOL_SIZE)}
     return shapes.receptive_field([sizes[layer] for layer in layers]).size
-
-
-def _numbers(answer, shape):
-    """The answer as floats of this shape, or None."""
-    try:
-        array = np.array(answer, dtype=object)
-    except ValueError:
-        return None
-    if array.shape != shape or not all(isinstance(value, Real) for value in array.flat):
-        return None
-    return array.astype(float) if np.isfinite(array.astype(float)).all() else None

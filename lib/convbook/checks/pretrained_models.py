@@ -5,9 +5,9 @@ import inspect
 import keras
 import numpy as np
 
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import as_numbers, call, check, right, wrong
 
-# Exercise 1: a small filter, one place of a picture, and what comes out for the three ranges.
+# Exercise 1: a small filter, one patch of a picture, and the responses for the three ranges.
 KERNEL, BIAS = np.array([2.0, -1.0]), 0.5
 PIXELS = np.array([51.0, 204.0])
 RESPONSES = {"0...255": -101.5, "0...1": 0.1, "-1...1": -1.3}
@@ -16,15 +16,14 @@ RESPONSES = {"0...255": -101.5, "0...1": 0.1, "-1...1": -1.3}
 ARRIVING = {"0...255": (0, 255), "0...1": (0, 1), "-0.5...0.5": (-0.5, 0.5)}
 
 
+@check()
 def ranges(answer):
     """Check the three responses of one filter to the same two pixels in three ranges."""
-    if is_unanswered(answer):
-        return unanswered()
     if not isinstance(answer, dict) or set(answer) != set(RESPONSES):
         return wrong(f"Give a dictionary with the keys {', '.join(map(repr, RESPONSES))}.")
     for name, expected in RESPONSES.items():
         given = answer[name]
-        if not isinstance(given, (int, float)) or isinstance(given, bool):
+        if as_numbers(given, ()) is None:
             return wrong(f"The response to {name} should be one number; got {given!r}.")
         if abs(given - expected) > 0.01:
             return wrong(f"For {name}: {_range_mistake(name, given)}")
@@ -53,16 +52,15 @@ def _range_mistake(name, given):
     return f"convert the two pixels first, they become {shown}; then multiply, add, and add the bias."
 
 
+@check()
 def rescale(answer):
     """Check scales and offsets that bring pixels from three ranges to the one of the base."""
-    if is_unanswered(answer):
-        return unanswered()
     if not isinstance(answer, dict) or set(answer) != set(ARRIVING):
         return wrong(f"Give a dictionary with the keys {', '.join(map(repr, ARRIVING))}.")
     for name, (low, high) in ARRIVING.items():
-        pair = answer[name]
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(map(_is_number, pair)):
-            return wrong(f"For {name} give two numbers, (scale, offset); got {pair!r}.")
+        pair = as_numbers(answer[name], (2,))
+        if pair is None:
+            return wrong(f"For {name} give two numbers, (scale, offset); got {answer[name]!r}.")
         scale, offset = pair
         darkest, brightest = low * scale + offset, high * scale + offset
         if not np.allclose((darkest, brightest), (-1, 1), atol=1e-3):
@@ -70,10 +68,6 @@ def rescale(answer):
                 f"From {name} this makes {darkest:.4g} to {brightest:.4g}. {_rescale_mistake(low, high, *pair)}"
             )
     return right("Both ends arrive where they should. An assertion on the smallest and the largest value would say so.")
-
-
-def _is_number(value):
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
 
 
 def _rescale_mistake(low, high, scale, offset):
@@ -84,24 +78,22 @@ def _rescale_mistake(low, high, scale, offset):
     if scale < 0:
         return "Dark and bright have changed places."
     if np.isclose(scale, 2 / (high - low)):
-        return "The width is right, and the range lies in the wrong place: change the offset."
+        return "The width is right, and the range begins at the wrong value: change the offset."
     return f"The range is {high - low:g} wide and should be 2 wide: find the scale first, then the offset."
 
 
+@check()
 def build_probe(function):
     """Check a function that gives the mean of each channel after a named layer of a base."""
-    if function is ... or not callable(function):
-        return unanswered() if function is ... else wrong("Give the function itself, without calling it.")
+    if not callable(function):
+        return wrong("Give the function itself, without calling it.")
     if len(inspect.signature(function).parameters) != 3:
         return wrong("The function takes three arguments: a backbone, the name of a layer, and images.")
     backbone, images = _small_backbone(), _pictures()
     outputs = [np.asarray(layer_output) for layer_output in _layer_outputs(backbone, images)]
     before = [weight.copy() for weight in backbone.get_weights()]
     for layer, name in enumerate(("first", "last")):
-        given = function(backbone, name, images)
-        if given is ... or given is None:
-            return unanswered()
-        given, maps = np.asarray(given), outputs[layer]
+        given, maps = np.asarray(call(function, backbone, name, images, returns="the features")), outputs[layer]
         message = _probe_mistake(given, maps, outputs, name)
         if message:
             return wrong(message)
@@ -111,7 +103,7 @@ def build_probe(function):
 
 
 def _small_backbone():
-    """A base whose first layer has other sizes than its last, with batch normalization that was trained."""
+    """Return a base whose first layer has other sizes than its last, with moving statistics as after a training."""
     image = keras.Input((10, 14, 3))
     x = keras.layers.Conv2D(4, 3, kernel_initializer=keras.initializers.RandomNormal(0, 0.1, seed=1), name="first")(
         image
@@ -132,13 +124,13 @@ def _layer_outputs(backbone, images):
 
 
 def _probe_mistake(given, maps, outputs, name):
-    """Why an answer is not the mean of each channel of these maps, or None if it is."""
+    """Return why an answer is not the mean of each channel of these maps, or None if it is."""
     if given.shape == maps.mean(axis=(1, 2)).shape and np.allclose(given, maps.mean(axis=(1, 2)), atol=1e-4):
         return None
     if given.shape == maps.shape:
         return f"These are the maps of {name!r}, {maps.shape}: take the mean over their rows and columns."
     if given.shape == (len(maps), maps[0].size):
-        return "These are the maps made flat. A probe that sees no places takes the mean of each channel."
+        return "These are the maps made flat. A probe that sees no positions takes the mean of each channel."
     if given.shape == maps.mean(axis=(1, 2)).shape and np.allclose(given, maps.max(axis=(1, 2)), atol=1e-4):
         return "This is the largest value of each channel: max. The mean was asked for."
     if given.shape == maps.mean(axis=3).reshape(len(maps), -1).shape or given.shape == maps.mean(axis=3).shape:

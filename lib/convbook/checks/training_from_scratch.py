@@ -1,12 +1,11 @@
 """Checks of chapter 6's exercises, and the four small trainings whose curves the first of them shows."""
 
 import functools
-from numbers import Real
 
 import numpy as np
 
 from convbook import drawings
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.checks import as_numbers, call, check, right, wrong
 
 # Exercise 1: what each run suffers from, and what helps.
 REMEDIES = {
@@ -69,7 +68,7 @@ def _trained_runs():
 
 
 def _draw_pictures():
-    """Grey pictures (n, 16, 16), the training pictures first, and labels (n,); the classes alternate."""
+    """Return grey pictures (n, 16, 16), the training pictures first, and labels (n,); the classes alternate."""
     pictures_per_kind = (TRAINING_PICTURES + VALIDATION_PICTURES) // len(drawings.PETS)
     images, labels = drawings.draw_set(
         drawings.PETS, pictures_per_kind, FIRST_SEED, SIZE_PX, difficulty=0, workers=1, progress=False
@@ -78,13 +77,13 @@ def _draw_pictures():
 
 
 def _shrink(images):
-    """The mean of each block of pixels."""
+    """Return the mean of each block of pixels."""
     blocks = SIZE_PX // BLOCK_PX
     return images.reshape(-1, blocks, BLOCK_PX, blocks, BLOCK_PX).mean(axis=(2, 4))
 
 
 def _standardise(images):
-    """Each picture as a row with the mean 0; all together with the deviation 1."""
+    """Return each picture as a row with the mean 0; all together have the deviation 1."""
     rows = images.reshape(len(images), -1)
     rows = rows - rows.mean(axis=1, keepdims=True)
     return rows / rows.std()
@@ -92,41 +91,41 @@ def _standardise(images):
 
 def _train(training, validation, units, learning_rate):
     """Train one hidden tanh layer and a sigmoid unit with Adam; return the history, measured after each epoch."""
-    lots = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     x, labels = training
-    weights = _initial_weights(x.shape[1], units, lots)
+    weights = _initial_weights(x.shape[1], units, rng)
     moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in weights]
     history = {key: [] for key in ("loss", "val_loss", "accuracy", "val_accuracy")}
     step = 0
     for _ in range(EPOCHS):
-        for batch in np.array_split(lots.permutation(len(x)), len(x) // BATCH_SIZE):
+        for batch in np.array_split(rng.permutation(len(x)), len(x) // BATCH_SIZE):
             step += 1
             gradients = _gradients(weights, x[batch], labels[batch])
             for weight, gradient, (mean, square) in zip(weights, gradients, moments, strict=True):
                 mean += 0.1 * (gradient - mean)
                 square += 0.001 * (gradient**2 - square)
-                fair_mean, fair_square = mean / (1 - 0.9**step), square / (1 - 0.999**step)
-                weight -= learning_rate * fair_mean / (np.sqrt(fair_square) + 1e-7)
-        for begin, part in (("", training), ("val_", validation)):
+                unbiased_mean, unbiased_square = mean / (1 - 0.9**step), square / (1 - 0.999**step)
+                weight -= learning_rate * unbiased_mean / (np.sqrt(unbiased_square) + 1e-7)
+        for prefix, part in (("", training), ("val_", validation)):
             loss, accuracy = _measure(weights, *part)
-            history[f"{begin}loss"].append(loss)
-            history[f"{begin}accuracy"].append(accuracy)
+            history[f"{prefix}loss"].append(loss)
+            history[f"{prefix}accuracy"].append(accuracy)
     return history
 
 
-def _initial_weights(inputs, units, lots):
-    hidden, output = lots.normal(size=(inputs, units)), lots.normal(size=(units, 1))
+def _initial_weights(inputs, units, rng):
+    hidden, output = rng.normal(size=(inputs, units)), rng.normal(size=(units, 1))
     return [hidden * np.sqrt(2 / inputs), np.zeros(units), output / np.sqrt(units), np.zeros(1)]
 
 
 def _forward(weights, x):
-    """What the hidden layer gives, and the logit of each picture."""
+    """Return what the hidden layer gives, and the logit of each picture."""
     hidden = np.tanh(x @ weights[0] + weights[1])
     return hidden, (hidden @ weights[2] + weights[3])[:, 0]
 
 
 def _gradients(weights, x, labels):
-    """The gradient of the mean loss by each weight."""
+    """Return the gradient of the mean loss by each weight."""
     hidden, logits = _forward(weights, x)
     by_logit = (1 / (1 + np.exp(-logits)) - labels)[:, None] / len(x)
     by_hidden = (by_logit @ weights[2].T) * (1 - hidden**2)
@@ -140,6 +139,7 @@ def _measure(weights, x, labels):
     return float(loss), float(((logits > 0) == labels).mean())
 
 
+@check()
 def curves(answer):
     """Check what each of the four runs suffers from, and what to do next.
 
@@ -148,10 +148,8 @@ def curves(answer):
             "rate too high" or "leak", and "larger network", "more pictures", "smaller rate" or "new split".
 
     Returns:
-        A `Feedback` that holds the first wrong diagnosis against the numbers of its curves.
+        A `Feedback` that compares the first wrong diagnosis with the numbers of its curves.
     """
-    if is_unanswered(answer):
-        return unanswered()
     if not isinstance(answer, dict) or set(answer) != set(DIAGNOSES):
         return wrong("Give a dictionary with the keys A, B, C and D.")
     for name, given in answer.items():
@@ -170,7 +168,7 @@ def curves(answer):
         if given != REMEDIES[diagnosis]:
             return wrong(f"{name} is {_as_words(diagnosis)}, right. But {given!r} comes later: {_why(diagnosis)}")
     return right(
-        "Three looks tell four causes apart: how high training ends, how far validation is from it, and what jumps."
+        "Three questions tell four causes apart: how high training ends, how far validation is from it, and what jumps."
     )
 
 
@@ -184,7 +182,7 @@ def _as_words(diagnosis):
 
 
 def _advice(given, diagnosis, run):
-    """Why the curves speak against the given diagnosis."""
+    """Return why the curves contradict the given diagnosis."""
     training, validation = run["accuracy"][-1], run["val_accuracy"][-1]
     rise = max(0.0, float(np.diff(run["loss"]).max()))
     jumps = f"its training loss rises by up to {rise:.2f} from one epoch to the next"
@@ -221,6 +219,7 @@ def _why(diagnosis):
 # ---- exercise 2: two sets of three probabilities ----
 
 
+@check()
 def louder(answer):
     """Check two sets of answers that are equally often right, one with more than twice the loss of the other.
 
@@ -230,9 +229,7 @@ def louder(answer):
     Returns:
         A `Feedback` that says how often each set is right, and what its loss is.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    sets = _three_and_three(answer)
+    sets = as_numbers(answer, (2, 3))
     if sets is None:
         return wrong("Give two lists of three numbers each, for example [0.7, 0.2, 0.9], [0.6, 0.4, 0.8].")
     if ((sets <= 0) | (sets >= 1)).any():
@@ -253,23 +250,13 @@ def louder(answer):
             "the cat in the middle, a small one is right."
         )
     if (hits != 2).any():
-        place = int(np.flatnonzero(hits != 2)[0])
-        return wrong(f"The {('first', 'second')[place]} set is right on {hits[place]} of 3, {_verdicts(sets[place])}.")
+        number = int(np.flatnonzero(hits != 2)[0])
+        return wrong(
+            f"The {('first', 'second')[number]} set is right on {hits[number]} of 3, {_answers(sets[number])}."
+        )
     if losses[0] > LOUDER * losses[1]:
         return wrong(f"{numbers}: exchange the two, the second should have the larger loss.")
     return wrong(f"{numbers}, {losses[1] / losses[0]:.1f} times as much. What makes a single wrong answer expensive?")
-
-
-def _three_and_three(answer):
-    """The answer as an array (2, 3), or None."""
-    try:
-        numbers = np.array(answer, dtype=object)
-    except ValueError:
-        return None
-    if numbers.shape != (2, 3) or not all(isinstance(n, Real) and not isinstance(n, bool) for n in numbers.flat):
-        return None
-    numbers = numbers.astype(float)
-    return numbers if np.isfinite(numbers).all() else None
 
 
 def _losses(sets):
@@ -280,14 +267,15 @@ def _hits(sets):
     return ((sets > 0.5) == LABELS).sum(axis=1)
 
 
-def _verdicts(probabilities):
-    said = ["dog" if probability > 0.5 else "cat" for probability in probabilities]
-    return f"it says {', '.join(said)} and should be wrong about one of dog, cat, dog"
+def _answers(probabilities):
+    answers = ["dog" if probability > 0.5 else "cat" for probability in probabilities]
+    return f"it says {', '.join(answers)} and should be wrong about one of dog, cat, dog"
 
 
 # ---- exercise 3: a threshold ----
 
 
+@check()
 def threshold(answer):
     """Check a function that chooses the threshold from which on a picture is called a dog.
 
@@ -298,19 +286,10 @@ def threshold(answer):
     Returns:
         A `Feedback` that counts the dogs found and the cats taken for dogs.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not callable(answer):
-        return wrong("Give the function itself, without brackets behind its name.")
     for dogs, cats in ((150, 150), (137, 63)):
         probabilities, labels = _made_up_answers(dogs, cats)
-        try:
-            chosen = answer(probabilities.copy(), labels.copy())
-        except Exception as error:  # the reader's own code: whatever it raises is shown to its author
-            return wrong(f"Your function raised {type(error).__name__}: {error}")
-        if chosen is None or chosen is ...:
-            return unanswered("Let the function return the threshold.")
-        if np.ndim(chosen) or not isinstance(chosen, (Real, np.number)) or not np.isfinite(chosen):
+        chosen = call(answer, probabilities.copy(), labels.copy(), returns="the threshold")
+        if as_numbers(chosen, ()) is None:
             return wrong(f"Return one number; your function returned {str(chosen)[:60]}.")
         if finding := _threshold_finding(float(chosen), probabilities, labels):
             return wrong(finding)
@@ -318,15 +297,15 @@ def threshold(answer):
 
 
 def _made_up_answers(dogs, cats):
-    """Probabilities and labels of a mediocre network."""
-    lots = np.random.default_rng(dogs)
-    labels = lots.permutation(np.repeat([1, 0], [dogs, cats]))
-    logits = lots.normal(np.where(labels == 1, 0.9, -0.9), 1.3)
+    """Return probabilities and labels of a mediocre network."""
+    rng = np.random.default_rng(dogs)
+    labels = rng.permutation(np.repeat([1, 0], [dogs, cats]))
+    logits = rng.normal(np.where(labels == 1, 0.9, -0.9), 1.3)
     return 1 / (1 + np.exp(-logits)), labels
 
 
 def _threshold_finding(chosen, probabilities, labels):
-    """What is wrong with a threshold, in words; '' if nothing is."""
+    """Return what is wrong with a threshold, or ''."""
     dogs, cats = probabilities[labels == 1], probabilities[labels == 0]
     found, taken = int((dogs >= chosen).sum()), int((cats >= chosen).sum())
     best = np.sort(dogs)[int(len(dogs) * (1 - LEAST_FOUND) + 1e-9)]

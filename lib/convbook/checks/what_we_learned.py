@@ -1,11 +1,10 @@
 """Checks of chapter 12's exercises."""
 
-from numbers import Integral
-
 import numpy as np
 
 from convbook import evidence
-from convbook.checks import is_unanswered, right, unanswered, wrong
+from convbook.arguments import is_whole_number
+from convbook.checks import call, check, right, wrong
 
 # Exercise 1: differences of five seeds, the claimed direction, and the verdict
 VERDICTS = ("reproduced", "contradicted", "undecided")
@@ -35,7 +34,7 @@ FIRST = {"A": (0.71, 0.78, 0.66, 0.81, 0.74), "B": (0.73, 0.81, 0.68, 0.83, 0.77
 SECOND = {"A": (0.84, 0.85, 0.86, 0.85, 0.84), "B": (0.85, 0.93, 0.85, 0.86, 0.84)}
 THIRD = {"A": (0.90, 0.91, 0.90, 0.92, 0.91), "B": (0.89, 0.88, 0.88, 0.90, 0.87)}
 PAIRS = {"first": FIRST, "second": SECOND, "third": THIRD}
-SAID = {
+PAIRS_ADVICE = {
     "first": {
         "neither": "the two clouds of dots overlap, but both methods got the same pictures: subtract seed by seed.",
         "A": "subtract seed by seed: in which is A ahead?",
@@ -54,6 +53,7 @@ SAID = {
 SPREAD, WANTED = 0.03, 0.02
 
 
+@check()
 def decide(answer):
     """Check a function that gives the verdict on paired differences.
 
@@ -64,24 +64,16 @@ def decide(answer):
     Returns:
         A `Feedback` that names the first case that was judged wrongly.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not callable(answer):
-        return wrong("Give the function itself: verdict_on, without brackets.")
     for differences, direction, expected in CASES:
-        try:
-            given = answer(list(differences), direction)
-        except Exception as error:  # a reader's function may fail in any way; what it said is the answer's answer
-            return wrong(f"For {differences} your function raises {type(error).__name__}: {error}")
-        if is_unanswered(given):
-            return unanswered()
+        given = call(answer, list(differences), direction)
         if given != expected:
             low, high = (round(float(end), 3) for end in evidence.interval(differences))
-            said = ADVICE.get((given, expected), f"return one of {', '.join(VERDICTS)}.")
-            return wrong(f'{differences} with "{direction}", interval {low} to {high}: {given!r} is not it; {said}')
+            advice = ADVICE.get((given, expected), f"return one of {', '.join(VERDICTS)}.")
+            return wrong(f'{differences} with "{direction}", interval {low} to {high}: {given!r} is not it; {advice}')
     return right("The claim is reproduced only where chance alone would hardly give it, and refuted only likewise.")
 
 
+@check()
 def better(answer):
     """Check which method may be called the better one.
 
@@ -91,8 +83,6 @@ def better(answer):
     Returns:
         A `Feedback` that says what was overlooked.
     """
-    if is_unanswered(answer):
-        return unanswered()
     if not isinstance(answer, dict) or set(answer) != set(PAIRS):
         return wrong('Give a dictionary with "first", "second" and "third".')
     for name, pair in PAIRS.items():
@@ -100,7 +90,7 @@ def better(answer):
         if given not in ("A", "B", "neither"):
             return wrong(f'{name}: {given!r} is no answer; give "A", "B" or "neither".')
         if given != expected:
-            return wrong(f"{name}: {SAID[name][given]}")
+            return wrong(f"{name}: {PAIRS_ADVICE[name][given]}")
     return right("Neither the larger mean nor overlapping dots decide, but the interval of the paired differences.")
 
 
@@ -109,6 +99,7 @@ def _better(pair):
     return "B" if low > 0 else "A" if high < 0 else "neither"
 
 
+@check()
 def seeds(answer):
     """Check how many seeds make an interval narrow enough.
 
@@ -118,9 +109,7 @@ def seeds(answer):
     Returns:
         A `Feedback` that names the slip behind a wrong number.
     """
-    if is_unanswered(answer):
-        return unanswered()
-    if not isinstance(answer, Integral) or isinstance(answer, bool):
+    if not is_whole_number(answer, smallest=0):
         return wrong(f"{answer!r} is no whole number.")
     fewest = _fewest_seeds()
     slips = {
