@@ -124,10 +124,10 @@ def training_curves(rng):
 
 
 def feature_maps(rng):
-    """The packaged base with eight pictures, all blocks, and as many channels as there is room for."""
+    """The packaged base with eight pictures, all blocks, and as many channels as are shown."""
     backbone, converter = backbones.load("drawn_world")
     images = rng.integers(0, 256, (8, 64, 64, 3), dtype="uint8")
-    figure = FeatureMaps(backbone, images, converter=converter, most_channels=16, accuracies=[0.5] * 4)
+    figure = FeatureMaps(backbone, images, converter=converter)
     yield "the place moves", figure, lambda n: {"row": n % 29, "column": (7 * n) % 29}
     yield "the picture changes", figure, lambda n: {"picture": n % 8}
     yield "the stage changes", figure, lambda n: {"stage": n % 4, "row": 0, "column": 0, "channel": n % 10}

@@ -1,5 +1,6 @@
 """The feature maps figure: its numbers against Keras, and what a reader sees and does in a browser."""
 
+import math
 import re
 import zlib
 
@@ -7,14 +8,13 @@ import keras
 import numpy as np
 import pytest
 import test_figures
-import traitlets
 from axe_playwright_python.sync_playwright import Axe
 from test_receptive_fields import build_branches
 from visits import PHONE, WIDE
 
 from convbook import backbones
 from convbook.drawings import draw_set
-from convbook.figures import FeatureMaps, feature_maps, still
+from convbook.figures import FeatureMaps, FigureError
 from convbook.figures.feature_maps import choose_channels, quantize
 
 show = test_figures.show  # the fixture
@@ -22,11 +22,16 @@ layers = keras.layers
 
 RNG = np.random.default_rng(12)
 IMAGES = RNG.integers(0, 256, (3, 20, 30, 1), dtype="uint8")
-ACCURACIES = [0.5, 0.625, 0.75]
 
 
 def scale(images):
     return images / 255
+
+
+def build_sequential():
+    stack = [layers.Conv2D(5, 3, activation="relu", name="conv1"), layers.MaxPooling2D(name="pool1")]
+    stack += [layers.Conv2D(7, 3, activation="relu", padding="same", name="conv2"), layers.MaxPooling2D(name="pool2")]
+    return keras.Sequential([keras.Input((20, 30, 1)), layers.Rescaling(1 / 255), *stack, layers.Flatten()])
 
 
 BRANCHES = build_branches()
@@ -34,7 +39,7 @@ STAGES = ["first", "both", "deep"]
 
 
 def figure_of(**settings):
-    given = {"layers": STAGES, "converter": scale, "accuracies": ACCURACIES, "names": ["ant", "bee", "cow"], **settings}
+    given = {"layers": STAGES, "converter": scale, "names": ["ant", "bee", "cow"], **settings}
     return FeatureMaps(BRANCHES, IMAGES, **given)
 
 
@@ -90,19 +95,26 @@ def test_maps_and_zeros_are_those_of_keras():
 def test_drawn_world_is_walked_block_by_block_and_its_page_is_small():
     backbone, converter = backbones.load("drawn_world")
     images, _ = draw_set(("cat", "dog"), 3, first_seed=11, progress=False)
-    figure = FeatureMaps(backbone, images, converter=converter, accuracies=[0.5] * 4)
+    figure = FeatureMaps(backbone, images, converter=converter)
     assert [stage.title for stage in figure.stages] == ["block1", "block2", "block3", "block4"]
     assert [stage.maps.shape[1] for stage in figure.stages] == [29, 15, 8, 4]
     assert len(figure.to_html().encode()) < 150_000
 
 
-def test_mobilenet_is_shown_with_the_last_layer_of_each_size():
+def test_of_many_blocks_some_are_shown_and_without_blocks_the_convolutions_and_poolings():
     model = keras.applications.MobileNetV2(include_top=False, weights=None, input_shape=(64, 96, 3), alpha=0.35)
-    figure = FeatureMaps(model, np.repeat(RNG.integers(0, 256, (2, 64, 96, 1)), 3, axis=-1), most_channels=4)
-    names = [stage.layer for stage in figure.stages]
-    assert names == [*(f"block_{n}_expand_relu" for n in (1, 3, 6, 13)), "out_relu"]
-    assert [stage.maps.shape[1:3] for stage in figure.stages] == [(32, 48), (16, 24), (8, 12), (4, 6), (2, 3)]
-    assert not any(stage.field.problem for stage in figure.stages)
+    figure = FeatureMaps(model, np.repeat(RNG.integers(0, 256, (2, 64, 96, 1)), 3, axis=-1))
+    assert [stage.title for stage in figure.stages] == [f"block_{n}" for n in (1, 4, 7, 10, 13, 16)]
+    assert [stage.maps.shape[1:3] for stage in figure.stages][::5] == [(16, 24), (2, 3)]
+    figure = FeatureMaps(build_sequential(), IMAGES)
+    assert [stage.layer for stage in figure.stages] == ["conv1", "pool1", "conv2", "pool2"]
+
+
+def test_layers_are_given_by_name_as_themselves_or_with_titles():
+    assert [stage.layer for stage in figure_of(layers="deep").stages] == ["deep"]
+    assert [stage.layer for stage in figure_of(layers=[BRANCHES.get_layer("both"), "deep"]).stages] == ["both", "deep"]
+    (stage,) = figure_of(layers={"the end": BRANCHES.get_layer("deep")}).stages
+    assert (stage.title, stage.layer) == ("the end", "deep")
 
 
 def test_levels_are_right_to_within_half_a_step_and_keep_zero():
@@ -123,13 +135,6 @@ def test_channels_that_vary_come_first_and_twins_last():
     assert choose_channels(maps, 2) == [3, 1]
 
 
-def test_a_layer_that_cannot_be_looked_through_says_so_and_shows_its_maps():
-    model = keras.Sequential([keras.Input((20, 30, 1)), layers.UpSampling2D(name="up"), layers.Conv2D(4, 3, name="c")])
-    figure = FeatureMaps(model, IMAGES, layers=["c"])
-    assert figure.window(0, 0) is None
-    assert "not known: no rule for the layer 'up'" in figure.describe()
-
-
 @pytest.mark.parametrize(
     ("changes", "remedy"),
     [
@@ -143,24 +148,25 @@ def test_a_layer_that_cannot_be_looked_through_says_so_and_shows_its_maps():
         ({"layers": ["frist"]}, "does not exist; possible are input_layer.*, first, short, long"),
         ({"layers": ["first", "pooled"]}, r"gives no map \(its output has the shape \(None, 20\)\); possible are"),
         ({"layers": []}, "1 to 8"),
-        ({"accuracies": [0.5]}, r"1 numbers for 3 stages \(first, both, deep\)"),
-        ({"accuracies": [50, 60, 70]}, "divide per cents by 100"),
+        ({"layers": [*"abcdefghi"]}, "does not exist"),
         ({"names": ["one"]}, "one text for each of the 3 pictures"),
         ({"converter": lambda images: images[:, ::2]}, "Resize the pictures first"),
-        ({"most_channels": 99}, "1 to 16"),
+        ({"converter": lambda images: images * np.nan}, "check the weights and the converter"),
+        ({"names": ["one", "two", ""]}, "one text for each"),
         ({"picture": 3}, "give 0 to 2"),
         ({"stage": 3}, "give 0 to 2"),
         ({"channel": 6}, "give 0 to 5"),
         ({"row": 9}, "give 0 to 8"),
         ({"column": -1}, "give 0 to 13"),
         ({"strength": 101}, "the map alone"),
+        ({"row": 1.5}, "whole number"),
         ({"model": layers.Conv2D(2, 3)}, "Sequential or functional"),
     ],
 )
 def test_bad_input_raises_and_names_the_remedy(changes, remedy):
-    given = {"layers": STAGES, "converter": scale, "accuracies": ACCURACIES, "model": BRANCHES, "images": IMAGES}
+    given = {"layers": STAGES, "converter": scale, "model": BRANCHES, "images": IMAGES}
     given |= changes
-    with pytest.raises(traitlets.TraitError, match=remedy):
+    with pytest.raises(FigureError, match=remedy):
         FeatureMaps(given.pop("model"), given.pop("images"), **given)
 
 
@@ -175,7 +181,6 @@ def test_a_later_stage_keeps_the_place_inside():
 def test_html_is_the_same_for_the_same_state():
     assert figure_of().to_html() == figure_of().to_html()
     assert figure_of().to_html() != figure_of(picture=1).to_html()
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|\brequire\b|<link|\bsrc=", figure_of().to_html())
 
 
 # ---- what a reader sees --------------------------------------------------------------------------------------------
@@ -183,12 +188,9 @@ def test_html_is_the_same_for_the_same_state():
 
 def test_javascript_unpacks_what_zlib_packed(show):
     page = show(figure_of())
-    texts = [b"", b"abc" * 900, RNG.integers(0, 256, 3000, dtype="uint8").tobytes(), bytes(70_000)]
-    for data in texts:
-        for level, strategy in ((9, zlib.Z_DEFAULT_STRATEGY), (9, zlib.Z_FIXED), (0, zlib.Z_DEFAULT_STRATEGY)):
-            packer = zlib.compressobj(level, zlib.DEFLATED, -15, 8, strategy)
-            packed = packer.compress(data) + packer.flush()
-            assert bytes(call(page, "inflate", {"bytes": list(packed)}, len(data))) == data
+    for data in (b"", b"abc" * 900, RNG.integers(0, 256, 3000, dtype="uint8").tobytes(), bytes(70_000)):
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        assert bytes(call(page, "inflate", {"bytes": list(packer.compress(data) + packer.flush())})) == data
 
 
 def test_numbers_and_windows_at_many_places_are_those_of_keras(show):
@@ -199,7 +201,6 @@ def test_numbers_and_windows_at_many_places_are_those_of_keras(show):
         for place in range(6):
             picture, channel = place % 3, (5 * place) % channels
             row, column = (7 * place) % height, (5 * place + 2) % width
-            figure.set_state({"stage": number, "picture": picture, "channel": channel, "row": row, "column": column})
             page.locator(".cb-stages [role=radio]").nth(number).click()
             page.locator(".cb-strip [role=radio]").nth(picture).click()
             page.locator(".cb-maps [role=radio]").nth(channel).click()
@@ -211,31 +212,89 @@ def test_numbers_and_windows_at_many_places_are_those_of_keras(show):
                     grid(page).press(key)
             settle(page)
             assert shown_place(page) == [row, column]
+            _, steps, _ = quantize(stage.maps)
+            levels = np.round(stage.maps[..., channel] / steps[channel])
             value = test_figures.number(text(page, ".cb-value"))
-            assert abs(value - stage.maps[picture, row, column, channel]) <= figure.step
-            assert text(page, ".cb-look") in figure.describe()
-            expected = still.diverging_colors(np.round(figure.map / figure.step), 1e-9 + _largest(figure))
+            assert abs(value - stage.maps[picture, row, column, channel]) <= steps[channel]
+            assert looked_at(page) == inside_picture(stage.field.window(row, column, 20, 30))
+            zeros = share((stage.maps[picture, ..., channel] == 0).mean())
+            assert text(page, ".cb-zeros") == f"Zero at {zeros} of its places in this picture."
+            expected = diverging_colors(levels[picture] / max(1, np.abs(levels).max()))
             np.testing.assert_allclose(pixels_of(grid(page).locator("canvas")), expected, atol=1)
     page.wait_for_timeout(600)
-    assert test_figures.spoken(page) == figure.describe()
+    said = test_figures.spoken(page)
+    assert said.startswith("cow, stage 3 of 3, deep: 4 × 8 places × 20 channels. Channel")
+    place = f"{stage.channels[channel]} at row {row}, column {column}: {text(page, '.cb-value')}"
+    assert f"{place}. {text(page, '.cb-look')} It is zero at {zeros} of its places." in said
 
 
-def _largest(figure):
-    return np.abs(np.round(figure.stages[figure.stage].maps[..., figure.channel] / figure.step)).max()
+def looked_at(page):
+    """The rows and columns of the picture that the figure names: (from, to, from, to), to not counted."""
+    found = re.search(r"rows (\d+) to (\d+) and columns (\d+) to (\d+)", text(page, ".cb-look"))
+    if found is None:
+        assert "the whole picture" in text(page, ".cb-look")
+        return (0, 20, 0, 30)
+    top, bottom, left, right = map(int, found.groups())
+    return top, bottom + 1, left, right + 1
 
 
-def test_the_table_tells_shapes_numbers_zeros_and_the_given_accuracies(show):
+def share(part):
+    return f"{math.floor(100 * part + 0.5)} %"
+
+
+def inside_picture(window):
+    top, bottom, left, right = window
+    return max(top, 0), min(bottom, 20), max(left, 0), min(right, 30)
+
+
+def diverging_colors(shares):
+    """Blue below zero, orange above, as in the light theme: uint8 (rows, columns, 3)."""
+    ends = np.where(shares[..., np.newaxis] < 0, [11, 110, 153], [196, 87, 10])
+    return np.round([243, 242, 239] + (ends - [243, 242, 239]) * np.abs(shares)[..., np.newaxis])
+
+
+@pytest.mark.parametrize(
+    ("window", "said"),
+    [
+        ((2, 9, 4, 11), "rows 2 to 8 and columns 4 to 10 of the picture: 7 × 7 pixels around row 5, column 7."),
+        ((-9, 70, 4, 11), "rows 0 to 63 and columns 4 to 10 of the picture: its window of 79 × 7 pixels goes beyond "),
+        ((-1, 65, 0, 48), "the whole picture: its window has 66 × 48 pixels."),
+        ((-9, 0, 4, 11), "padding alone: its window of 9 × 7 pixels lies beyond the edge."),
+    ],
+)
+def test_windows_are_told_with_their_size(show, window, said):
+    page = show(figure_of())
+    given = dict(zip(("top", "bottom", "left", "right"), window, strict=True))
+    assert call(page, "writeWindow", given, {"height": 64, "width": 48}).startswith(f"It looks at {said}")
+
+
+def test_numbers_have_as_many_decimals_as_their_step_makes_sense_of(show):
+    page = show(figure_of())
+    for value, step, written in ((3.4567, 0.02, "3.46"), (-0.5, 0.004, "−0.500"), (120, 3, "120"), (0, 0.02, "0")):
+        assert call(page, "writeValue", value, step) == written
+    for step, written in ((0.0123, "0.013"), (1, "1"), (12.3, "13")):
+        assert call(page, "writeStep", step) == written
+
+
+def test_the_table_tells_shapes_numbers_and_zeros(show):
     figure = figure_of(picture=1)
     page = show(figure)
     rows = [row.split("\n") for row in page.locator(".cb-stages [role=radio]").all_inner_texts()]
-    for row, stage, accuracy in zip(rows, figure.stages, ("50 %", "63 %", "75 %"), strict=True):
+    for row, stage in zip(rows, figure.stages, strict=True):
         _, height, width, _ = stage.maps.shape
         count = height * width * stage.all_channels
-        zeros = feature_maps.write_share(stage.all_zeros[1], count)
-        shape = f"{height} × {width} × {stage.all_channels}"
-        assert [part for part in row if part] == [stage.title, shape, f"{count:,}", zeros, accuracy]
-    without = show(figure_of(accuracies=None))
-    assert not without.locator(".cb-at-accuracy").first.is_visible()
+        shape, zeros = f"{height} × {width} × {stage.all_channels}", share(stage.all_zeros[1] / count)
+        assert [part for part in row if part] == [stage.title, shape, f"{count:,}", zeros]
+
+
+def test_a_window_that_is_not_known_is_told_and_the_map_is_shown_all_the_same(show):
+    model = keras.Sequential([keras.Input((20, 30, 1)), layers.UpSampling2D(name="up"), layers.Conv2D(4, 3, name="c")])
+    page = show(FeatureMaps(model, IMAGES, layers=["c"]))
+    assert text(page, ".cb-look") == (
+        "Which pixels it looks at is not known: no rule for the layer 'up' of the kind UpSampling2D."
+    )
+    assert not page.locator(".cb-sight").is_visible()
+    assert pixels_of(grid(page).locator("canvas")).shape == (38, 58, 3)
 
 
 # ---- what a reader does --------------------------------------------------------------------------------------------
@@ -248,10 +307,10 @@ def test_stages_are_walked_by_buttons_slider_and_arrow_keys_and_keep_the_spot(sh
     page.get_by_role("button", name="Next stage").click()
     settle(page)
     assert "both" in chosen.inner_text()
-    centres = [figure.window(4, 6)]
-    figure.stage = 1
-    centres.append(figure.window(*shown_place(page)))
-    assert abs(sum(centres[0][:2]) - sum(centres[1][:2])) <= 4  # half a step of the later stage, twice
+    before = figure.stages[0].field.window(4, 6, 20, 30)
+    after = figure.stages[1].field.window(*shown_place(page), 20, 30)
+    assert abs(sum(before[:2]) - sum(after[:2])) <= 4  # half a step of the later stage, twice
+    assert abs(sum(before[2:]) - sum(after[2:])) <= 4
     chosen.press("ArrowDown")
     settle(page)
     assert "deep" in chosen.inner_text()
@@ -270,7 +329,8 @@ def test_pointing_reads_a_place_and_strongest_finds_the_largest(show):
     assert shown_place(page) == [3, 2]
     page.get_by_role("button", name="Strongest place").click()
     settle(page)
-    assert tuple(shown_place(page)) == figure.strongest_place()
+    sizes = np.abs(figure.stages[1].maps[0, ..., 0])
+    assert sizes[tuple(shown_place(page))] == sizes.max()
 
 
 def test_strength_lays_the_map_over_the_picture(show):
@@ -287,10 +347,3 @@ def test_figure_fits_and_axe_finds_nothing(show, theme, size):
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     violations = Axe().run(page).response["violations"]
     assert [(found["id"], found["nodes"][0]["html"]) for found in violations] == []
-
-
-def test_still_picture_is_for_print(show):
-    page = show(figure_of())
-    page.emulate_media(media="print")
-    assert page.locator(".convbook-still svg").first.is_visible()
-    assert not page.locator(".convbook-live").is_visible()

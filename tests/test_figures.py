@@ -572,7 +572,7 @@ def test_traits_outside_the_map_are_drawn_inside_it_and_the_hosts_style_stays(sh
           document.body.append(el);
           const model = { get: (name) => state[name], set: (name, value) => (state[name] = value), save_changes() {},
             on() {}, off() {} };
-          (await import(url)).default.render({ model, el })();
+          (await (await import(url)).default.render({ model, el }))();
           const place = el.querySelector(".cb-output .cb-place").textContent;
           return [state.row, state.column, place, el.style.width];
         }""",

@@ -5,11 +5,11 @@
 // ---- the frame around a figure ------------------------------------------------------------------------------------
 
 // A figure in the anywidget form. `traits` are the names whose change redraws it; `build(frame)` makes its elements and
-// returns the function that brings them up to date. Changes that come together are drawn once, in the next frame. What
-// that function returns is spoken when it has changed: a text, or a list of sentences of which each is spoken when it
-// has changed; nothing, while there is nothing to say.
+// returns the function that brings them up to date, or a promise of it. Changes that come together are drawn once, in
+// the next frame. What that function returns is spoken when it has changed: a text, or a list of sentences of which each
+// is spoken when it has changed; nothing, while there is nothing to say.
 export function liveFigure(name, traits, build) {
-  function render({ model, el }) {
+  async function render({ model, el }) {
     el.classList.add("convbook-figure");
     el.dataset.figure = name;
     el.setAttribute("role", "group");
@@ -38,7 +38,7 @@ export function liveFigure(name, traits, build) {
       onRemove: (cleanup) => cleanups.push(cleanup),
       theme: "light",
     };
-    const update = build(frame);
+    const update = await build(frame); // for figures that unpack their data first
     const draw = () => {
       const said = update();
       if (said === undefined) return;

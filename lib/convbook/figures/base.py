@@ -63,7 +63,7 @@ PAGE_SCRIPT = """
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const { default: figure } = await import(url);
   URL.revokeObjectURL(url);
-  figure.render({ model, el: page.querySelector(".convbook-live") });
+  await figure.render({ model, el: page.querySelector(".convbook-live") });
   page.classList.add("convbook-is-live");
 })(document.currentScript.parentElement, %s, %s);
 """
@@ -435,6 +435,34 @@ def check_picture(image, largest_side_px=96):
             "image[:64, :64], or shrink it with skimage.transform.resize."
         )
     return _check_pixels(image)
+
+
+def check_names(names, count):
+    """Return what several pictures are called.
+
+    Args:
+        names: one text each, in a list or tuple; None to number them.
+        count: how many pictures there are.
+
+    Returns:
+        A list of texts.
+
+    Raises:
+        FigureError: if there are more or fewer names than pictures, or one is no text.
+
+    Example:
+        >>> check_names(None, 2), check_names(("cat", "dog"), 2)
+        (['picture 1', 'picture 2'], ['cat', 'dog'])
+    """
+    if names is None:
+        return [f"picture {number}" for number in range(1, count + 1)]
+    given = list(names) if isinstance(names, (list, tuple)) else [names]
+    if len(given) != count or not all(isinstance(name, str) and name for name in given):
+        raise FigureError(
+            f"names is {names!r}; give a list with one text for each of the {count} pictures, or None: "
+            f"{check_names(None, min(count, 2))}."
+        )
+    return given
 
 
 def _check_pixels(image):

@@ -17,102 +17,27 @@ import {
   setVariables,
 } from "./base.js";
 
-// ---- the mathematics: pure functions, tested against zlib, NumPy and Keras -----------------------------------------
+// ---- the mathematics: pure functions, tested against NumPy and Keras -----------------------------------------------
 
-// What deflate has packed (RFC 1951), without a header. Browsers can do this too, but not at once: the figure would
-// have nothing to draw at first.
-export function inflate(source, size) {
-  const out = new Uint8Array(size);
-  let [place, written] = [0, 0]; // in bits, in bytes
-  const readBits = (count) => {
-    let value = 0;
-    for (let n = 0; n < count; n++, place++) value |= ((source[place >> 3] >> (place & 7)) & 1) << n;
-    return value;
-  };
-  const readSymbol = ({ counts, symbols }) => {
-    let [code, first, index] = [0, 0, 0];
-    for (let length = 1; length < 16; length++) {
-      code |= readBits(1);
-      const count = counts[length];
-      if (code - first < count) return symbols[index + code - first];
-      index += count;
-      first = (first + count) << 1;
-      code <<= 1;
-    }
-    throw new Error("The figure's maps are damaged.");
-  };
-  const copyStored = () => {
-    place = (place + 7) & ~7;
-    const length = readBits(16);
-    readBits(16); // the same number, inverted
-    out.set(source.subarray(place >> 3, (place >> 3) + length), written);
-    written += length;
-    place += 8 * length;
-  };
-  const copyCoded = ([lengths, distances]) => {
-    for (;;) {
-      const symbol = readSymbol(lengths);
-      if (symbol === 256) return;
-      if (symbol < 256) {
-        out[written++] = symbol;
-        continue;
-      }
-      const length = LENGTHS[symbol - 257] + readBits(LENGTH_BITS[symbol - 257]);
-      const code = readSymbol(distances);
-      const distance = DISTANCES[code] + readBits(code < 2 ? 0 : (code >> 1) - 1);
-      for (let n = 0; n < length; n++, written++) out[written] = out[written - distance];
-    }
-  };
-  const readTables = () => {
-    const [literals, distances, orders] = [readBits(5) + 257, readBits(5) + 1, readBits(4) + 4];
-    const sizes = new Uint8Array(19);
-    for (let n = 0; n < orders; n++) sizes[ORDER[n]] = readBits(3);
-    const table = huffman(sizes);
-    const lengths = [];
-    while (lengths.length < literals + distances) {
-      const symbol = readSymbol(table);
-      if (symbol < 16) lengths.push(symbol);
-      else {
-        const repeated = symbol === 16 ? lengths.at(-1) : 0;
-        const times = symbol === 16 ? 3 + readBits(2) : symbol === 17 ? 3 + readBits(3) : 11 + readBits(7);
-        for (let n = 0; n < times; n++) lengths.push(repeated);
-      }
-    }
-    return [huffman(lengths.slice(0, literals)), huffman(lengths.slice(literals))];
-  };
-  for (let last = 0; !last; ) {
-    last = readBits(1);
-    const kind = readBits(2);
-    if (kind === 0) copyStored();
-    else copyCoded(kind === 1 ? [huffman(FIXED_LENGTHS), huffman(new Uint8Array(30).fill(5))] : readTables());
-  }
-  return out;
+// The bytes that deflate has packed.
+export async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-const FIXED_LENGTHS = Array.from({ length: 288 }, (_, n) => (n < 144 ? 8 : n < 256 ? 9 : n < 280 ? 7 : 8));
-const LENGTH_BITS = Array.from({ length: 29 }, (_, n) => (n < 8 || n === 28 ? 0 : (n >> 2) - 1));
-const LENGTHS = LENGTH_BITS.map((_, n) => (n < 8 ? n + 3 : n === 28 ? 258 : ((4 + (n & 3)) << ((n >> 2) - 1)) + 3));
-const DISTANCES = Array.from({ length: 30 }, (_, n) => (n < 2 ? n + 1 : ((2 + (n & 1)) << ((n >> 1) - 1)) + 1));
-
-// The codes of symbols whose lengths in bits are given: how many there are of each length, and the symbols in order.
-function huffman(lengths) {
-  const counts = new Uint16Array(16);
-  for (const length of lengths) counts[length]++;
-  const symbols = [];
-  for (let size = 1; size < 16; size++) lengths.forEach((length, symbol) => length === size && symbols.push(symbol));
-  counts[0] = 0;
-  return { counts, symbols };
-}
-
-// Where in the strip of bytes each stage begins.
-export function offsetsOf(stages, pictures) {
+// The levels of every map, maps[stage][channel][picture], out of one strip of bytes.
+export function splitMaps(strip, stages, pictures) {
   let next = 0;
-  return stages.map(({ height, width, channels }) => {
-    const start = next;
-    next += height * width * channels.length * pictures;
-    return start;
-  });
+  const take = (size) => strip.subarray(next, (next += size));
+  return stages.map(({ height, width, channels }) =>
+    channels.map(() => Array.from({ length: pictures }, () => take(height * width))),
+  );
+}
+
+// The largest distance of a level from zero's, over all pictures of a channel: the ends of its scale.
+function largestSize(pictures, zero) {
+  const sizeOf = (levels) => levels.reduce((largest, level) => Math.max(largest, Math.abs(level - zero)), 1);
+  return Math.max(...pictures.map(sizeOf));
 }
 
 // The window of the picture that a place looks at, maybe beyond its edges; null where it is not known.
@@ -156,7 +81,7 @@ function within(number, count) {
   return Math.max(0, Math.min(number, count - 1));
 }
 
-// ---- what is said; feature_maps.py has the same sentences ----------------------------------------------------------
+// ---- what is said ---------------------------------------------------------------------------------------------------
 
 export function writeValue(value, step) {
   if (value === 0) return "0";
@@ -198,18 +123,11 @@ function writeLook({ window, stage, size }) {
 function describe(now) {
   const { stage, stages, channelNumber, row, column } = now;
   const shape = `${stage.height} × ${stage.width} places × ${stage.all_channels} channels`;
-  const accuracy = now.accuracies
-    ? ` A probe on this stage's output is right for ${writeShare(now.accuracies[now.stageNumber], 1)} of the pictures.`
-    : "";
   return (
     `${now.names[now.picture]}, stage ${now.stageNumber + 1} of ${stages.length}, ${stage.title}: ${shape}. Channel ` +
     `${channelNumber} at row ${row}, column ${column}: ${writeValue(now.value, now.step)}. ${writeLook(now)} It is ` +
-    `zero at ${now.zeroShare} of its places.${accuracy}`
+    `zero at ${now.zeroShare} of its places.`
   );
-}
-
-function writeCount(count) {
-  return count.toLocaleString("en");
 }
 
 const HINT_KEYS = "Point at a place, or use the arrow keys.";
@@ -219,11 +137,11 @@ const HINT_SCALE = "Each channel has its own scale, the same for all pictures.";
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
-const TRAITS = ["_accuracies", "_maps", "_names", "_pictures", "_stages"];
-TRAITS.push("picture", "stage", "channel", "row", "column", "strength");
+const TRAITS = ["picture", "stage", "channel", "row", "column", "strength"];
 
-export default liveFigure("feature_maps", TRAITS, (frame) => {
-  const state = createState(frame);
+export default liveFigure("feature_maps", TRAITS, async (frame) => {
+  const packed = Uint8Array.from(atob(frame.model.get("_maps")), (letter) => letter.charCodeAt(0));
+  const state = createState(frame, await inflate(packed));
   const parts = [createControls, createStages, createView, createChannels, createStrip].map((part) => part(frame, state));
   const [controls, stages, view, channels, strip] = parts.map(({ element }) => element);
   frame.el.append(controls, stages, h("div", { class: "cb-panels" }, view, h("div", { class: "cb-beside" }, channels, strip)));
@@ -239,83 +157,46 @@ export default liveFigure("feature_maps", TRAITS, (frame) => {
 });
 
 // The figure's state as its parts need it: the traits, and what follows from them.
-function createState({ model, set }) {
-  const stripOf = remember(({ data, size }) => {
-    return inflate(Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0)), size);
-  });
-  const offsetsFor = remember(offsetsOf);
-  const largestFor = remember((strip, stages, pictures) => largestSizes(strip, stages, pictures));
+function createState({ model, set }, strip) {
+  const [stages, names, size] = ["_stages", "_names", "_pictures"].map((name) => model.get(name));
+  const maps = splitMaps(strip, stages, names.length);
+  const scales = maps.map((channels, n) => channels.map((pictures, c) => largestSize(pictures, stages[n].zero_levels[c])));
 
-  const choice = () => {
-    const [stages, names] = [model.get("_stages"), model.get("_names")];
+  const read = () => {
     const picture = within(model.get("picture"), names.length);
     const stageNumber = within(model.get("stage"), stages.length);
     const stage = stages[stageNumber];
     const channel = within(model.get("channel"), stage.channels.length);
     const [row, column] = [within(model.get("row"), stage.height), within(model.get("column"), stage.width)];
-    const size = model.get("_pictures");
-    return { stages, names, picture, stageNumber, stage, channel, row, column, size };
-  };
-  const read = () => {
-    const now = choice();
-    const { stages, names, picture, stageNumber, stage, channel, row, column, size } = now;
-    const strip = stripOf(model.get("_maps"));
-    const offsets = offsetsFor(stages, names.length);
-    const places = stage.height * stage.width;
-    const levelsOf = (channel, picture) => {
-      const start = offsets[stageNumber] + (channel * names.length + picture) * places;
-      return strip.subarray(start, start + places);
-    };
-    const [step, zero] = [stage.steps[channel], stage.zero_levels[channel]];
-    const valueAt = (level) => (level - zero) * step;
+    const [step, zero, map] = [stage.steps[channel], stage.zero_levels[channel], maps[stageNumber][channel]];
     return {
-      ...now,
-      strength: Math.max(0, Math.min(model.get("strength"), 100)),
-      accuracies: model.get("_accuracies"),
-      urls: size.urls,
-      levelsOf,
-      largest: largestFor(strip, stages, names.length)[stageNumber],
+      ...{ stages, names, size, picture, stageNumber, stage, channel, row, column, step, zero, map },
+      maps: maps[stageNumber],
+      scales: scales[stageNumber],
+      strength: model.get("strength"),
       channelNumber: stage.channels[channel],
-      step,
-      zero,
-      valueAt,
-      value: valueAt(levelsOf(channel, picture)[row * stage.width + column]),
+      value: (map[picture][row * stage.width + column] - zero) * step,
       window: windowOf(stage.field, size, row, column),
-      zeroShare: writeShare(stage.zeros[picture][channel], places),
+      zeroShare: writeShare(stage.zeros[picture][channel], stage.height * stage.width),
     };
   };
-  const setIfNew = (changes) => {
+  const choose = (changes) => {
     if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
   };
   return {
     read,
-    choice,
-    choose: setIfNew,
+    choose,
     visit(row, column) {
-      const { stage } = choice();
-      setIfNew({ row: within(row, stage.height), column: within(column, stage.width) });
+      const { stage } = read();
+      choose({ row: within(row, stage.height), column: within(column, stage.width) });
     },
     walkTo(number) {
-      const { stages, stage, channel, row, column, size } = choice();
+      const { stage, channel, row, column } = read();
       const next = stages[within(number, stages.length)];
       const place = samePlace(stage, next, size, row, column);
-      setIfNew({ stage: stages.indexOf(next), channel: within(channel, next.channels.length), ...place });
+      choose({ stage: stages.indexOf(next), channel: within(channel, next.channels.length), ...place });
     },
   };
-}
-
-// For every stage and channel the largest distance of a level from zero's, over all pictures: the ends of its scale.
-function largestSizes(strip, stages, pictures) {
-  const offsets = offsetsOf(stages, pictures);
-  return stages.map(({ height, width, channels, zero_levels }, n) => {
-    const size = height * width * pictures;
-    return channels.map((_, channel) => {
-      const start = offsets[n] + channel * size;
-      return strip
-        .subarray(start, start + size)
-        .reduce((largest, level) => Math.max(largest, Math.abs(level - zero_levels[channel])), 1);
-    });
-  });
 }
 
 // Draws a map, one pixel to a place; colours come from a table of all levels.
@@ -378,7 +259,7 @@ function createChoices(label, name, make, onChoose) {
 
 // Walking: back, on, and a slider; and how much of the map lies over the picture.
 function createControls(frame, state) {
-  const walk = (step) => () => state.walkTo(state.choice().stageNumber + step);
+  const walk = (step) => () => state.walkTo(state.read().stageNumber + step);
   const [back, on] = [createButton("←", walk(-1)), createButton("→", walk(1))];
   back.setAttribute("aria-label", "Stage before");
   on.setAttribute("aria-label", "Next stage");
@@ -398,48 +279,39 @@ function createControls(frame, state) {
   };
 }
 
-// One row for each stage: its shape, how many numbers, how many of them are zero, and what a probe makes of them.
+// One row for each stage: its shape, how many numbers, and how many of them are zero.
 function createStages(frame, state) {
+  const { stages } = state.read();
+  const counts = stages.map(({ height, width, all_channels }) => height * width * all_channels);
+  const most = Math.max(...counts);
   const rows = [];
   const make = (n) => {
-    const names = ["title", "shape", "numbers", "zeros", "accuracy"];
-    rows[n] = Object.fromEntries(names.map((name) => [name, h("span", { class: "cb-words" })]));
-    rows[n].bars = Object.fromEntries(names.slice(2).map((name) => [name, h("span", { class: "cb-fill" })]));
-    return names.map((name) => {
-      const bar = rows[n].bars[name];
-      const track = bar ? [h("span", { class: "cb-track" }, bar)] : [];
-      return h("span", { class: `cb-at-${name}` }, rows[n][name], ...track);
-    });
+    const { title, height, width, all_channels } = stages[n];
+    const words = { title, shape: `${height} × ${width} × ${all_channels}`, numbers: counts[n].toLocaleString("en") };
+    const zeros = [h("span", { class: "cb-words" }), h("span", { class: "cb-fill" })];
+    const numbers = h("span", { class: "cb-fill", style: `width:${(100 * counts[n]) / most}%` });
+    rows[n] = { words, zeros };
+    return [
+      h("span", { class: "cb-words cb-title" }, words.title),
+      h("span", { class: "cb-words" }, words.shape),
+      h("span", {}, h("span", { class: "cb-words" }, words.numbers), h("span", { class: "cb-track" }, numbers)),
+      h("span", {}, zeros[0], h("span", { class: "cb-track" }, zeros[1])),
+    ];
   };
   const choices = createChoices("Stage", "stages", make, state.walkTo);
-  const head = h("div", { class: "cb-stage-head", "aria-hidden": "true" });
-  for (const [name, text] of [["title", "Stage"], ["shape", "Maps"], ["numbers", "Numbers"], ["zeros", "Zero"]]) {
-    head.append(h("span", { class: `cb-at-${name}` }, text));
-  }
-  head.append(h("span", { class: "cb-at-accuracy" }, "Probe"));
-  const element = h("div", { class: "cb-stage-table" }, head, choices.element);
+  const heads = ["Stage", "Maps", "Numbers", "Zero"].map((text) => h("span", {}, text));
+  const head = h("div", { class: "cb-stage-head", "aria-hidden": "true" }, ...heads);
   return {
-    element,
-    update(now) {
-      const { stages, stageNumber, picture, accuracies } = now;
+    element: h("div", { class: "cb-stage-table" }, head, choices.element),
+    update({ stageNumber, picture }) {
       choices.update(stages.length, stageNumber);
-      element.classList.toggle("cb-with-accuracy", Boolean(accuracies));
-      const counts = stages.map(({ height, width, all_channels }) => height * width * all_channels);
-      const most = Math.max(...counts);
-      stages.forEach((stage, n) => {
-        const { bars, ...words } = rows[n];
-        const zeros = stage.all_zeros[picture] / counts[n];
-        setText(words.title, stage.title);
-        setText(words.shape, `${stage.height} × ${stage.width} × ${stage.all_channels}`);
-        setText(words.numbers, writeCount(counts[n]));
-        setText(words.zeros, writeShare(zeros, 1));
-        setText(words.accuracy, accuracies ? writeShare(accuracies[n], 1) : "");
-        const shares = { numbers: counts[n] / most, zeros, accuracy: accuracies ? accuracies[n] : 0 };
-        for (const [name, share] of Object.entries(shares)) setStyle(bars[name], `width:${100 * share}%`);
-        const probe = accuracies ? `, a probe is right for ${writeShare(accuracies[n], 1)}` : "";
-        const label = `${stage.title}: ${words.shape.textContent}, ${writeCount(counts[n])} numbers, ${words.zeros.textContent} of them zero${probe}`;
+      rows.forEach(({ words, zeros: [share, fill] }, n) => {
+        const zeros = stages[n].all_zeros[picture] / counts[n];
+        setText(share, writeShare(zeros, 1));
+        setStyle(fill, `width:${100 * zeros}%`);
+        const label = `${words.title}: ${words.shape}, ${words.numbers} numbers, ${writeShare(zeros, 1)} of them zero`;
         choices.buttons()[n].setAttribute("aria-label", label);
-        choices.buttons()[n].title = `Layer ${stage.layer}`;
+        choices.buttons()[n].title = `Layer ${stages[n].layer}`;
       });
     },
   };
@@ -447,15 +319,18 @@ function createStages(frame, state) {
 
 // The picture, large, under the chosen map; the place, its value, and the window that it looks at.
 function createView(frame, state) {
-  const windowAt = () => ({ ...state.choice(), height: 1, width: 1 });
+  const windowAt = () => {
+    const { row, column } = state.read();
+    return { row, column, height: 1, width: 1 };
+  };
   const pixels = createPixelGrid({ windowAt, moveTo: state.visit });
   followPointer(pixels.element, state.visit);
   const image = h("img", { class: "cb-photo", alt: "" });
   const sight = h("div", { class: "cb-sight" });
   const screen = h("div", { class: "cb-screen" }, image, pixels.element, sight);
   const strongest = createButton("Strongest place", () => {
-    const { stage, picture, channel, zero, levelsOf } = state.read();
-    state.choose(strongestPlace(levelsOf(channel, picture), zero, stage.width));
+    const { stage, picture, zero, map } = state.read();
+    state.choose(strongestPlace(map[picture], zero, stage.width));
   });
   const [low, middle, high] = [h("span"), h("span"), h("span")];
   const bar = h("div", { class: "cb-scale" });
@@ -467,19 +342,19 @@ function createView(frame, state) {
   const panel = createPanel("view", "", screen, legend, reading, look, zeros, keys);
   const title = panel.element.querySelector("strong");
   const canvas = pixels.element.querySelector("canvas");
-  const paint = remember((stages, stageNumber, channel, picture, theme) => {
-    const { stage, zero, largest, levelsOf } = state.read();
-    paintMap(canvas, levelsOf(channel, picture), stage, zero, largest[channel], theme);
+  const paint = remember((map, picture, theme) => {
+    const { stage, zero, scales, channel } = state.read();
+    paintMap(canvas, map[picture], stage, zero, scales[channel], theme);
     const ends = zero ? [-1, 0, 1] : [0, 1];
     setStyle(bar, `background:linear-gradient(to right,${ends.map((t) => cssColor(divergingColor(t, theme)))})`);
   });
   return {
     element: panel.element,
     update(now) {
-      const { stages, stageNumber, stage, picture, channel, row, column, zero, step, size, window } = now;
-      const largest = now.largest[channel];
-      paint(stages, stageNumber, channel, picture, frame.theme);
-      if (image.src !== now.urls[picture]) image.src = now.urls[picture];
+      const { stage, picture, channel, row, column, zero, step, size, window } = now;
+      const largest = now.scales[channel];
+      paint(now.map, picture, frame.theme);
+      if (image.src !== size.urls[picture]) image.src = size.urls[picture];
       image.alt = now.names[picture];
       setVariables(panel.element, { ratio: size.width / size.height, strength: now.strength / 100 });
       const percent = (part, whole) => `${(100 * part) / whole}%`;
@@ -518,23 +393,23 @@ function createChannels(frame, state) {
   const hint = h("p", { class: "cb-hint" }, `${HINT_CHOSEN} ${HINT_SCALE}`);
   const panel = createPanel("channels", "", choices.element, hint);
   const title = panel.element.querySelector("strong");
-  const paint = remember((stages, stageNumber, picture, theme) => {
-    const { stage, levelsOf, largest } = state.read();
+  const paint = remember((maps, picture, theme) => {
+    const { stage, scales } = state.read();
     stage.channels.forEach((number, n) => {
-      paintMap(cells[n].canvas, levelsOf(n, picture), stage, stage.zero_levels[n], largest[n], theme);
+      paintMap(cells[n].canvas, maps[n][picture], stage, stage.zero_levels[n], scales[n], theme);
       setText(cells[n].name, String(number));
       choices.buttons()[n].setAttribute("aria-label", `Channel ${number}`);
     });
   });
   return {
     element: panel.element,
-    update({ stage, stages, stageNumber, picture, channel }) {
+    update({ stage, maps, picture, channel }) {
       const [count, all] = [stage.channels.length, stage.all_channels];
       choices.update(count, channel);
       setVariables(choices.element, { ratio: stage.width / stage.height, across: count % 4 && count < 7 ? 3 : 4 });
       setText(title, count === all ? `All ${count} channels` : `${count} of ${all} channels`);
       setText(panel.note, `${stage.height} × ${stage.width} each`);
-      paint(stages, stageNumber, picture, frame.theme);
+      paint(maps, picture, frame.theme);
     },
   };
 }
@@ -543,36 +418,33 @@ function createChannels(frame, state) {
 function createStrip(frame, state) {
   const cells = [];
   const make = (n) => {
-    const [image, canvas] = [h("img", { class: "cb-photo", alt: "" }), h("canvas", {})];
-    cells[n] = { image, canvas, name: h("span", { class: "cb-caption" }), most: h("span", { class: "cb-caption" }) };
-    return [image, canvas, cells[n].name, cells[n].most];
+    const { names, size } = state.read();
+    const image = h("img", { class: "cb-photo", alt: names[n], src: size.urls[n] });
+    cells[n] = { canvas: h("canvas"), most: h("span", { class: "cb-caption" }) };
+    return [image, cells[n].canvas, h("span", { class: "cb-caption" }, names[n]), cells[n].most];
   };
   const choices = createChoices("Picture", "strip", make, (picture) => state.choose({ picture }));
   const panel = createPanel("pictures", "", choices.element);
   const title = panel.element.querySelector("strong");
   setText(panel.note, "with its strongest value; choose one to see it large");
-  const paint = remember((names, stages, stageNumber, channel, theme) => {
-    const { stage, levelsOf, largest, zero, step, urls } = state.read();
-    names.forEach((name, n) => {
-      const { image, canvas, ...words } = cells[n];
-      const levels = levelsOf(channel, n);
-      paintMap(canvas, levels, stage, zero, largest[channel], theme);
-      if (image.src !== urls[n]) image.src = urls[n];
-      image.alt = name;
+  const paint = remember((map, theme) => {
+    const { names, stage, scales, channel, zero, step } = state.read();
+    map.forEach((levels, n) => {
+      const [{ canvas, ...words }, name] = [cells[n], names[n]];
+      paintMap(canvas, levels, stage, zero, scales[channel], theme);
       const { row, column } = strongestPlace(levels, zero, stage.width);
       const most = writeValue((levels[row * stage.width + column] - zero) * step, step);
-      setText(words.name, name);
       setText(words.most, most);
       choices.buttons()[n].setAttribute("aria-label", `${name}, strongest value ${most}`);
     });
   });
   return {
     element: panel.element,
-    update({ names, stages, stageNumber, channel, channelNumber, picture, size }) {
+    update({ names, map, channelNumber, picture, size }) {
       choices.update(names.length, picture);
       setVariables(choices.element, { pictures: names.length, ratio: size.width / size.height });
       setText(title, `Channel ${channelNumber} in every picture`);
-      paint(names, stages, stageNumber, channel, frame.theme);
+      paint(map, frame.theme);
     },
   };
 }
