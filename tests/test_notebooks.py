@@ -612,5 +612,5 @@ def test_links_of_the_other_pages_arrive(page: Path):
     assert list(broken_links(page_blocks(page), book_targets())) == []
 
 
-def test_there_are_chapters():
-    assert CHAPTERS
+def test_chapters_are_numbered_without_a_gap():
+    assert [int(path.stem[:2]) for path in CHAPTERS] == list(range(1, 13))

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
 JOBS = {f"{name}.{job}": content for name, workflow in WORKFLOWS.items() for job, content in workflow["jobs"].items()}
-MAY_WRITE = {"publish.publish": {"pages", "id-token"}, "weekly.tell": {"issues"}}
+MAY_WRITE = {"publish.publish": {"pages", "id-token"}, "weekly.report": {"issues"}}
 
 
 def schema_errors(*paths):
@@ -92,9 +92,9 @@ def test_jobs_end_and_may_write_only_what_they_must(job):
     assert {name for name, access in permissions.items() if access == "write"} == MAY_WRITE.get(job, set())
 
 
-@pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_does_not_run_beside_itself(name):
-    assert WORKFLOWS[name]["concurrency"]["group"]
+def test_no_workflow_runs_beside_itself_or_waits_for_another():
+    groups = {name: workflow["concurrency"]["group"].split("-")[0] for name, workflow in WORKFLOWS.items()}
+    assert groups == {"publish": "pages", "tests": "tests", "weekly": "weekly"}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -129,7 +129,7 @@ LINKS_ISSUE = "Weekly check: links lead nowhere"
 )
 def test_an_issue_is_opened_for_what_failed_unless_one_is_open(tmp_path, colab, links, open_issues, opened):
     """The weekly run's own shell, with a stand-in for GitHub's command."""
-    step = steps("weekly.tell")[-1]
+    step = steps("weekly.report")[-1]
     (tmp_path / "open").write_text("".join(f"{title}\n" for title in open_issues))
     gh = tmp_path / "gh"
     gh.write_text(f"#!/bin/sh\ncd {tmp_path}\n[ $2 = list ] && cat open || echo $1 $2 $4, $6 >> created\n")
@@ -139,11 +139,11 @@ def test_an_issue_is_opened_for_what_failed_unless_one_is_open(tmp_path, colab, 
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
     subprocess.run(shell, env=environment, check=True)
     created = tmp_path / "created"
-    told = created.read_text().splitlines() if created.exists() else []
-    assert told == [f"issue create {title}, see there" for title in opened]
+    reported = created.read_text().splitlines() if created.exists() else []
+    assert reported == [f"issue create {title}, see there" for title in opened]
     assert set(step["env"]) == {"GH_TOKEN", "GH_REPO", "COLAB", "LINKS", "BODY"}
 
 
 def test_an_issue_is_opened_when_any_check_failed():
-    assert JOBS["weekly.tell"]["needs"] == ["colab", "links"]
-    assert JOBS["weekly.tell"]["if"].startswith("always() && (contains(needs.*.result, 'failure')")
+    assert JOBS["weekly.report"]["needs"] == ["colab", "links"]
+    assert JOBS["weekly.report"]["if"].startswith("always() && (contains(needs.*.result, 'failure')")

@@ -5,11 +5,10 @@
   and an edit of prose executes nothing. With CONVBOOK_JOBS=2, two chapters are executed at a time. Where only the
   links are checked, none is.
 - The pages lie in book/, as their sources do; the site's own index.html leads to the front page.
-- Charts (SVG) are put into the page itself, in the theme's colours; one request and one theme switch fewer each. So
-  are small JPEGs.
-- Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and of the
-  theme's style sheet the rules that no page can use, two thirds of it.
-- Long lines of code are wrapped on a screen wider than a phone, with what is wrapped set in below its line.
+- Charts (SVG) become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
+- Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and so are the
+  rules of the theme's style sheet that no page can use, two thirds of them.
+- Long lines of code are wrapped with a hanging indent on a screen wider than a phone.
 - A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
 """
 
@@ -62,12 +61,12 @@ SMALL_JPEG_BYTES = 30_000
 
 # What only pages with code need, and what no page needs.
 CODE_FILES = ("copybutton", "clipboard", "mystnb")
-NEEDLESS_FILES = ("thebe", "togglebutton", "sphinx-design", "design-tabs", "require", "html-manager", "embed-amd")
-NEEDLESS_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
+UNNEEDED_FILES = ("thebe", "togglebutton", "sphinx-design", "design-tabs", "require", "html-manager", "embed-amd")
+UNNEEDED_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
 THEME_STYLES = "styles/pydata-sphinx-theme.css"
-SELECTORS = re.compile(r"(?:[^,()]|\((?:[^()]|\([^()]*\))*\))+")  # commas in brackets do not part selectors
+SELECTORS = re.compile(r"(?:[^,()]|\((?:[^()]|\([^()]*\))*\))+")  # commas in brackets do not separate selectors
 PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class="highlight"><pre>)(.*?)(</pre>)', re.S)
-LONG_LINE = 60  # characters; a narrow screen shows few more
+LONG_LINE = 60  # characters; a narrow screen shows hardly more
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
@@ -87,9 +86,9 @@ def cache_key():
 
 
 def use_keyed_cache(app, config):
-    """Give each state of library, requirements and run a cache of its own; where it changes, Sphinx reads all again."""
+    """Give each state of library, requirements and run its own cache; where it changes, all pages are read again."""
     config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / cache_key())
-    # The cache would also bring back old cell metadata (alternative texts, say): take that from the chapter, always.
+    # The cache would also restore the cells' old metadata, such as alternative texts: the chapter's own are kept.
     JupyterCacheBase.merge_match_into_notebook.__defaults__ = (("kernelspec", "language_info"), ())
 
 
@@ -140,7 +139,7 @@ def visit_block_math(translator, node):
 
 
 class PicturesInThePage(SphinxPostTransform):
-    """Put what a cell drew into the page: each SVG as the drawing itself, and small JPEGs, a request fewer each."""
+    """Make what a cell drew part of the page, each SVG and each small JPEG."""
 
     default_priority = 900
 
@@ -168,12 +167,12 @@ def attribute(text):
 
 
 def inline_svg(source, alt, prefix):
-    """A chart as part of a page: no fixed size, own names for its parts, the theme's colours, a description.
+    """A chart as part of a page: without a fixed size, with ids of its own, the theme's colours and a description.
 
     Args:
         source: the text of the SVG file that matplotlib wrote.
         alt: what a reader who cannot see the chart is told.
-        prefix: put before every id, so that two charts on a page do not share names.
+        prefix: put before every id, so that no two charts of a page share one.
 
     >>> svg = '<?xml?><svg width="72pt" viewBox="0 0 72 36"><g id="a" style="fill: #000000"/></svg>'
     >>> print(inline_svg(svg, "An <a>", "c0").replace("><", ">\\n<"))
@@ -202,7 +201,7 @@ def inline_svg(source, alt, prefix):
 
 
 def smaller_png(data):
-    """A picture as a data address, without the channels it does not need: matplotlib writes all as RGBA.
+    """A picture as a data URL, without the channels that it does not need: matplotlib writes all as RGBA.
 
     Args:
         data: a PNG in base64.
@@ -243,17 +242,17 @@ def bold_lead(node):
     return first.astext() if isinstance(first, nodes.strong) else ""
 
 
-def leave_out_needless_files(app, pagename, templatename, context, doctree):
-    """Take scripts and style sheets off the page that it does not need."""
+def leave_out_unneeded_files(app, pagename, templatename, context, doctree):
+    """Remove the scripts and style sheets that a page does not need."""
 
-    needless_files = NEEDLESS_FILES + (CODE_FILES if pagename == "search" else ())
+    unneeded_files = UNNEEDED_FILES + (CODE_FILES if pagename == "search" else ())
 
     def needed(file):
         body = getattr(file, "attributes", {}).get("body") or ""
         if getattr(file, "attributes", {}).get("type") == WIDGET_STATE:
             return False
-        return not any(name in str(file.filename) for name in needless_files) and not any(
-            name in body for name in NEEDLESS_SCRIPT_BODIES
+        return not any(name in str(file.filename) for name in unneeded_files) and not any(
+            name in body for name in UNNEEDED_SCRIPT_BODIES
         )
 
     for kind in ("script_files", "css_files"):
@@ -261,7 +260,7 @@ def leave_out_needless_files(app, pagename, templatename, context, doctree):
 
 
 def mark_long_lines(app, pagename, templatename, context, doctree):
-    """Tell the style sheet which lines of code are long, and how far each of them is set in."""
+    """Mark the long lines of code for the style sheet, with the indentation of each."""
     if "body" in context:
         context["body"] = PYTHON.sub(
             lambda found: found[1] + with_long_lines_marked(found[2]) + found[3], context["body"]
@@ -283,14 +282,14 @@ def with_long_lines_marked(code):
 
 
 def drop_thebe(app, doctree, docname):
-    """Remove the two scripts that thebe writes into each page."""
+    """Remove the two scripts that sphinx-thebe writes into each page."""
     for node in list(doctree.findall(nodes.raw)):
         if "text/x-thebe-config" in node.astext() or node.astext().strip().startswith("<script>kernelName"):
             node.parent.remove(node)
 
 
 def shorten_theme_styles(app, exception):
-    """Keep of the theme's style sheet what some page can use; book.css draws the few icons without their font."""
+    """Reduce the theme's style sheet to what some page can use; book.css draws the few icons without their font."""
     if exception is None and app.builder.format == "html":
         site = Path(app.outdir)
         source = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static" / THEME_STYLES
@@ -321,7 +320,7 @@ def styles_for(names, css):
 
 
 def can_apply(selector, names):
-    """Whether all classes and ids of a selector occur; what stands in :not(), :is() and the like is not asked for.
+    """Whether all classes and ids of a selector occur; those within :not(), :is() and the like do not count.
 
     >>> can_apply("a.x:not(.y) #z", {"x", "z"}), can_apply(".x .y", {"x", "z"})
     (True, False)
@@ -352,7 +351,7 @@ def setup(app):
     app.add_post_transform(NamedBlocks)
     app.connect("build-finished", lead_to_the_front_page)
     app.connect("build-finished", shorten_theme_styles, priority=900)
-    app.connect("html-page-context", leave_out_needless_files, priority=900)
+    app.connect("html-page-context", leave_out_unneeded_files, priority=900)
     app.connect("html-page-context", mark_long_lines, priority=900)
     app.connect("doctree-resolved", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
