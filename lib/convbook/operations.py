@@ -2,7 +2,7 @@
 
 `slide_kernel`, `spread_kernel`, `slide_pool` and `cut_patches` are what a reader sees: they do the work, check nothing,
 and repeat the same two loops, because each is read alone in its chapter. `convolve2d`, `max_pool2d`, `average_pool2d`
-and `extract_patches` stand around them: they check what comes in, pad, and agree with Keras. One image at a time,
+and `extract_patches` wrap them: they check their arguments, pad, and agree with Keras. One image at a time,
 (height, width, channels); for many images and for speed, use Keras.
 """
 
@@ -173,7 +173,7 @@ def max_pool2d(image, pool_size=2, strides=None, padding="valid"):
         image: (height, width, channels), real numbers of any type.
         pool_size: int, or (height, width) of the window, in pixels.
         strides: int or (down, right) pair, pixels from one window to the next; None means pool_size.
-        padding: 'valid', or 'same' for windows that reach over the border; what lies outside never wins.
+        padding: 'valid', or 'same' for windows that reach over the border; what lies outside is never the maximum.
 
     Returns:
         (rows, columns, channels), the image's dtype: a maximum is one of the image's own values.
@@ -257,7 +257,7 @@ def extract_patches(image, patch_size, strides=1, padding="valid"):
 
 
 def _as_image(image):
-    """The image as an array of real numbers of rank 3, or a ValueError that says what is missing."""
+    """Return the image as an array of real numbers of rank 3; raise a ValueError that says what is missing."""
     image = np.asarray(image)
     if image.ndim != 3:
         remedies = {
@@ -271,7 +271,7 @@ def _as_image(image):
 
 
 def _as_kernel(kernel):
-    """The kernel as an array of real numbers of rank 4, or a ValueError that says what is missing."""
+    """Return the kernel as an array of real numbers of rank 4; raise a ValueError that says what is missing."""
     kernel = np.asarray(kernel)
     if kernel.ndim != 4 or 0 in kernel.shape:
         raise ValueError(
@@ -283,7 +283,7 @@ def _as_kernel(kernel):
 
 
 def _as_bias(bias, kernel):
-    """One number per filter; zeros where there is no bias."""
+    """Return one number per filter: zeros where there is no bias."""
     filters = kernel.shape[3]
     bias = np.zeros(filters) if bias is None else np.asarray(bias)
     if bias.shape != (filters,):
@@ -302,27 +302,27 @@ def _refuse_other_numbers(name, array):
 
 
 def _float_dtype(*arrays):
-    """float32 or wider, as NumPy promotes; integers alone become float64, which holds their sums exactly."""
+    """Return float32 or wider, as NumPy promotes; integers alone give float64, which holds their sums exactly."""
     has_floats = any(array.dtype.kind == "f" for array in arrays)
     return np.result_type(*arrays, np.float32 if has_floats else np.float64)
 
 
 def _smallest_value(dtype):
-    """A value that no window's maximum can be, unless all of the window is as small."""
+    """Return the smallest value of a dtype, which padding must not exceed."""
     if dtype.kind == "f":
         return -np.inf
     return False if dtype.kind == "b" else np.iinfo(dtype).min
 
 
 def _pool_windows(image, pool_size, strides, padding):
-    """Window and strides as pairs, after the check that they fit the image."""
+    """Return window and strides as pairs, after the check that they fit the image."""
     pooling_shape(image.shape, pool_size, strides, padding)
     pool_size = as_pair("pool_size", pool_size)
     return pool_size, pool_size if strides is None else as_pair("strides", strides)
 
 
 def _pad(image, window_size, strides, padding, value):
-    """The image with a border of one value, as wide as the padding asks; the channels have none."""
+    """Return the image with a border of one value, as wide as the padding asks; the channels have none."""
     heights = padding_amounts(image.shape[0], window_size[0], strides[0], padding)
     widths = padding_amounts(image.shape[1], window_size[1], strides[1], padding)
     return np.pad(image, (heights, widths, (0, 0)), constant_values=value)

@@ -14,7 +14,7 @@ BLUE, ORANGE, GREEN, PURPLE, GREY = "#0b6e99", "#c4570a", "#2e7d4f", "#8b4a9c", 
 
 
 def use_book_style():
-    """Draw as the book does from here on: its style sheet, and SVG in a notebook.
+    """Use the book's style sheet from here on, and SVG in a notebook.
 
     Returns:
         The path of the style sheet that matplotlib now uses.
@@ -33,7 +33,7 @@ def use_book_style():
 
 
 def show_diagram(name):
-    """Fetch a diagram drawn by hand from the package.
+    """Return one of the diagrams that come with the package.
 
     Args:
         name: the diagram's file name without `.svg`.
@@ -109,8 +109,8 @@ def show_sheet(images, captions=None, columns=6, size_px=None, quality=75):
 
     Args:
         images: pictures (height, width, 3) or (height, width) with values from 0 to 255, all of one shape.
-        captions: a short text for each picture, or None for sheets without lines of text. A text may run on over the
-            pictures to its right if theirs is empty.
+        captions: a short text for each picture, or None for sheets without lines of text. A text may run on above
+            the pictures to its right if theirs is empty.
         columns: pictures in a row.
         size_px: width to which each picture is scaled, in pixels; None leaves them as they are.
         quality: of the JPEG, from 1 to 95.
@@ -138,21 +138,21 @@ def show_sheet(images, captions=None, columns=6, size_px=None, quality=75):
     columns = min(columns, len(tiles))
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * width, rows * (height + line)), "white")
-    for place, tile in enumerate(tiles):
-        left, top = place % columns * width, place // columns * (height + line)
+    for index, tile in enumerate(tiles):
+        left, top = index % columns * width, index // columns * (height + line)
         sheet.paste(tile, (left, top + line))
         if captions is not None:
-            ImageDraw.Draw(sheet).text((left + 3, top + 2), str(captions[place]), fill="black")
+            ImageDraw.Draw(sheet).text((left + 3, top + 2), str(captions[index]), fill="black")
     file = io.BytesIO()
     sheet.save(file, "JPEG", quality=quality)
     return display.Image(file.getvalue())
 
 
 def show_feature_maps(feature_maps, titles):
-    """Show a few channels of several layers' outputs, a row for each layer.
+    """Show the first channels of several layers' outputs, a row for each layer.
 
     Args:
-        feature_maps: list of arrays (height, width, channels), one a layer.
+        feature_maps: list of arrays (height, width, channels), one per layer.
         titles: one text for each layer.
 
     Returns:

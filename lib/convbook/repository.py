@@ -9,7 +9,7 @@ CONFIG, BOOK = "_config.yml", "book"
 ADDRESS = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+")
 IN_CONFIG = re.compile(r"^(\s*(?:url|repository_url): )\S+$", flags=re.M)
 IN_SETUP_CELL = re.compile(r'^(REPOSITORY = )"[^"]*"$', flags=re.M)
-PLACES_IN_CONFIG = 2  # of Jupyter Book, and of the theme
+ADDRESSES_IN_CONFIG = 2  # of Jupyter Book, and of the theme
 
 
 def set_repository(url, folder="."):
@@ -34,9 +34,9 @@ def set_repository(url, folder="."):
         raise ValueError(
             f"{folder.resolve()} holds no {CONFIG} with notebooks in {BOOK}/: run this in the book's folder."
         )
-    texts = {config: _replace(IN_CONFIG, rf"\g<1>{address}", config, PLACES_IN_CONFIG)}
+    texts = {config: _replace(IN_CONFIG, rf"\g<1>{address}", config, ADDRESSES_IN_CONFIG)}
     for notebook in notebooks:
-        # In the file a quotation mark of a cell is written \", so the cell is changed and not the file's text.
+        # JSON escapes a cell's quotation marks, so the cell is changed and not the file's text.
         content = json.loads(notebook.read_text(encoding="utf-8"))
         cells = [cell for cell in content["cells"] if "setup" in cell["metadata"].get("tags", [])]
         for cell in cells:
@@ -58,8 +58,8 @@ def set_repository(url, folder="."):
     return changed
 
 
-def _replace(pattern, replacement, path, places):
+def _replace(pattern, replacement, path, count):
     text, found = pattern.subn(replacement, path.read_text(encoding="utf-8"))
-    if found != places:
-        raise ValueError(f"{path} names the repository {found} times, not {places}: restore it.")
+    if found != count:
+        raise ValueError(f"{path} names the repository {found} times, not {count}: restore it.")
     return text

@@ -58,7 +58,7 @@ RUNS = {run.name: run for run in (QUICK, FULL)}
 
 
 def current():
-    """Tell which run this process is on.
+    """Return the run that this process is on.
 
     The environment variable `CONVBOOK_RUN` decides. Without it the run is full in Colab with a GPU and quick elsewhere.
 
@@ -97,18 +97,18 @@ def banner(run):
     devices = ", ".join(keras.distribution.list_devices())
     size_px = f"{run.image_size_px}×{run.image_size_px} pixels"
     per_class = f"{run.train_pictures}/{run.validation_pictures}/{run.test_pictures} per class"
-    said = (
+    text = (
         f"{run.name} run · Keras {keras.__version__} with {keras.backend.backend()} on {devices}\n"
         f"handwritten digits: {run.digits} · cats and dogs: {run.pictures}, {size_px}, {per_class}\n"
         f"pretrained base: {run.backbone}\n"
         f"to switch, set the environment variable {VARIABLE}={other.name} and restart the kernel"
     )
     if run == QUICK and VARIABLE not in os.environ and _in_colab():
-        said += (
+        text += (
             "\nwithout a GPU, drawings stand in for photos and a small base for Xception; "
             "Runtime → Change runtime type offers a GPU"
         )
-    return said
+    return text
 
 
 def _in_colab():

@@ -198,7 +198,7 @@ def pooling_shape(input_shape, pool_size=2, strides=None, padding="valid"):
 
 
 def convolution_parameters(kernel_size, input_channels, filters, use_bias=True):
-    """Return how many weights a Conv2D layer learns; the size of the image plays no part.
+    """Return how many weights a Conv2D layer learns; the size of the image does not matter.
 
     Args:
         kernel_size: int, or (height, width) of the kernel, in pixels.
@@ -336,12 +336,12 @@ def as_pair(name, value):
 
 
 def _span(kernel_size, dilation_rate):
-    """Pixels from the first to the last entry of a kernel, holes included."""
+    """Return the pixels from the first to the last entry of a kernel, holes included."""
     return (kernel_size - 1) * dilation_rate + 1
 
 
 def _integer(name, value, smallest=1):
-    """The value as a plain int, or a ValueError that names it."""
+    """Return the value as a plain int; raise a ValueError that names it."""
     try:
         number = None if isinstance(value, bool) else index(value)  # index() also takes NumPy's integers
     except TypeError:
@@ -354,7 +354,7 @@ def _integer(name, value, smallest=1):
 
 
 def _image_shape(input_shape):
-    """The shape as three plain ints, or a ValueError that says how it should look."""
+    """Return the shape as three plain ints; raise a ValueError that says how it should look."""
     if not isinstance(input_shape, (tuple, list)) or len(input_shape) != 3:
         raise ValueError(
             f"input_shape must be (height, width, channels), got {input_shape!r}. Leave the batch axis out, and give a "
@@ -368,7 +368,7 @@ def _image_shape(input_shape):
 
 
 def _layer_numbers(number, layer):
-    """(kernel_size, stride, dilation_rate, pad_before) of one layer of a stack, checked."""
+    """Return (kernel_size, stride, dilation_rate, pad_before) of one layer of a stack, checked."""
     if not isinstance(layer, (tuple, list)) or not 2 <= len(layer) <= 4:
         raise ValueError(
             f"Layer {number} must be (kernel_size, stride), (kernel_size, stride, dilation_rate) or "
@@ -383,7 +383,7 @@ def _layer_numbers(number, layer):
 
 
 def _refuse_unknown_padding(padding):
-    """Only the two names that a Keras layer for images takes."""
+    """Raise an error unless the padding is one of the two that a Keras layer for images takes."""
     if padding not in ("valid", "same"):
         raise ValueError(
             f"padding must be 'valid' or 'same', got {padding!r}. 'valid' adds nothing; 'same' adds so much that "
@@ -392,7 +392,7 @@ def _refuse_unknown_padding(padding):
 
 
 def _refuse_stride_with_dilation(name, strides, dilation_rate):
-    """Keras cannot do both at once, on whichever axis, so neither do we."""
+    """Raise an error if both are above 1 on any axis, which Keras refuses too."""
     largest = [max(value) if isinstance(value, tuple) else value for value in (strides, dilation_rate)]
     if min(largest) > 1:
         raise ValueError(

@@ -93,7 +93,7 @@ def check(*message):
     return decorate
 
 
-def call(answer, *arguments, returns="", raises=()):
+def call_answer(answer, *arguments, returns="", raises=()):
     """Call a function that is the reader's answer.
 
     Args:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from convbook import drawings
 from convbook.arguments import is_whole_number
-from convbook.checks import call, check, right, wrong
+from convbook.checks import call_answer, check, right, wrong
 
 PICTURES, BATCH_SIZE, EPOCHS = 1_000, 48, 3  # exercise 1
 STEPS = ("decode", "cache", "shuffle", "augment", "batch", "prefetch")  # exercise 2
@@ -175,7 +175,7 @@ def find_copies(answer):
         A `Feedback` that says which copy was missed, or which pictures are wrongly called copies.
     """
     train_images, val_images, planted = _planted_copies()
-    pairs = _as_pairs(call(answer, train_images, val_images, returns="the pairs that it found"))
+    pairs = _as_pairs(call_answer(answer, train_images, val_images, returns="the pairs that it found"))
     if pairs is None:
         return wrong("Return pairs (index in validation, index in training), as a list or as np.argwhere gives them.")
     return _judge_pairs(pairs, planted)

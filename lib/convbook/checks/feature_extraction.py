@@ -3,7 +3,7 @@
 import numpy as np
 
 from convbook.arguments import is_whole_number
-from convbook.checks import Stop, as_numbers, call, check, right, wrong
+from convbook.checks import Stop, as_numbers, call_answer, check, right, wrong
 
 # Exercise 1: Xception at 180x180 pixels.
 PICTURES, SHAPE = 2_000, (6, 6, 2048)
@@ -163,7 +163,7 @@ def record_passes(answer):
 
 def _record(answer, *arguments):
     """Return the features and labels that the reader's function returns, as two arrays."""
-    returned = call(answer, *arguments)
+    returned = call_answer(answer, *arguments)
     if not isinstance(returned, (tuple, list)) or len(returned) != 2:
         raise Stop(wrong("Return two things: features, and labels."))
     try:

@@ -5,7 +5,7 @@ import functools
 import keras
 import numpy as np
 
-from convbook.checks import are_counts, call, check, right, wrong
+from convbook.checks import are_counts, call_answer, check, right, wrong
 
 # Exercise 1: Conv2D(16, 3, use_bias=False) on RGB, BatchNormalization, Conv2D(24, 3), and a head Dense(8), Dense(1).
 CONVOLUTIONS, HEAD = 3 * 3 * 3 * 16 + 3 * 3 * 16 * 24 + 24, 24 * 8 + 8 + 9
@@ -266,7 +266,7 @@ def what_moved(answer):
         A `Feedback` that compares the function with the three trainings and with made-up changes.
     """
     for name, (moved, expected, advice) in _cases().items():
-        verdict = call(answer, dict(moved))
+        verdict = call_answer(answer, dict(moved))
         if verdict not in MOVED:
             return wrong(f"{name}: your function returned {verdict!r}; return one of {', '.join(map(repr, MOVED))}.")
         if verdict != expected:

@@ -5,7 +5,7 @@ import numpy as np
 from keras import layers
 
 from convbook import shapes
-from convbook.checks import are_counts, call, check, right, wrong
+from convbook.checks import are_counts, call_answer, check, right, wrong
 
 # Exercise 1: a 3x3 convolution with 8 filters on RGB, BatchNorm, pooling, one unit.
 CONVOLUTION = shapes.convolution_parameters(3, 3, 8)
@@ -74,7 +74,7 @@ def prove(answer):
     """
     for is_sound, name, base, changes, explanation in _scripts():
         try:
-            call(answer, base, changes, raises=AssertionError)
+            call_answer(answer, base, changes, raises=AssertionError)
             passes = True
         except AssertionError:
             passes = False
@@ -160,7 +160,7 @@ def repair(answer):
     """
     model, base, images, labels = _model_with_trained_head()
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in model.weights}
-    call(answer, model, base, images, labels)
+    call_answer(answer, model, base, images, labels)
     changes = {w.path: float(np.abs(keras.ops.convert_to_numpy(w) - before[w.path]).max()) for w in model.weights}
     return _judge_repair(model, base, changes)
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from convbook import shapes
-from convbook.checks import call, check, right, wrong
+from convbook.checks import call_answer, check, right, wrong
 
 INPUT_SHAPE = (30, 22, 3)
 
@@ -100,7 +100,7 @@ def channels_first(answer):
         A `Feedback` that distinguishes reshaping from transposing.
     """
     image = np.arange(24).reshape(2, 3, 4)
-    converted = np.asarray(call(answer, image, returns="the converted picture"))
+    converted = np.asarray(call_answer(answer, image, returns="the converted picture"))
     if converted.shape == (4, 3, 2):
         return wrong("The shape is (4, 3, 2): height and width have changed places, so every picture lies on its side.")
     if converted.shape != (4, 2, 3):

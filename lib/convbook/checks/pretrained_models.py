@@ -5,7 +5,7 @@ import inspect
 import keras
 import numpy as np
 
-from convbook.checks import as_numbers, call, check, right, wrong
+from convbook.checks import as_numbers, call_answer, check, right, wrong
 
 # Exercise 1: a small filter, one patch of a picture, and the responses for the three ranges.
 KERNEL, BIAS = np.array([2.0, -1.0]), 0.5
@@ -93,7 +93,7 @@ def build_probe(function):
     outputs = [np.asarray(layer_output) for layer_output in _layer_outputs(backbone, images)]
     before = [weight.copy() for weight in backbone.get_weights()]
     for layer, name in enumerate(("first", "last")):
-        given, maps = np.asarray(call(function, backbone, name, images, returns="the features")), outputs[layer]
+        given, maps = np.asarray(call_answer(function, backbone, name, images, returns="the features")), outputs[layer]
         message = _probe_mistake(given, maps, outputs, name)
         if message:
             return wrong(message)

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from convbook import drawings
-from convbook.checks import as_numbers, call, check, right, wrong
+from convbook.checks import as_numbers, call_answer, check, right, wrong
 
 # Exercise 1: what each run suffers from, and what helps.
 REMEDIES = {
@@ -288,7 +288,7 @@ def threshold(answer):
     """
     for dogs, cats in ((150, 150), (137, 63)):
         probabilities, labels = _made_up_answers(dogs, cats)
-        chosen = call(answer, probabilities.copy(), labels.copy(), returns="the threshold")
+        chosen = call_answer(answer, probabilities.copy(), labels.copy(), returns="the threshold")
         if as_numbers(chosen, ()) is None:
             return wrong(f"Return one number; your function returned {str(chosen)[:60]}.")
         if finding := _threshold_finding(float(chosen), probabilities, labels):

@@ -4,7 +4,7 @@ import numpy as np
 
 from convbook import evidence
 from convbook.arguments import is_whole_number
-from convbook.checks import call, check, right, wrong
+from convbook.checks import call_answer, check, right, wrong
 
 # Exercise 1: differences of five seeds, the claimed direction, and the verdict
 VERDICTS = ("reproduced", "contradicted", "undecided")
@@ -65,7 +65,7 @@ def decide(answer):
         A `Feedback` that names the first case that was judged wrongly.
     """
     for differences, direction, expected in CASES:
-        given = call(answer, list(differences), direction)
+        given = call_answer(answer, list(differences), direction)
         if given != expected:
             low, high = (round(float(end), 3) for end in evidence.interval(differences))
             advice = ADVICE.get((given, expected), f"return one of {', '.join(VERDICTS)}.")
