@@ -11,7 +11,9 @@ from convbook import drawings, freezing, models
 from convbook.experiments import data, fine_tuning, from_scratch, probes, training, tuning
 
 EXPERIMENTS = {experiment.claim: experiment for experiment in fine_tuning.EXPERIMENTS}
-FEW = fine_tuning.RECIPE | {
+FEW = {
+    **fine_tuning.RECIPE,
+    **fine_tuning.OWN_BASE,
     "train_pictures": 4,
     "validation_pictures": 3,
     "test_pictures": 2,

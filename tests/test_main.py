@@ -224,6 +224,7 @@ def test_what_is_measured_only_if_named_is_left_out_where_no_claim_is_named(monk
     assert commands.main([*words, "long-claim"]) == 0
     assert commands.main([*words, "--verify"]) == 0
     assert (measure.calls, long.calls) == ([0, 1, 0], [0, 1])
+    assert "Not verified, unless you name them: long-claim." in capsys.readouterr().err
     assert commands.main([*words, "--verify", "long-claim"]) == 0
     assert long.calls == [0, 1, 0]
 

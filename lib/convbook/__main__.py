@@ -171,23 +171,27 @@ def _to_measure(options, experiments):
 def _to_verify(options, experiments):
     """(claim, kind, backbone) of the results with these claims, this kind of data and this base.
 
-    Without a base these are all whose base comes with the package, or that have none; the others are named.
+    Without a base these are all whose base comes with the package, or that have none. The others are named, and so is
+    what takes so long that it is verified only where it is asked for.
     """
     from convbook import evidence
 
-    claims = options.claims or [claim for claim, experiment in experiments.items() if not experiment.only_if_named]
-    chosen, elsewhere = [], {}
+    chosen, unasked, elsewhere = [], [], {}
     for name in evidence.names(options.folder):
         claim, kind, base = [*name.split(".", 2), None, None][:3]
-        if claim not in claims or options.data not in (None, experiments[claim].kind(kind)):
+        if claim not in (options.claims or experiments) or options.data not in (None, experiments[claim].kind(kind)):
             continue
-        if options.backbone:
+        if experiments[claim].only_if_named and not options.claims:
+            unasked.append(name)
+        elif options.backbone:
             # A base that is a folder stands in the name with its last part alone.
             chosen += [(claim, kind, options.backbone)] if Path(options.backbone).name == base else []
         elif base is None or evidence.is_packaged(base):
             chosen.append((claim, kind, base))
         else:
             elsewhere.setdefault(base, []).append(name)
+    if unasked:
+        print(f"Not verified, unless you name them: {', '.join(unasked)}.", file=sys.stderr)
     for base, results in elsewhere.items():
         print(
             f"Not verified: {', '.join(results)}. They need a base that does not come with the package: name it with "

@@ -27,13 +27,13 @@ from convbook.experiments.tuning import (
 ONE_BASE = f"{DRAWN_PETS}; one pretrained base for all seeds"
 ONE_BASE_PHOTOS = f"{PHOTOS.format(**BASE_PHOTOS)}; one pretrained base for all seeds"
 RECIPE = FEW_PETS | {
-    "backbone": "drawn_world",
     "head_updates": 500,  # 40 epochs of 400 pictures
     "head_learning_rate": 1e-3,
     "updates": 75,  # 6 epochs of 400 pictures
     "learning_rate": 1e-4,
     "batch_size": 32,
 }
+OWN_BASE = {"backbone": "drawn_world"}
 
 
 # ---- fine-tune-helps ----
@@ -64,7 +64,7 @@ FINE_TUNE_HELPS = Experiment(
     chapter=11,
     measure=measure_fine_tune_helps,
     settings=RECIPE,
-    data={"drawn": {}, "photos": BASE_PHOTOS | {"updates": 150}},
+    data={"drawn": OWN_BASE, "photos": BASE_PHOTOS | {"updates": 150}},
     sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
     effects=(
         Effect(
@@ -173,7 +173,7 @@ ERROR_SIGNAL = Experiment(
     chapter=11,
     measure=measure_error_signal,
     settings=RECIPE | {"heads": 4, "batches": 4, "stops": (0, 25, 100, 500)},
-    data={"drawn": {}},
+    data={"drawn": OWN_BASE},
     sources={"drawn": ONE_BASE},
     effects=(
         Effect(
@@ -281,7 +281,7 @@ HEAD_FIRST = Experiment(
     measure=measure_head_first,
     settings=RECIPE | {"updates": 50, "rates": HEAD_FIRST_RATES},
     data={
-        "drawn": {},
+        "drawn": OWN_BASE,
         "photos": BASE_PHOTOS | {"unmeasured": ("old-sgd-low", "old-sgd-high", "old-adam-low", "old-adam-high")},
     },
     sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
@@ -324,7 +324,7 @@ LOW_RATE = Experiment(
         "rates": (1e-5, 1e-4, 3e-4, 1e-3, 1e-2),
         "named": {"lowest": 1e-5, "low": 1e-4, "middle": 1e-3, "high": 1e-2},
     },
-    data={"drawn": {}},
+    data={"drawn": OWN_BASE},
     sources={"drawn": ONE_BASE},
     effects=(
         Effect(
@@ -417,7 +417,7 @@ BATCHNORM = Experiment(
         "small": {"batch_size": 4, "updates": 100},
         "looking": {"batch_size": 15, "updates": 40},
     },
-    data={"drawn": {}, "photos": BASE_PHOTOS},
+    data={"drawn": OWN_BASE, "photos": BASE_PHOTOS},
     sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
     effects=(
         Effect(
@@ -508,7 +508,7 @@ PARTIAL = Experiment(
     measure=measure_partial,
     settings=RECIPE
     | {"pictures": (50, 200), "blocks": (1, 2), "lower": ("block1", "block2", "block3"), "learning_rate": 3e-4},
-    data={"drawn": {}},
+    data={"drawn": OWN_BASE},
     sources={"drawn": ONE_BASE},
     effects=(
         Effect(
