@@ -76,11 +76,6 @@ def trainable_layers(model):
 # --- blocks ----------------------------------------------------------------------------------------------------------
 
 
-def test_blocks_of_the_packaged_base_are_those_of_its_layers_names():
-    backbone, _ = backbones.load("drawn_world")
-    assert block_names(backbone) == ["block1", "block2", "block3", "block4"]
-
-
 @pytest.mark.parametrize(
     ("name", "blocks", "top"),
     [
@@ -142,13 +137,15 @@ def test_blocks_of_keras_hubs_resnet_and_mobilenet_are_found():
     assert not any(weight.path.endswith(BATCH_NORM_WEIGHTS) for weight in mobilenet.trainable_weights)
 
 
-def test_stem_branch_and_closing_convolution_have_their_block():
+def test_stem_branch_and_closing_convolution_have_their_block_and_do_not_end_it():
     base = small_base()
-    assert block_names(base) == ["stem", "block1", "block2"]
+    names = {block: [layer.name for layer in layers] for block, layers in block_layers(base).items()}
+    assert list(names) == ["stem", "block1", "block2"]
+    assert names["block1"] == ["block1_conv", "block1_bn"]
+    assert set(names["block2"]) == {"block2_conv", "block2_bn", "shortcut", "sum", "last_conv"}
+    assert [layer.name for layer in block_ends(base).values()] == ["first_bn", "block1_bn", "block2_bn"]
     unfreeze(base, "stem")
     assert trainable_layers(base) == {"first_conv"}
-    unfreeze(base, 1)
-    assert trainable_layers(base) == {"block2_conv", "shortcut", "last_conv"}
 
 
 def test_blocks_are_found_through_nested_models():
@@ -166,26 +163,10 @@ def test_a_nested_model_whose_name_shows_a_block_is_one():
     assert trainable_layers(model) == {"c2"}
 
 
-def test_layers_and_ends_of_blocks_are_those_whose_names_show_them():
-    base = small_base()
-    names = {block: [layer.name for layer in layers] for block, layers in block_layers(base).items()}
-    assert names["stem"][-2:] == ["first_conv", "first_bn"]
-    assert names["block1"] == ["block1_conv", "block1_bn"]
-    assert set(names["block2"]) == {"block2_conv", "block2_bn", "shortcut", "sum", "last_conv"}
-    ends = block_ends(base)
-    assert [(block, layer.name) for block, layer in ends.items()] == [
-        ("stem", "first_bn"),
-        ("block1", "block1_bn"),
-        ("block2", "block2_bn"),
-    ]
-    keras.Model(base.input, [layer.output for layer in ends.values()])  # all of them are layers of this base
-
-
 def test_an_activation_that_opens_a_block_belongs_to_it():
     backbone, _ = backbones.load("drawn_world")
     layers = {block: {layer.name for layer in layers} for block, layers in block_layers(backbone).items()}
     assert "block3_sepconv1_act" in layers["block3"] - layers["block2"]
-    assert block_ends(backbone)["block2"].name == "block2_residual_add"
 
 
 # --- freezing and unfreezing -----------------------------------------------------------------------------------------
@@ -331,15 +312,6 @@ def test_a_dense_head_float16_weights_and_what_is_no_model_are_refused():
 
 
 # --- snapshots and the table -----------------------------------------------------------------------------------------
-
-
-def test_changes_are_the_largest_absolute_differences():
-    image = keras.Input((3,))
-    model = keras.Model(image, keras.layers.Dense(2, name="head")(image))
-    before = snapshot(model)
-    model.get_layer("head").bias.assign([0.25, -3.0])
-    assert changes(model, before) == {"head/kernel": 0.0, "head/bias": 3.0}
-    assert before["head/bias"].tolist() == [0, 0]  # a copy
 
 
 def test_a_snapshot_holds_every_weight_also_of_layers_of_one_name():
