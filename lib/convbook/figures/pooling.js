@@ -215,13 +215,14 @@ export default liveFigure("pooling", TRAITS, (frame) => {
   };
 });
 
-const HINT = "A dot marks a value that changed; the larger the dot, the larger the change. Measured on this map: another " +
+const HINT =
+  "A dot marks a value that changed; the larger the dot, the larger the change. Measured on this map: another " +
   "picture, kernel or move can order the three otherwise.";
 
 function speakResult({ kernel, poolSize, strides, down, right, changes }, verdict) {
-  const shares = changes.flatMap((change, n) => (change ? [`${METHODS[n]} ${writeShare(change.share)}`] : [])).join(", ");
+  const shares = changes.flatMap((change, n) => (change ? [`${METHODS[n]} ${writeShare(change.share)}`] : []));
   const settings = `Kernel ${kernel}, pool size ${poolSize}, stride ${strides}, picture ${writeMove(down, right)}.`;
-  return `${settings}${down || right ? ` Change: ${shares}.` : ""} ${verdict}`;
+  return `${settings}${down || right ? ` Change: ${shares.join(", ")}.` : ""} ${verdict}`;
 }
 
 function speakWindow({ fits, row, column, moved }) {
@@ -243,9 +244,10 @@ function createState(frame) {
   const countsOf = remember(countLeast);
 
   const read = () => {
-    const [kernels, kernel, poolSize, strides] = ["_kernels", "kernel", "pool_size", "strides"].map((name) => model.get(name));
+    const names = ["_picture", "_kernels", "kernel", "pool_size", "strides"];
+    const [packed, kernels, kernel, poolSize, strides] = names.map((name) => model.get(name));
     const { down, right } = moves.at();
-    const picture = pictureOf(model.get("_picture"));
+    const picture = pictureOf(packed);
     const movedPicture = movedPictureOf(picture, down, right);
     const [unmovedMap, map] = [unmovedMapOf(picture, kernels[kernel]), mapOf(movedPicture, kernels[kernel])];
     const [unmoved, moved] = [unmovedOf(unmovedMap, poolSize, strides), movedOf(map, poolSize, strides)];
@@ -377,8 +379,9 @@ function createOutput(frame, state, method, n) {
       const change = now.changes[n];
       const count = countChanged(unmoved, moved);
       panel.element.classList.toggle("cb-least", isComparison(now) && isLeast(now, n));
-      const [rows, keys] = [`${moved.height} rows and ${moved.width} columns`, n === 0 ? "; arrow keys move the window" : ""];
-      pixels.describe(`Output of ${method}, ${rows}, ${count} of ${moved.values.length} values changed${keys}`);
+      const size = `${moved.height} rows and ${moved.width} columns`;
+      const keys = n === 0 ? "; arrow keys move the window" : "";
+      pixels.describe(`Output of ${method}, ${size}, ${count} of ${moved.values.length} values changed${keys}`);
       setText(share, writeShare(change.share));
       setText(amount, `mean change ${formatNumber(change.amount)}, mean ${formatNumber(change.mean)}`);
     },
@@ -457,7 +460,8 @@ function createWindows(frame) {
       setText(panel.note, `map[${row}:${row + height}, ${column}:${column + height}]`);
       const [from, to] = places.map((place) => `map[${place.row}, ${place.column}]`);
       const largest = from === to ? `${to}, before and after` : `${from} before, ${to} after`;
-      setText(origin, `Ring: the largest, kept by max pooling, at ${largest}. Dashed: the first, kept by the strided read.`);
+      const ring = `Ring: the largest, kept by max pooling, at ${largest}.`;
+      setText(origin, `${ring} Dashed: the first, kept by the strided read.`);
     },
   };
 }

@@ -1,12 +1,13 @@
 // The receptive field figure: a stack of layers, and what one of its outputs sees of the picture.
 
 import {
+  clampIndex,
   createButton,
+  createCheckbox,
   createLegend,
   createPanel,
   createPixelGrid,
   createSelect,
-  cssColor,
   decodePicture,
   divergingColor,
   formatCell,
@@ -17,6 +18,7 @@ import {
   readableOn,
   remember,
   responsePixels,
+  s,
   setStyle,
   setText,
   setVariables,
@@ -26,29 +28,21 @@ import { inputGradient, runNet, unpackNet } from "./network.js";
 const POOL_SIZE = 2;
 const MOST_LAYERS = 8;
 const LARGEST_NUMBERED = 9; // pixels side by side, above which the numbers in them cannot be read
-const YOUR_OWN = "your own";
 
 // ---- the arithmetic: pure functions, tested against convbook.shapes and Keras --------------------------------------
 
-function sizeOf(layer) {
-  return layer.kernel_size ?? POOL_SIZE;
-}
-
-function strideOf(layer) {
-  return layer.strides ?? POOL_SIZE;
-}
-
-function spanOf(layer) {
-  return (sizeOf(layer) - 1) * (layer.dilation_rate ?? 1) + 1;
+// The numbers of a layer that decide what it reads: those of a pooling, too.
+function geometryOf({ kernel_size: size = POOL_SIZE, strides: stride = POOL_SIZE, dilation_rate: dilation = 1 }) {
+  return { size, stride, dilation, span: (size - 1) * dilation + 1 };
 }
 
 // One axis of a stack, layer by layer: how many outputs there are, the padding before the first, and which pixels of
 // the picture output i sees: `window` of them from `start + i * jump`. Shorter than the stack if no window fits.
-export function planAxis(size, layers) {
+function planAxis(pixels, layers) {
   const steps = [];
-  let [inputs, window, jump, start] = [size, 1, 1, 0];
+  let [inputs, window, jump, start] = [pixels, 1, 1, 0];
   for (const layer of layers) {
-    const [span, stride, isSame] = [spanOf(layer), strideOf(layer), layer.padding === "same"];
+    const [{ span, stride }, isSame] = [geometryOf(layer), layer.padding === "same"];
     if (!isSame && span > inputs) break;
     const outputs = isSame ? Math.ceil(inputs / stride) : Math.floor((inputs - span) / stride) + 1;
     const before = isSame ? Math.max(0, (outputs - 1) * stride + span - inputs) >> 1 : 0; // an odd zero goes to the end
@@ -63,24 +57,34 @@ export function planAxis(size, layers) {
 
 // Both axes; the stack ends where no window fits on one of them.
 export function planStack(height, width, layers) {
-  const axes = [height, width].map((size) => planAxis(size, layers));
+  const axes = [height, width].map((pixels) => planAxis(pixels, layers));
   const count = Math.min(...axes.map((steps) => steps.length));
   return axes.map((steps) => steps.slice(0, count));
 }
 
-// How many ways lead from each place of the picture and of each map to one output, along one axis. Zeros of the
-// padding are no part of a map: no way leads through them.
-export function countWays(steps, layers, depth, place) {
+// What one output of layer `depth` sees along one axis: its window, those of the layers before, the ways to it, and how
+// far the windows of all outputs of its layer hang over the picture at both ends.
+export function seeAlong(steps, layers, depth, index) {
+  const [step, pixels] = [steps[depth - 1], steps[0].inputs];
+  const { start, jump, window, outputs } = step;
+  const margins = [Math.max(0, -start), Math.max(0, start + (outputs - 1) * jump + window - pixels)];
+  const ways = countWays(steps, layers, depth, index);
+  const nested = nestWindows(steps, layers, depth, index);
+  return { ...step, pixels, index, first: start + index * jump, margins, ways, nested };
+}
+
+// How many ways lead from each index of the picture and of each map to one output. Zeros of the padding are no part of
+// a map: no way leads through them.
+function countWays(steps, layers, depth, index) {
   const ways = [new Float64Array(steps[depth - 1].outputs)];
-  ways[0][place] = 1;
-  for (let number = depth; number > 0; number--) {
-    const layer = layers[number - 1];
-    const { inputs, before } = steps[number - 1];
+  ways[0][index] = 1;
+  for (let n = depth - 1; n >= 0; n--) {
+    const { size, stride, dilation } = geometryOf(layers[n]);
+    const { inputs, before } = steps[n];
     const below = new Float64Array(inputs);
     ways[0].forEach((count, output) => {
-      if (!count) return;
-      for (let entry = 0; entry < sizeOf(layer); entry++) {
-        const position = output * strideOf(layer) - before + entry * (layer.dilation_rate ?? 1);
+      for (let entry = 0; count && entry < size; entry++) {
+        const position = output * stride - before + entry * dilation;
         if (position >= 0 && position < inputs) below[position] += count;
       }
     });
@@ -89,62 +93,61 @@ export function countWays(steps, layers, depth, place) {
   return ways;
 }
 
-// The first pixel and the size of the window of each layer up to `depth`, along one axis; each but the last is the
-// window of the output in the middle of what the next layer reads.
-export function nestWindows(steps, layers, depth, place) {
+// The first pixel and the size of the window of each layer up to `depth`; each but the last is the window of the output
+// in the middle of what the next layer reads.
+function nestWindows(steps, layers, depth, index) {
   const windows = [];
-  for (let number = depth; number > 0; number--) {
-    const { start, jump, window, before } = steps[number - 1];
-    windows.unshift({ first: start + place * jump, size: window });
-    const layer = layers[number - 1];
-    place = place * strideOf(layer) - before + ((spanOf(layer) - 1) >> 1);
+  for (let n = depth - 1; n >= 0; n--) {
+    const [{ start, jump, window, before }, { stride, span }] = [steps[n], geometryOf(layers[n])];
+    windows.unshift({ first: start + index * jump, size: window });
+    index = index * stride - before + ((span - 1) >> 1);
   }
   return windows;
 }
 
 // The output whose window has its middle nearest to this pixel.
 export function nearestOutput({ outputs, start, jump, window }, pixel) {
-  return clamp(Math.round((pixel - start - (window - 1) / 2) / jump), outputs);
+  return clampIndex(Math.round((pixel - start - (window - 1) / 2) / jump), outputs);
 }
 
 // The maps' values if every layer took the plain average of what it reads, zeros of the padding with it.
 export function averageStack(picture, [rows, columns], layers, depth) {
   let map = picture;
-  for (let number = 0; number < depth; number++) {
-    const layer = layers[number];
-    map = averageAlong(averageAlong(map, rows[number], layer, true), columns[number], layer, false);
+  for (let n = 0; n < depth; n++) {
+    map = averageAlong(averageAlong(map, rows[n], layers[n], true), columns[n], layers[n], false);
   }
   return map;
 }
 
-function averageAlong(map, { outputs, before }, layer, isDown) {
-  const { height, width, channels, values } = map;
-  const [newHeight, newWidth, inputs] = isDown ? [outputs, width, height] : [height, outputs, width];
-  const averages = new Float32Array(newHeight * newWidth * channels);
-  const [size, stride, dilation] = [sizeOf(layer), strideOf(layer), layer.dilation_rate ?? 1];
-  for (let row = 0; row < newHeight; row++) {
-    for (let column = 0; column < newWidth; column++) {
-      const to = (row * newWidth + column) * channels;
+function averageAlong(map, { inputs, outputs, before }, layer, isDown) {
+  const { channels, values } = map;
+  const [height, width] = isDown ? [outputs, map.width] : [map.height, outputs];
+  const averages = new Float32Array(height * width * channels);
+  const { size, stride, dilation } = geometryOf(layer);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const to = (row * width + column) * channels;
       for (let entry = 0; entry < size; entry++) {
         const position = (isDown ? row : column) * stride - before + entry * dilation;
         if (position < 0 || position >= inputs) continue;
-        const from = (isDown ? position * width + column : row * width + position) * channels;
+        const from = (isDown ? position * width + column : row * map.width + position) * channels;
         for (let n = 0; n < channels; n++) averages[to + n] += values[from + n] / size;
       }
     }
   }
-  return { ...map, height: newHeight, width: newWidth, values: averages };
+  return { ...map, height, width, values: averages };
 }
 
-function clamp(place, size) {
-  return Math.max(0, Math.min(place, size - 1));
+// The mean size of several gradients, pixel by pixel.
+export function meanSize(gradients) {
+  const values = new Float64Array(gradients[0].values.length);
+  for (const gradient of gradients) {
+    gradient.values.forEach((value, pixel) => (values[pixel] += Math.abs(value) / gradients.length));
+  }
+  return { ...gradients[0], values };
 }
 
-function countInside(first, size, length) {
-  return Math.max(0, Math.min(first + size, length) - Math.max(first, 0));
-}
-
-// ---- the words, the same as in Python ------------------------------------------------------------------------------
+// ---- what is said --------------------------------------------------------------------------------------------------
 
 export function writeLayer(layer) {
   if (layer.pool_size) return `pooling ${POOL_SIZE} × ${POOL_SIZE}`;
@@ -160,80 +163,73 @@ export function writeProblem(height, width, layers) {
   const [rows, columns] = planStack(height, width, layers);
   const number = rows.length;
   if (number === layers.length) return "";
-  const [layer, span] = [layers[number], spanOf(layers[number])];
+  const [layer, { span }] = [layers[number], geometryOf(layers[number])];
   const shape = number ? `${rows[number - 1].outputs} × ${columns[number - 1].outputs}` : `${height} × ${width}`;
   const remedy = layer.pool_size ? "or remove a layer." : "remove a layer, or pad: same.";
   const reason = `Layer ${number + 1}: no window fits, it spans ${span} × ${span} and its input has ${shape}.`;
   return `${reason} Enlarge the picture, ${remedy}`;
 }
 
-// What one output sees, and by how many ways.
-export function writeWindow(height, width, layers, depth, row, column) {
-  const plans = planStack(height, width, layers);
-  const steps = plans.map((axis) => axis[depth - 1]);
-  const firsts = [row, column].map((place, axis) => steps[axis].start + place * steps[axis].jump);
-  const [down, right] = [row, column].map((place, axis) => countWays(plans[axis], layers, depth, place)[0]);
-  const { window } = steps[0];
-  const inside = countInside(firsts[0], window, height) * countInside(firsts[1], window, width);
-  return `${writePlace(steps, depth, row, column)} ${writeReading(down, right, inside, window)}`;
-}
-
-// Which window one output has.
-export function writePlace(steps, depth, row, column) {
-  const { window } = steps[0];
-  const [rows, columns] = [row, column].map((place, axis) => {
-    const first = steps[axis].start + place * steps[axis].jump;
+// Which window one output has; `sides` are what it sees down and to the right, as seeAlong gives it.
+function writeWindow(sides, depth) {
+  const [row, column] = sides.map(({ index }) => index);
+  const [rows, columns] = sides.map(({ first, window }) => {
     return `${formatNumber(first)} to ${formatNumber(first + window - 1)}`;
   });
+  const { window } = sides[0];
   const pixels = window === 1 ? "1 × 1 pixel" : `${window} × ${window} pixels`;
   return `Output row ${row}, column ${column} of layer ${depth} sees ${pixels}: rows ${rows}, columns ${columns}.`;
+}
+
+// How many pixels the output reads, why not the whole window, and by how many ways.
+function writeReading(sides) {
+  const product = (numberOf) => sides.map(numberOf).reduce((down, right) => down * right);
+  const counts = sides.map(({ ways }) => ways[0].filter((count) => count > 0));
+  const read = counts[0].length * counts[1].length;
+  const inside = product(({ first, window, pixels }) => Math.min(first + window, pixels) - Math.max(first, 0));
+  const reasons = [];
+  if (inside < product(({ window }) => window)) reasons.push("what hangs over the border is padding");
+  if (read < inside) reasons.push("of the rest it skips some");
+  const why = reasons.length ? `; ${reasons.join(", and ")}` : "";
+  const [fewest, most] = [Math.min, Math.max].map((choose) => choose(...counts[0]) * choose(...counts[1]));
+  const range = fewest === most ? `${most} ways lead` : `${fewest} to ${most} ways lead`;
+  const lead = most === 1 ? "1 way leads" : range;
+  const whole = product(({ pixels }) => pixels);
+  return `It reads ${read} of the picture's ${whole} pixels${why}. From each, ${lead} through the layers to it.`;
+}
+
+// Which window one output has, and by how many ways it sees it.
+export function writeSeen(sides, depth) {
+  return `${writeWindow(sides, depth)} ${writeReading(sides)}`;
 }
 
 const NO_GRADIENT =
   "The gradient is 0 everywhere: ReLU lets nothing through here. Choose another place or channel.";
 
 // Where the gradient is not 0, and how much of it lies in the window's middle; `count` digits, if it is their mean.
-export function writeGradient({ height, width, values }, { top, left, size }, count = 0) {
+function writeGradient({ width, values }, [down, right], count) {
+  const size = down.window;
   const edge = Math.floor(size / 4);
-  const within = (row, column, margin) => {
-    const isIn = (place, first) => place >= first + margin && place < first + size - margin;
-    return isIn(row, top) && isIn(column, left);
+  const isWithin = (pixel, margin) => {
+    const isIn = ({ first }, at) => at >= first + margin && at < first + size - margin;
+    return isIn(down, Math.floor(pixel / width)) && isIn(right, pixel % width);
   };
   let [inside, outside, all, middle] = [0, 0, 0, 0];
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const value = Math.abs(values[row * width + column]);
-      if (value === 0) continue;
-      if (within(row, column, 0)) inside += 1;
-      else outside += 1;
-      all += value;
-      if (within(row, column, edge)) middle += value;
-    }
-  }
+  values.forEach((value, pixel) => {
+    if (value === 0) return;
+    if (isWithin(pixel, 0)) inside += 1;
+    else outside += 1;
+    all += Math.abs(value);
+    if (isWithin(pixel, edge)) middle += Math.abs(value);
+  });
   if (all === 0) return NO_GRADIENT;
   const start = count ? `Mean over ${count} digits: in` : "In";
-  const places = `at ${inside} of ${size ** 2} pixels, outside at ${outside}`;
-  const sentence = `${start} the window, the gradient is not 0 ${places}`;
+  const pixels = `at ${inside} of ${size ** 2} pixels, outside at ${outside}`;
+  const sentence = `${start} the window, the gradient is not 0 ${pixels}`;
   if (edge === 0) return `${sentence}.`;
   const side = size - 2 * edge;
   const [part, share] = [side ** 2 / size ** 2, middle / all].map((ratio) => formatCell(100 * ratio));
   return `${sentence}. The middle ${side} × ${side}, ${part} % of the window, hold ${share} % of its size.`;
-}
-
-// How many pixels the output reads, why not the whole window, and by how many ways.
-function writeReading(down, right, inside, window) {
-  const [readRows, readColumns] = [down, right].map((ways) => [...ways.filter((count) => count > 0)]);
-  const read = readRows.length * readColumns.length;
-  const reasons = [];
-  if (inside < window ** 2) reasons.push("what hangs over the border is padding");
-  if (read < inside) reasons.push("of the rest it skips some");
-  const why = reasons.length ? `; ${reasons.join(", and ")}` : "";
-  const fewest = Math.min(...readRows) * Math.min(...readColumns);
-  const most = Math.max(...readRows) * Math.max(...readColumns);
-  const range = fewest === most ? `${most} ways lead` : `${fewest} to ${most} ways lead`;
-  const lead = most === 1 ? "1 way leads" : range;
-  const whole = down.length * right.length;
-  return `It reads ${read} of the picture's ${whole} pixels${why}. From each, ${lead} through the layers to it.`;
 }
 
 export function writeWeights(layers) {
@@ -247,7 +243,10 @@ export function writeWeights(layers) {
 
 const PACKED = ["_picture", "_stacks", "_digits", "_network"];
 const TRAITS = [...PACKED, "layers", "layer", "row", "column", "view", "digit", "channel", "all_digits"];
-const VIEWS = { "any stack": "any stack, by formula", "trained net": "a trained net, by gradient" };
+
+const WHY =
+  "More ways lead to the output from the middle of its window than from the edge. ReLU and max pooling close some of " +
+  "them, for each digit others: the mean over all digits shows more of the window.";
 
 export default liveFigure("receptive field", TRAITS, (frame) => {
   const state = createState(frame);
@@ -261,7 +260,6 @@ export default liveFigure("receptive field", TRAITS, (frame) => {
   frame.el.append(bar.element, h("div", { class: "cb-panels" }, ...panels.map(({ element }) => element)));
   frame.el.append(verdict, why, problem, list.element);
 
-  let spoken = null;
   return function draw() {
     const now = state.read();
     frame.el.dataset.fits = now.fits;
@@ -270,83 +268,60 @@ export default liveFigure("receptive field", TRAITS, (frame) => {
     setText(verdict, now.sentence);
     why.hidden = !now.isTrained;
     setText(problem, now.problem);
-    const heard = [now.sentence, now.problem].join(" ").trim();
-    if (spoken !== null && heard !== spoken) frame.announce(heard);
-    spoken = heard;
+    return `${now.sentence} ${now.problem}`.trim();
   };
 });
-
-const WHY =
-  "More ways lead to the output from the middle of its window than from the edge. ReLU and max pooling close some of " +
-  "them, for each digit others: the mean over all digits shows more of the window.";
 
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState({ model, set }) {
   const plansOf = remember(planStack);
-  const [waysDown, waysRight] = [remember(countWays), remember(countWays)];
-  const [pictureOf, mapOf, sentenceOf] = [remember(decodePicture), remember(averageStack), remember(writeWindow)];
+  const [seeDown, seeRight] = [remember(seeAlong), remember(seeAlong)];
+  const [pictureOf, mapOf, sentenceOf] = [remember(decodePicture), remember(averageStack), remember(writeSeen)];
+  const sidesOf = remember((down, right) => [down, right]);
   const trained = createTrained(model);
 
-  const read = () => {
-    const isTrained = model.get("view") === "trained net" && Boolean(model.get("_network"));
+  // What one of the two views looks at.
+  const lookAt = (isTrained) => {
     const picture = isTrained ? trained.picture() : pictureOf(model.get("_picture"));
     const layers = isTrained ? trained.layers() : model.get("layers");
-    const { height, width } = picture;
-    const depth = clamp(model.get("layer"), layers.length + 1);
-    const plans = plansOf(height, width, layers);
-    const now = {
-      isTrained,
-      picture,
-      layers,
-      depth,
-      plans,
-      stacks: model.get("_stacks"),
-      problem: writeProblem(height, width, layers),
-      fits: depth <= plans[0].length,
-    };
-    if (!now.fits) return { ...now, sentence: "" };
-    const steps = plans.map((axis) => axis[depth - 1]);
-    const [row, column] = ["row", "column"].map((name, axis) => clamp(model.get(name), steps[axis].outputs));
-    const ways = [waysDown(plans[0], layers, depth, row), waysRight(plans[1], layers, depth, column)];
-    const shown = isTrained
-      ? trained.look(steps, depth, row, column)
-      : {
-          map: mapOf(picture, plans, layers, depth),
-          sentence: sentenceOf(height, width, layers, depth, row, column),
-        };
-    return { ...now, steps, row, column, ways, ...shown };
+    return { isTrained, picture, layers, plans: plansOf(picture.height, picture.width, layers) };
   };
-  const setIfNew = (changes) => {
-    if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
-  };
-  // Another stack or layer; of its outputs the one that looks at the same part of the picture.
-  const change = (layers, depth) => {
-    const { isTrained, picture, fits, steps, row, column } = read();
-    const sizes = [picture.height, picture.width];
-    const plans = planStack(...sizes, layers);
-    const places = plans.map((axis, n) => {
-      const middle = fits ? middleOf(steps[n], [row, column][n]) : (sizes[n] - 1) / 2;
-      return axis.length < depth ? 0 : nearestOutput(axis[depth - 1], middle);
+  const read = () => {
+    const seen = lookAt(model.get("view") === "trained net" && Boolean(model.get("_network")));
+    const { isTrained, picture, layers, plans } = seen;
+    const depth = clampIndex((model.get("layer") ?? layers.length) - 1, layers.length) + 1;
+    const problem = writeProblem(picture.height, picture.width, layers);
+    const now = { ...seen, depth, problem, fits: depth <= plans[0].length, sentence: "" };
+    if (!now.fits) return now;
+    const [row, column] = ["row", "column"].map((name, axis) => {
+      const { outputs } = plans[axis][depth - 1];
+      return clampIndex(model.get(name) ?? (outputs - 1) >> 1, outputs);
     });
-    setIfNew({ ...(isTrained ? {} : { layers }), layer: depth, row: places[0], column: places[1] });
+    const sides = sidesOf(seeDown(plans[0], layers, depth, row), seeRight(plans[1], layers, depth, column));
+    const look = () => ({ map: mapOf(picture, plans, layers, depth), sentence: sentenceOf(sides, depth) });
+    return { ...now, row, column, sides, ...(isTrained ? trained.look(sides, depth) : look()) };
   };
   return {
     read,
-    change,
-    choose: setIfNew,
+    // Another stack or layer; of its outputs the one that looks at the same part of the picture.
+    change(layers, depth) {
+      const { isTrained, picture, fits, sides } = read();
+      const sizes = [picture.height, picture.width];
+      const [row, column] = planStack(...sizes, layers).map((steps, n) => {
+        const middle = fits ? sides[n].first + (sides[n].window - 1) / 2 : (sizes[n] - 1) / 2;
+        return steps.length < depth ? 0 : nearestOutput(steps[depth - 1], middle);
+      });
+      set({ ...(isTrained ? {} : { layers }), layer: depth, row, column });
+    },
     // The other view, at the middle of the last output that it has.
     turnTo(view) {
-      const isTrained = view === "trained net";
-      const { height, width } = isTrained ? trained.picture() : pictureOf(model.get("_picture"));
-      const layers = isTrained ? trained.layers() : model.get("layers");
-      const plans = planStack(height, width, layers);
+      const { isTrained, plans } = lookAt(view === "trained net");
       const depth = Math.max(1, plans[0].length - (isTrained ? 1 : 0)); // on a digit the last pooling has one output
-      const [row, column] = plans.map((axis) => ((axis[depth - 1]?.outputs ?? 1) - 1) >> 1);
-      setIfNew({ view, layer: depth, row, column, channel: null });
+      set({ view, layer: depth, row: null, column: null, channel: null });
     },
     visit(row, column) {
-      const { fits, steps } = read();
-      if (fits) setIfNew({ row: clamp(row, steps[0].outputs), column: clamp(column, steps[1].outputs) });
+      const { fits, sides } = read();
+      if (fits) set({ row: clampIndex(row, sides[0].outputs), column: clampIndex(column, sides[1].outputs) });
     },
   };
 }
@@ -354,53 +329,38 @@ function createState({ model, set }) {
 // The trained net: what it makes of the digits, and the gradient of one of its outputs.
 function createTrained(model) {
   const netOf = remember(unpackNet);
-  const layersOf = remember((net) => placedLayers(net).map(({ layer }) => plainLayer(layer)));
-  const digitsOf = remember((packed) => packed.map(decodePicture));
-  const runsOf = remember((net, digits) => {
-    const runs = new Map();
-    return (digit) => {
-      if (!runs.has(digit)) runs.set(digit, runNet(net, digits[digit]));
-      return runs.get(digit);
-    };
+  const placedOf = remember((net) => {
+    return net.layers.flatMap((layer, n) => (["conv", "max_pool"].includes(layer.kind) ? [{ layer, map: n + 1 }] : []));
   });
-  const digits = () => digitsOf(model.get("_digits"));
-  const net = () => netOf(model.get("_network"));
-  const gradientOf = remember((runOf, layer, row, column, channel, digit) => {
-    if (digit !== null) return inputGradient(net(), runOf(digit), { layer, row, column, channel });
-    return meanSize(digits().map((_, n) => inputGradient(net(), runOf(n), { layer, row, column, channel })));
+  const layersOf = remember((placed) => placed.map(({ layer }) => plainLayer(layer)));
+  const digitsOf = remember((packed) => packed.map(decodePicture));
+  const runsOf = remember((net, digits) => digits.map((digit) => remember(() => runNet(net, digit)))); // when asked for
+  const gradientOf = remember((net, runs, layer, row, column, channel, digit) => {
+    const gradientIn = (run) => inputGradient(net, run(), { layer, row, column, channel });
+    return digit === null ? meanSize(runs.map(gradientIn)) : gradientIn(runs[digit]);
   });
   const outputOf = remember(chooseChannel);
-  const digit = () => clamp(model.get("digit"), digits().length);
+  const net = () => netOf(model.get("_network"));
+  const digits = () => digitsOf(model.get("_digits"));
+  const digit = () => clampIndex(model.get("digit"), digits().length);
   return {
     picture: () => digits()[digit()],
-    layers: () => layersOf(net()),
-    look(steps, depth, row, column) {
-      const { place } = placedLayers(net())[depth - 1];
-      const runOf = runsOf(net(), digits());
-      const run = runOf(digit());
-      const { channels } = run[place];
-      const channel = model.get("channel") === null ? null : clamp(model.get("channel"), channels);
-      const overAll = model.get("all_digits");
-      const gradient = gradientOf(runOf, place, row, column, channel, overAll ? null : digit());
-      const [top, left] = [row, column].map((at, n) => steps[n].start + at * steps[n].jump);
-      const about = writeGradient(gradient, { top, left, size: steps[0].window }, overAll ? digits().length : 0);
+    layers: () => layersOf(placedOf(net())),
+    look(sides, depth) {
+      const { map } = placedOf(net())[depth - 1];
+      const runs = runsOf(net(), digits());
+      const output = runs[digit()]()[map];
+      const [chosen, overAll] = [model.get("channel"), model.get("all_digits")];
+      const channel = chosen === null ? null : clampIndex(chosen, output.channels);
+      const [row, column] = sides.map(({ index }) => index);
+      const gradient = gradientOf(net(), runs, map, row, column, channel, overAll ? null : digit());
       return {
-        digit: digit(),
-        count: digits().length,
-        channels,
-        channel,
-        overAll,
-        gradient,
-        map: outputOf(run[place], channel),
-        sentence: `${writePlace(steps, depth, row, column)} ${about}`,
+        ...{ digit: digit(), count: digits().length, channels: output.channels, channel, overAll, gradient },
+        map: outputOf(output, channel),
+        sentence: `${writeWindow(sides, depth)} ${writeGradient(gradient, sides, overAll ? digits().length : 0)}`,
       };
     },
   };
-}
-
-// The net's convolutions and poolings, and the place of their maps in what runNet gives.
-function placedLayers({ layers }) {
-  return layers.flatMap((layer, n) => (["conv", "max_pool"].includes(layer.kind) ? [{ layer, place: n + 1 }] : []));
 }
 
 function plainLayer(layer) {
@@ -416,55 +376,44 @@ function chooseChannel({ height, width, channels, values }, channel) {
   return { height, width, channels: 1, values: chosen };
 }
 
-// The mean size of several gradients, pixel by pixel.
-export function meanSize(gradients) {
-  const values = new Float64Array(gradients[0].values.length);
-  for (const gradient of gradients) {
-    gradient.values.forEach((value, pixel) => (values[pixel] += Math.abs(value) / gradients.length));
-  }
-  return { ...gradients[0], values };
-}
+// ---- what is chosen above the panels -------------------------------------------------------------------------------
 
-function middleOf({ start, jump, window }, place) {
-  return start + place * jump + (window - 1) / 2;
-}
+const VIEWS = { "any stack, by formula": "any stack", "a trained net, by gradient": "trained net" };
+const YOUR_OWN = "your own";
+const ALL = "all, summed";
 
 // What is shown, the named stacks to start from, and the trained net's digit and channel.
 function createChoices(frame, state) {
-  const nameOf = (text) => Object.keys(VIEWS).find((name) => VIEWS[name] === text);
-  const view = createSelect("Show", (text) => state.turnTo(nameOf(text)));
+  const { model, set } = frame;
+  const view = createSelect("Show", (text) => state.turnTo(VIEWS[text]));
   const stack = createSelect("Stack", (name) => {
-    const layers = state.read().stacks[name];
+    const layers = model.get("_stacks")[name];
     if (layers) state.change(layers, layers.length);
   });
-  const digit = createSelect("Digit", (text) => state.choose({ digit: Number(text), all_digits: false }));
-  const channel = createSelect("Channel", (text) => state.choose({ channel: text === ALL ? null : Number(text) }));
-  const box = h("input", { type: "checkbox", onchange: () => state.choose({ all_digits: box.checked }) });
-  const label = h("span");
-  const overAll = h("label", { class: "cb-field" }, box, label);
-  const hasNet = () => Boolean(frame.model.get("_network"));
+  const digit = createSelect("Digit", (text) => set({ digit: Number(text), all_digits: false }));
+  const channel = createSelect("Channel", (text) => set({ channel: text === ALL ? null : Number(text) }));
+  const overAll = createCheckbox("", (checked) => set({ all_digits: checked }));
+  const parts = [view, stack, digit, channel, overAll].map(({ element }) => element);
   return {
-    element: h("div", { class: "cb-bar" }, view.element, stack.element, digit.element, channel.element, overAll),
+    element: h("div", { class: "cb-bar" }, ...parts),
     update(now) {
-      view.element.hidden = !hasNet();
+      view.element.hidden = !model.get("_network");
+      view.update(Object.keys(VIEWS), Object.keys(VIEWS)[now.isTrained ? 1 : 0]);
       stack.element.hidden = now.isTrained;
-      digit.element.hidden = channel.element.hidden = overAll.hidden = !now.isTrained;
-      view.update(Object.values(VIEWS), VIEWS[now.isTrained ? "trained net" : "any stack"]);
+      digit.element.hidden = channel.element.hidden = overAll.element.hidden = !now.isTrained;
       if (!now.isTrained) {
-        const names = Object.keys(now.stacks);
-        const name = names.find((one) => isSameStack(now.stacks[one], now.layers));
-        return stack.update(name ? names : [...names, YOUR_OWN], name ?? YOUR_OWN);
+        const stacks = Object.entries(model.get("_stacks"));
+        const name = stacks.find(([, layers]) => isSameStack(layers, now.layers))?.[0] ?? YOUR_OWN;
+        const names = stacks.map(([each]) => each);
+        return stack.update(name === YOUR_OWN ? [...names, YOUR_OWN] : names, name);
       }
-      if (!now.fits) return;
       digit.update(numbersTo(now.count), String(now.digit));
       channel.update([ALL, ...numbersTo(now.channels)], now.channel === null ? ALL : String(now.channel));
-      box.checked = now.overAll;
-      setText(label, `Mean over all ${now.count} digits`);
+      overAll.update(now.overAll);
+      setText(overAll.element.querySelector("span"), `Mean over all ${now.count} digits`);
     },
   };
 }
-
-const ALL = "all, summed";
 
 function numbersTo(count) {
   return Array.from({ length: count }, (_, n) => String(n));
@@ -474,16 +423,14 @@ function isSameStack(one, other) {
   return one.map(writeLayer).join() === other.map(writeLayer).join();
 }
 
+// ---- the panels ----------------------------------------------------------------------------------------------------
+
 // The picture inside the padding that windows of this layer hang over; what is not read is faded.
 function createSeenPicture(frame, state) {
-  const windowAt = () => windowOn(state.read());
-  const moveTo = (row, column) => {
-    const { fits, steps } = state.read();
-    if (!fits) return;
-    const [down, right] = [row, column].map((first, n) => {
-      return Math.round((first - marginOf(steps[n], sizesOf(state.read())[n])[0] - steps[n].start) / steps[n].jump);
-    });
-    state.visit(down, right);
+  const windowAt = () => windowOn(state.read().sides);
+  const moveTo = (...firsts) => {
+    const { sides = [] } = state.read();
+    state.visit(...sides.map(({ margins, start, jump }, n) => Math.round((firsts[n] - margins[0] - start) / jump)));
   };
   const pixels = createPixelGrid({ windowAt, moveTo, byKeyboard: false });
   const frames = createFrames();
@@ -494,50 +441,30 @@ function createSeenPicture(frame, state) {
   return {
     element: panel.element,
     update(now) {
-      const { picture, fits, steps, ways } = now;
-      const sizes = sizesOf(now);
-      const margins = sizes.map((size, n) => (fits ? marginOf(steps[n], size) : [0, 0]));
-      const read = sizes.map((size, n) => (fits ? ways[n][0] : new Uint8Array(size).fill(1)));
+      const { picture, fits, sides } = now;
+      const sizes = [picture.height, picture.width];
+      const margins = sizes.map((size, n) => (fits ? sides[n].margins : [0, 0]));
+      const read = sizes.map((size, n) => (fits ? sides[n].ways[0] : new Uint8Array(size).fill(1)));
       const [height, width] = sizes.map((size, n) => margins[n][0] + size + margins[n][1]);
       pixels.paint(fadeUnread(colorsOf(picture), picture, read, margins, frame.theme), height, width);
       if (fits) {
-        pixels.place(windowOn(now));
-        frames.update(nestedOn(now, margins), height, width);
+        pixels.place(windowOn(sides));
+        frames.update(boxesOf(sides).slice(0, -1), height, width);
       }
-      const padded = margins.flat().some((margin) => margin > 0);
+      const isPadded = margins.flat().some((margin) => margin > 0);
       setText(panel.element.querySelector("strong"), now.isTrained ? `Digit ${now.digit}` : "Picture");
       pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns. ${now.sentence}`.trim());
-      setText(panel.note, `${picture.height} × ${picture.width}${padded ? ", padding hatched" : ""}`);
+      setText(panel.note, `${picture.height} × ${picture.width}${isPadded ? ", padding hatched" : ""}`);
       hint.hidden = !fits;
     },
   };
 }
 
-function sizesOf({ picture }) {
-  return [picture.height, picture.width];
-}
-
-// How far the windows of a layer hang over the picture, at both ends.
-function marginOf({ start, jump, window, outputs }, size) {
-  return [Math.max(0, -start), Math.max(0, start + (outputs - 1) * jump + window - size)];
-}
-
-// The window's frame in pixels of the padded picture.
-function windowOn(now) {
-  const { steps, row, column } = now;
-  if (!steps) return { row: 0, column: 0, height: 0, width: 0 };
-  const [top, left] = [row, column].map((place, n) => {
-    return marginOf(steps[n], sizesOf(now)[n])[0] + steps[n].start + place * steps[n].jump;
-  });
-  return { row: top, column: left, height: steps[0].window, width: steps[1].window, step: steps[0].jump };
-}
-
-// The frames of the layers before, in pixels of the padded picture.
-function nestedOn({ plans, layers, depth, row, column }, margins) {
-  const [down, right] = [row, column].map((place, n) => nestWindows(plans[n], layers, depth, place));
-  return down.slice(0, -1).map(({ first, size }, n) => {
-    return { x: right[n].first + margins[1][0], y: first + margins[0][0], width: right[n].size, height: size };
-  });
+// The window's frame in pixels of the picture with its margins.
+function windowOn(sides) {
+  if (!sides) return { row: 0, column: 0, height: 0, width: 0 };
+  const [row, column] = sides.map(({ margins, first }) => margins[0] + first);
+  return { row, column, height: sides[0].window, width: sides[1].window, step: sides[0].jump };
 }
 
 // The picture's bytes within transparent margins, the pixels that are not read faded towards the page.
@@ -556,63 +483,58 @@ function fadeUnread(colors, { height, width }, [down, right], [[above, below], [
   return rgba;
 }
 
-function svg(tag, attributes = {}) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
+// The windows of each layer up to the one that is looked at, in pixels of the picture with its margins.
+function boxesOf([down, right]) {
+  return down.nested.map(({ first, size }, n) => {
+    return { x: right.nested[n].first + right.margins[0], y: first + down.margins[0], width: size, height: size };
+  });
 }
 
-// The nested frames over the picture.
+// Frames over a picture of so many pixels.
 function createFrames() {
-  const element = svg("svg", { class: "cb-frames", "aria-hidden": "true", preserveAspectRatio: "none" });
+  const element = s("svg", { class: "cb-frames", "aria-hidden": "true", preserveAspectRatio: "none" });
   return {
     element,
     update(boxes, height, width) {
       element.setAttribute("viewBox", `0 0 ${width} ${height}`);
-      element.replaceChildren(...["cb-halo", "cb-frame"].flatMap((name) => {
-        return boxes.map((box) => svg("rect", { ...box, class: name }));
-      }));
+      const drawn = ["cb-halo", "cb-frame"].flatMap((name) => boxes.map((box) => s("rect", { ...box, class: name })));
+      element.replaceChildren(...drawn);
     },
   };
 }
 
 // The window enlarged: how many ways lead from each pixel to the output.
 function createWays(frame) {
-  const canvas = h("canvas", {});
-  const numbers = svg("svg", { class: "cb-numbers", "aria-hidden": "true" });
+  const canvas = h("canvas");
+  const numbers = s("svg", { class: "cb-numbers", "aria-hidden": "true" });
   const view = h("div", { class: "cb-zoom", role: "img" }, canvas, numbers);
-  const bar = h("div", { class: "cb-scale" });
-  const high = h("span");
-  const legend = h("div", { class: "cb-legend" }, bar, h("span", {}, "0"), high);
-  const panel = createPanel("ways", "Window", view, legend);
-  const paint = remember((down, right, top, left, size, theme) => {
-    const [rows, columns] = [waysInWindow(down, top, size), waysInWindow(right, left, size)];
+  const legend = createLegend((share, theme) => waysColor(share, 1, theme));
+  const panel = createPanel("ways", "Window", view, legend.element);
+  const paint = remember((down, right, theme) => {
+    const [rows, columns] = [down, right].map(waysInWindow);
     const values = rows.flatMap((a) => columns.map((b) => (a === null || b === null ? null : a * b)));
     const most = Math.max(...values);
     const colors = values.map((value) => (value === null ? null : waysColor(value, most, theme)));
-    paintCells(canvas, colors, size);
-    numbers.setAttribute("viewBox", `0 0 ${size} ${size}`);
-    numbers.replaceChildren(...(size <= LARGEST_NUMBERED ? numberCells(values, colors, size) : []));
-    setStyle(bar, `background:linear-gradient(to right,${[0, 1].map((n) => cssColor(waysColor(n, 1, theme)))})`);
-    setText(high, `${most} ${most === 1 ? "way" : "ways"} to the output`);
+    paintCells(canvas, colors, down.window);
+    numbers.setAttribute("viewBox", `0 0 ${down.window} ${down.window}`);
+    numbers.replaceChildren(...(down.window <= LARGEST_NUMBERED ? numberCells(values, colors, down.window) : []));
+    legend.update(most, theme, { from: 0, write: (ways) => `${ways} ${ways === 1 ? "way" : "ways"} to the output` });
     view.setAttribute("aria-label", `The window, enlarged: from each pixel 0 to ${most} ways lead to the output`);
   });
   return {
     element: panel.element,
-    update({ isTrained, fits, ways, steps, row, column }) {
+    update({ isTrained, fits, sides }) {
       panel.element.hidden = !fits || isTrained;
       if (panel.element.hidden) return;
-      const [top, left] = [row, column].map((place, n) => steps[n].start + place * steps[n].jump);
-      const size = steps[0].window;
-      paint(ways[0][0], ways[1][0], top, left, size, frame.theme);
-      setText(panel.note, `${size} × ${size}, enlarged`);
+      paint(...sides, frame.theme);
+      setText(panel.note, `${sides[0].window} × ${sides[0].window}, enlarged`);
     },
   };
 }
 
-// The ways from each position of the window; null where that is padding.
-function waysInWindow(ways, first, size) {
-  return Array.from({ length: size }, (_, n) => ways[first + n] ?? null);
+// The ways from each pixel of the window, along one axis; null where that is padding.
+function waysInWindow({ ways, first, window }) {
+  return Array.from({ length: window }, (_, n) => ways[0][first + n] ?? null);
 }
 
 // None: neutral; what is read stands out from that, however few the ways.
@@ -642,15 +564,13 @@ function numberCells(values, colors, width) {
   return values.flatMap((value, cell) => {
     if (!value) return [];
     const [x, y] = [(cell % width) + 0.5, Math.floor(cell / width) + 0.66];
-    const text = svg("text", { x, y, fill: readableOn(colors[cell]) });
-    text.textContent = value;
-    return [text];
+    return [s("text", { x, y, fill: readableOn(colors[cell]) }, value)];
   });
 }
 
 // The gradient of the trained net's output, at every pixel of the digit.
 function createGradient(frame) {
-  const canvas = h("canvas", {});
+  const canvas = h("canvas");
   const frames = createFrames();
   const view = h("div", { class: "cb-heat", role: "img" }, canvas, frames.element);
   const legend = createLegend();
@@ -665,19 +585,19 @@ function createGradient(frame) {
   });
   return {
     element: panel.element,
-    update(now) {
-      panel.element.hidden = !now.isTrained || !now.fits;
-      if (panel.element.hidden) return;
-      const { gradient, channel, overAll, count } = now;
+    update({ isTrained, gradient, channel, overAll, count, sides, sentence }) {
+      panel.element.hidden = !isTrained;
+      if (!isTrained) return;
       paint(gradient, frame.theme);
-      const { row, column, height, width } = windowOn(now);
-      frames.update([{ x: column, y: row, width, height }], gradient.height, gradient.width);
+      frames.update(boxesOf(sides).slice(-1), gradient.height, gradient.width);
       const part = channel === null ? "all channels" : `channel ${channel}`;
       setText(panel.note, overAll ? `mean size, ${count} digits` : part);
-      view.setAttribute("aria-label", `Gradient at every pixel of the digit. ${now.sentence}`);
+      view.setAttribute("aria-label", `Gradient at every pixel of the digit. ${sentence}`);
     },
   };
 }
+
+const AVERAGED = "Drawn with plain averages for all weights. ";
 
 // The output of the layer that is looked at: the trained net's, or as it would be if every layer took plain averages.
 function createOutput(frame, state) {
@@ -695,7 +615,7 @@ function createOutput(frame, state) {
     update({ isTrained, fits, map, depth, row, column, sentence }) {
       pixels.element.hidden = hint.hidden = !fits;
       setText(panel.note, fits ? `layer ${depth}, ${map.height} × ${map.width}` : `layer ${depth}: no window fits`);
-      const value = isTrained && fits ? ` = ${formatNumber(map.values[row * map.width + column])}` : "";
+      const value = isTrained ? ` = ${formatNumber(map.values[row * map.width + column])}` : "";
       setText(place, fits ? `output[${row}, ${column}]${value}` : "");
       if (!fits) return;
       setText(hint, `${isTrained ? "" : AVERAGED}Click an output, or use the arrow keys.`);
@@ -706,8 +626,6 @@ function createOutput(frame, state) {
     },
   };
 }
-
-const AVERAGED = "Drawn with plain averages for all weights. ";
 
 // ---- the list of layers --------------------------------------------------------------------------------------------
 
@@ -726,24 +644,10 @@ const STEPS = {
 const PADDINGS = ["valid", "same"];
 const PLAIN = { kernel_size: 3, strides: 1, padding: "valid", dilation_rate: 1 };
 
-// Where on a map the places lie that an output reads.
-function boxAround(down, right) {
-  const [[top, high], [left, wide]] = [down, right].map((counts) => {
-    const places = [...counts.keys()].filter((place) => counts[place] > 0);
-    return [places[0], places.at(-1) + 1 - places[0]].map((part) => (100 * part) / counts.length);
-  });
-  return `top:${top}%;left:${left}%;height:${high}%;width:${wide}%`;
-}
-
-function kindOf(layer) {
-  return Object.keys(KINDS).find((name) => {
-    return KINDS[name].pool_size === layer.pool_size && KINDS[name].kernel_size === layer.kernel_size;
-  });
-}
-
-function stepOf(layer) {
-  return Object.keys(STEPS).find((name) => {
-    return STEPS[name].strides === layer.strides && STEPS[name].dilation_rate === layer.dilation_rate;
+// The name of the option that the layer has.
+function optionOf(options, layer) {
+  return Object.keys(options).find((name) => {
+    return Object.entries(options[name]).every(([key, value]) => layer[key] === value);
   });
 }
 
@@ -774,7 +678,6 @@ function createLayers(frame, state) {
       rows.forEach((row) => row.update(now));
       setVariables(list, { aspect: picture.height / picture.width });
       below.hidden = now.isTrained;
-      if (now.isTrained) return;
       const isFull = layers.length === MOST_LAYERS;
       for (const button of buttons) button.setAttribute("aria-disabled", isFull);
       setText(weights, `${writeWeights(layers)}${isFull ? ` ${MOST_LAYERS} layers are the most shown here.` : ""}`);
@@ -785,12 +688,9 @@ function createLayers(frame, state) {
 // One layer: its map with what the output reads of it, its sizes to choose, and what follows from them.
 function createLayer(frame, state, n) {
   const name = `Layer ${n + 1}`;
-  const canvas = h("canvas", {});
+  const map = createLayerMap(frame);
   const look = () => state.change(state.read().layers, n + 1);
-  const pick = h("button", { type: "button", class: "cb-pick", onclick: look });
-  const read = h("span", { class: "cb-read" });
-  const map = h("span", { class: "cb-map" }, canvas, read);
-  pick.append(h("span", {}, `${n + 1}`), map);
+  const pick = h("button", { type: "button", class: "cb-pick", onclick: look }, h("span", {}, n + 1), map.element);
   const edit = (make) => {
     const { layers, depth } = state.read();
     state.change(layers.map((layer, i) => (i === n ? make(layer) : layer)), depth);
@@ -798,28 +698,20 @@ function createLayer(frame, state, n) {
   const kind = createSelect(`${name}: kind`, (choice) => edit((layer) => asKind(layer, choice)));
   const step = createSelect(`${name}: step`, (choice) => edit((layer) => ({ ...layer, ...STEPS[choice] })));
   const padding = createSelect(`${name}: padding`, (choice) => edit((layer) => ({ ...layer, padding: choice })));
-  const facts = ["size", "seen", "jump"].map((fact) => h("span", { class: `cb-${fact}` }));
   const remove = createButton("×", () => {
     const { layers, depth } = state.read();
     const rest = layers.filter((_, i) => i !== n);
-    if (rest.length) state.change(rest, clamp(depth > n + 1 ? depth - 1 : depth, rest.length + 1));
+    if (rest.length) state.change(rest, Math.min(depth > n + 1 ? depth - 1 : depth, rest.length));
   });
   remove.setAttribute("aria-label", `Remove layer ${n + 1}`);
   const fixed = h("div", { class: "cb-fixed" });
   const choices = h("div", { class: "cb-choices" }, fixed, kind.element, step.element, padding.element);
+  const facts = ["size", "seen", "jump"].map((fact) => h("span", { class: `cb-${fact}` }));
   const element = h("li", { class: "cb-layer" }, pick, choices, h("div", { class: "cb-facts" }, ...facts), remove);
-  const paint = remember((height, width, down, right, theme) => {
-    const [read, unread] = [0.9, 0].map((share) => asWord(divergingColor(share, theme)));
-    const words = new Uint32Array(height * width).fill(unread);
-    down?.forEach((count, row) => {
-      if (count) right.forEach((other, column) => other && (words[row * width + column] = read));
-    });
-    paintWords(canvas, words, width);
-  });
   return {
     element,
     update(now) {
-      const { isTrained, layers, depth, plans, fits, ways, picture } = now;
+      const { isTrained, layers, depth, plans } = now;
       const layer = layers[n];
       element.hidden = !layer;
       if (!layer) return;
@@ -828,27 +720,57 @@ function createLayer(frame, state, n) {
       step.element.hidden = padding.element.hidden = isTrained || !layer.kernel_size;
       const filters = layer.filters ? `, ${layer.filters} filters, ReLU` : "";
       setText(fixed, `${layer.pool_size ? "max " : ""}${writeLayer(layer)}${filters}`);
-      if (!isTrained) kind.update(Object.keys(KINDS), kindOf(layer));
-      if (!isTrained && layer.kernel_size) {
-        step.update(Object.keys(STEPS), stepOf(layer));
+      kind.update(Object.keys(KINDS), optionOf(KINDS, layer));
+      if (layer.kernel_size) {
+        step.update(Object.keys(STEPS), optionOf(STEPS, layer));
         padding.update(PADDINGS, layer.padding);
       }
       const [rows, columns] = plans.map((axis) => axis[n]);
       setText(facts[0], rows ? `${rows.outputs} × ${columns.outputs}` : "no window fits");
       setText(facts[1], rows ? `window ${rows.window} × ${rows.window}` : "");
       setText(facts[2], rows ? `jump ${rows.jump}` : "");
-      map.hidden = !rows;
-      const isRead = fits && n < depth;
-      read.hidden = !isRead;
-      if (rows) {
-        const counts = isRead ? ways.map((axis) => axis[n + 1]) : [null, null];
-        paint(rows.outputs, columns.outputs, ...counts, frame.theme);
-        setVariables(map, { across: columns.outputs / picture.width, down: rows.outputs / picture.height });
-        if (isRead) setStyle(read, boxAround(...counts));
-      }
+      map.update(now, n);
       pick.setAttribute("aria-pressed", n + 1 === depth);
       pick.setAttribute("aria-label", `${name}, ${writeLayer(layer)}: look at its output`);
       remove.setAttribute("aria-disabled", layers.length === 1);
     },
   };
+}
+
+// A layer's map, small, with what the output reads of it.
+function createLayerMap(frame) {
+  const canvas = h("canvas");
+  const read = h("span", { class: "cb-read" });
+  const element = h("span", { class: "cb-map" }, canvas, read);
+  const paint = remember((height, width, down, right, theme) => {
+    const [isRead, isUnread] = [0.9, 0].map((share) => asWord(divergingColor(share, theme)));
+    const words = new Uint32Array(height * width).fill(isUnread);
+    down?.forEach((count, row) => {
+      if (count) right.forEach((other, column) => other && (words[row * width + column] = isRead));
+    });
+    paintWords(canvas, words, width);
+  });
+  return {
+    element,
+    update({ plans, picture, fits, depth, sides }, n) {
+      const [rows, columns] = plans.map((axis) => axis[n]);
+      const isRead = fits && n < depth;
+      element.hidden = !rows;
+      read.hidden = !isRead;
+      if (!rows) return;
+      const [down, right] = isRead ? sides.map(({ ways }) => ways[n + 1]) : [null, null];
+      paint(rows.outputs, columns.outputs, down, right, frame.theme);
+      setVariables(element, { across: columns.outputs / picture.width, down: rows.outputs / picture.height });
+      if (isRead) setStyle(read, frameAround(down, right));
+    },
+  };
+}
+
+// A frame around all of a map that an output reads.
+function frameAround(...axes) {
+  const [[top, height], [left, width]] = axes.map((counts) => {
+    const read = [...counts.keys()].filter((index) => counts[index] > 0);
+    return [read[0], read.at(-1) + 1 - read[0]].map((part) => (100 * part) / counts.length);
+  });
+  return `top:${top}%;left:${left}%;height:${height}%;width:${width}%`;
 }
