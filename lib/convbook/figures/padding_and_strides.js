@@ -1,22 +1,22 @@
 // The figure of padding and strides: a window on the padded input, the output that fills up, and the sums behind it.
 
 import {
-  createButton,
+  createCheckbox,
   createPanel,
   createPixelGrid,
   createSelect,
   createSlider,
-  cssColor,
   divergingColor,
   formatNumber,
   h,
   liveFigure,
   readableOn,
   remember,
+  s,
   setText,
   setVariables,
 } from "./base.js";
-import { createPlayer } from "./controls.js";
+import { createStepping } from "./controls.js";
 
 const LARGEST = { height: 16, width: 16, kernel_size: 7, strides: 5, dilation_rate: 3 };
 const LARGEST_NUMBERED = 24; // pixels side by side, above which the numbers in them cannot be read
@@ -95,13 +95,13 @@ export function writeProblem([rows, columns]) {
 
 // Which pixels one output reads.
 export function writeReading([rows, columns], row, column) {
-  const places = [readBy(rows, row), readBy(columns, column)].map(writePlaces);
+  const places = [readBy(rows, row), readBy(columns, column)].map(writePositions);
   const pixels = writePixels([rows, columns], row, column);
   return `Output row ${row}, column ${column} reads rows ${places[0]} and columns ${places[1]}: ${pixels}.`;
 }
 
-function writePlaces(places) {
-  return places.map(formatNumber).join(", ");
+function writePositions(positions) {
+  return positions.map(formatNumber).join(", ");
 }
 
 function writePixels([rows, columns], row, column) {
@@ -123,90 +123,46 @@ function writeCounts({ values, height, width }) {
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
 const SIZES = ["height", "width", "kernel_size", "strides", "padding", "dilation_rate"];
+const TRAITS = [...SIZES, "row", "column", "all_windows", "show_counts"];
 
-export default liveFigure(
-  "padding and strides",
-  [...SIZES, "row", "column", "all_windows", "show_counts"],
-  (frame) => {
-    const state = createState(frame);
-    const player = createPlayer({
-      step: state.visitNext,
-      intervalMs: () => Math.max(60, Math.min(400, 12_000 / Math.max(1, state.read().count))),
-      onChange: frame.redraw,
-    });
-    const moveTo = (row, column) => {
-      player.stop();
-      state.visit(row, column);
-    };
-    const sizes = createSizes(frame);
-    const walk = createWalk(frame, state, player);
-    const problem = h("p", { class: "cb-problem" });
-    const panels = [createInput(state, frame, moveTo), createOutput(state, frame, moveTo), createSums()];
-    frame.el.append(sizes.element, walk.element, problem);
-    frame.el.append(h("div", { class: "cb-panels" }, ...panels.map((panel) => panel.element)));
-    frame.onRemove(player.stop);
+export default liveFigure("padding and strides", TRAITS, (frame) => {
+  const state = createState(frame);
+  const controls = createControls(frame, state);
+  const sizes = createSizes(frame);
+  const problem = h("p", { class: "cb-problem" });
+  const panels = [createInput(state, frame), createOutput(state, frame), createSums()];
+  frame.el.append(sizes.element, controls.element, problem);
+  frame.el.append(h("div", { class: "cb-panels" }, ...panels.map((panel) => panel.element)));
 
-    let spoken = null;
-    return function draw() {
-      const now = state.read();
-      state.visit(now.row, now.column);
-      frame.el.dataset.fits = now.problem === "";
-      setText(problem, now.problem);
-      for (const part of [sizes, walk, ...panels]) part.update(now);
-      const size = `Output ${now.rows} × ${now.columns}. `;
-      const sentence = now.problem || writeReading(now.axes, now.row, now.column);
-      const heard = now.problem || (spoken?.size === size ? sentence : size + sentence);
-      if (spoken && sentence !== spoken.sentence && !player.playing) frame.announce(heard);
-      if (!player.playing) spoken = { size, sentence };
-    };
-  },
-);
+  return function draw() {
+    const now = state.read();
+    frame.el.dataset.fits = now.problem === "";
+    setText(problem, now.problem);
+    for (const part of [sizes, controls, ...panels]) part.update(now);
+    if (state.stepping.playing) return undefined;
+    if (now.problem) return ["", now.problem];
+    return [`Output ${now.rows} × ${now.columns}.`, writeReading(now.axes, now.row, now.column)];
+  };
+});
 
 // The figure's state as its parts need it: the traits, what follows from them, and where the window has been.
-function createState({ model, set }) {
+function createState(frame) {
   const axesOf = remember((height, width, ...rest) => [height, width].map((size) => planAxis(size, ...rest)));
   const problemOf = remember(writeProblem);
   const countsOf = remember(readCounts);
-  const visitedOf = remember(() => new Set()); // forgotten when a size changes
-
-  const read = () => {
-    const [height, width, kernelSize, stride, padding, dilationRate] = SIZES.map((name) => model.get(name));
-    const axes = axesOf(height, width, kernelSize, stride, padding, dilationRate);
+  const compute = () => {
+    const axes = axesOf(...SIZES.map((name) => frame.model.get(name)));
     const problem = problemOf(axes);
     const [rows, columns] = problem ? [0, 0] : axes.map((axis) => axis.outputs);
-    const visited = visitedOf(axes);
-    return {
-      axes,
-      problem,
-      rows,
-      columns,
-      count: rows * columns,
-      row: clamp(model.get("row"), rows),
-      column: clamp(model.get("column"), columns),
-      counts: countsOf(axes, problem),
-      showCounts: model.get("show_counts"),
-      visited,
-      isComplete: model.get("all_windows") || visited.size === rows * columns,
-    };
+    return { axes, problem, rows, columns };
   };
-  const visit = (row, column) => {
-    const { rows, columns, visited } = read();
-    const place = { row: clamp(row, rows), column: clamp(column, columns) };
-    if (rows * columns > 0) visited.add(place.row * columns + place.column);
-    if (place.row !== model.get("row") || place.column !== model.get("column")) set(place);
+  const gridOf = () => ({ ...compute(), key: compute().axes });
+  const stepping = createStepping(frame, { gridOf, pausesMs: [60, 400, 12_000] });
+  const read = () => {
+    const now = { ...compute(), ...stepping.read() };
+    return { ...now, counts: countsOf(now.axes, now.problem), showCounts: frame.model.get("show_counts") };
   };
-  const visitNext = () => {
-    const { count, columns, row, column } = read();
-    if (count === 0) return false;
-    const next = (row * columns + column + 1) % count;
-    visit(Math.floor(next / columns), next % columns);
-    return next + 1 < count;
-  };
-  return { read, visit, visitNext };
-}
-
-function clamp(place, size) {
-  return Math.max(0, Math.min(place, size - 1));
+  return { read, stepping };
 }
 
 // How many outputs read each pixel of the input, row by row.
@@ -244,48 +200,28 @@ function createSizes(frame) {
   };
 }
 
-// How the window walks.
-function createWalk(frame, state, player) {
-  const next = createButton("Step", () => {
-    player.stop();
-    state.visitNext();
-  });
-  const play = createButton("Play", player.toggle);
-  play.style.minWidth = "68px"; // "Pause" is wider, and no button should jump
-  const all = createButton("Show all", () => {
-    player.stop();
-    frame.set({ all_windows: true });
-  });
-  const reset = createButton("Reset", () => {
-    player.stop();
-    state.read().visited.clear();
-    frame.set({ row: 0, column: 0, all_windows: false });
-    frame.redraw();
-  });
-  const counts = h("input", { type: "checkbox", onchange: () => choose(counts.checked) });
-  const choose = (shown) => {
+// How the window walks, and what the pixels show.
+function createControls(frame, { read, stepping }) {
+  const counts = createCheckbox("How often each pixel is read", (shown) => {
     frame.set({ show_counts: shown });
-    if (shown && !state.read().problem) frame.announce(writeCounts(state.read().counts));
-  };
-  const field = h("label", { class: "cb-field" }, counts, h("span", {}, "How often each pixel is read"));
+    if (shown && !read().problem) frame.announce(writeCounts(read().counts));
+  });
   return {
-    element: h("div", { class: "cb-bar" }, h("div", { class: "cb-buttons" }, next, play, all, reset), field),
-    update({ count, isComplete, showCounts }) {
-      setText(play, player.playing ? "Pause" : "Play");
-      for (const button of [next, play, reset]) button.setAttribute("aria-disabled", count === 0);
-      all.setAttribute("aria-disabled", isComplete); // not disabled: that would take the keyboard's focus away
-      counts.checked = showCounts;
+    element: h("div", { class: "cb-bar" }, stepping.element, counts.element),
+    update({ showCounts }) {
+      stepping.update();
+      counts.update(showCounts);
     },
   };
 }
 
 // The input inside its padding, with the window on it.
-function createInput(state, frame, moveTo) {
+function createInput({ read, stepping }, frame) {
   const pixels = createPixelGrid({
-    windowAt: () => windowOf(state.read()),
+    windowAt: () => windowOf(read()),
     moveTo: (row, column) => {
-      const { stride } = state.read().axes[0];
-      moveTo(Math.round(row / stride), Math.round(column / stride));
+      const { stride } = read().axes[0];
+      stepping.moveTo(Math.round(row / stride), Math.round(column / stride));
     },
   });
   const overlay = createOverlay();
@@ -309,7 +245,7 @@ function createInput(state, frame, moveTo) {
       pixels.place(windowOf(now));
       overlay.mark(windowOf(now));
       const [height, width] = axes.map(({ size }) => size);
-      const [rows, columns] = [readBy(axes[0], row), readBy(axes[1], column)].map(writePlaces);
+      const [rows, columns] = [readBy(axes[0], row), readBy(axes[1], column)].map(writePositions);
       const sentence = problem || (showCounts ? writeCounts(counts) : "");
       const sides = axes.map(({ before, after }) => `${before} and ${after}`);
       const around = axes.some(({ before, after }) => before + after > 0)
@@ -355,13 +291,10 @@ function insidePadding(colors, [rows, columns], paddedWidth) {
 
 // Lines, numbers and marks over the cells of a grid, in lengths of one cell.
 function createOverlay() {
-  const [lines, edge, numbers, marks] = ["path", "rect", "g", "path"].map((tag) => svg(tag));
-  lines.setAttribute("class", "cb-lines");
-  edge.setAttribute("class", "cb-edge");
-  numbers.setAttribute("class", "cb-counts");
-  marks.setAttribute("class", "cb-marks");
-  const element = svg("svg", { class: "cb-overlay", "aria-hidden": "true", preserveAspectRatio: "none" });
-  element.append(lines, edge, marks, numbers);
+  const [lines, edge] = [s("path", { class: "cb-lines" }), s("rect", { class: "cb-edge" })];
+  const [numbers, marks] = [s("g", { class: "cb-counts" }), s("path", { class: "cb-marks" })];
+  const attributes = { class: "cb-overlay", "aria-hidden": "true", preserveAspectRatio: "none" };
+  const element = s("svg", attributes, lines, edge, marks, numbers);
   return {
     element,
     // The parts that stay while the window moves.
@@ -374,9 +307,7 @@ function createOverlay() {
       const texts = counts.map((count, pixel) => {
         const x = columns.before + (pixel % columns.size) + 0.5;
         const y = rows.before + Math.floor(pixel / columns.size) + 0.68;
-        const text = svg("text", { x, y, fill: readableOn(colors[pixel]) });
-        text.textContent = count;
-        return text;
+        return s("text", { x, y, fill: readableOn(colors[pixel]) }, String(count));
       });
       numbers.replaceChildren(...texts);
       marks.setAttribute("d", markSquares(rows));
@@ -386,12 +317,6 @@ function createOverlay() {
       marks.setAttribute("transform", `translate(${column} ${row})`);
     },
   };
-}
-
-function svg(tag, attributes = {}) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
 }
 
 function gridLines(height, width) {
@@ -407,9 +332,9 @@ function markSquares({ kernelSize, dilationRate }) {
 }
 
 // The output, as far as the window has been, drawn to the input's scale.
-function createOutput(state, frame, moveTo) {
-  const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
-  const pixels = createPixelGrid({ windowAt, moveTo, byKeyboard: false });
+function createOutput({ read, stepping }, frame) {
+  const windowAt = () => ({ ...read(), height: 1, width: 1 });
+  const pixels = createPixelGrid({ windowAt, moveTo: stepping.moveTo, byKeyboard: false });
   const overlay = createOverlay();
   pixels.element.append(overlay.element);
   const place = h("code", { class: "cb-place" });
