@@ -11,7 +11,7 @@ A new figure `window` needs three files at most:
   traits must fit each other, and `draw_still` where a picture helps readers without JavaScript;
 - `window.js`: `import { liveFigure, … } from "./base.js"`, pure functions for the mathematics, exported for the tests,
   and `export default liveFigure("window", [names of traits], build)`; groups of buttons, moving and stepping come from
-  "./controls.js", and what runs a trained net from "./network.js". It declares no name that these three declare;
+  "./controls.js", what runs a trained net from "./network.js". It declares no name that these declare;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
 
 One line in `tests/test_figure_contract.py` enters it there.
@@ -39,7 +39,8 @@ def _read_style(path):
 
 # What figures can import from: the frame that all of them have, controls that several have, and trained nets.
 SHARED_SCRIPTS = {
-    name: Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8") for name in ("base", "controls", "network")
+    name: Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8")
+    for name in ("base", "controls", "curves", "network")
 }
 SHARED_STYLE = _read_style(Path(__file__).with_suffix(".css"))
 IMPORT_OF_SHARED = re.compile(rf'^import \{{[^}}]*\}} from "\./({"|".join(SHARED_SCRIPTS)})\.js";\n', re.MULTILINE)
