@@ -1,6 +1,7 @@
 // The freezing figure: the five steps of fine-tuning, what is trainable in each, and what a step of the optimizer moves.
 
-import { createSlider, h, liveFigure, remember, setStyle, setText } from "./base.js";
+import { createCheckbox, createSlider, h, liveFigure, remember, setStyle, setText } from "./base.js";
+import { createButtonGroup } from "./controls.js";
 
 const KINDS = ["kernels and biases", "gamma and beta", "moving statistics"];
 const TITLES = [
@@ -18,7 +19,7 @@ const MEASURED =
   "Measured in Keras: single steps of Adam on eight drawings, each from the same weights. Behind ≤ stands the largest " +
   "change of one number.";
 
-// ---- what follows for a state: pure functions, the same as in freezing.py and tested against Keras -----------------
+// ---- what follows for a state: pure functions, tested against Keras ------------------------------------------------
 
 // What is trainable after a step: for each part a truth value for each kind.
 export function listTrainable(parts, step, unfrozenBlocks, batchNormFrozen) {
@@ -43,10 +44,8 @@ export function listMoves(parts, moves, step, unfrozenBlocks, batchNormFrozen, c
 // Which controls do nothing in a state, and why: { name: reason }.
 export function listIdle(parts, moves, step, unfrozenBlocks, batchNormFrozen, compileForgotten, rateZero) {
   const idle = {};
-  const hasBatchNorm = parts.some(({ counts }) => counts[2] > 0);
   if (step < 4) idle.unfrozen_blocks = "Chosen in step 4.";
-  if (!hasBatchNorm) idle.batch_norm_frozen = "This base has none.";
-  else if (step === 1) idle.batch_norm_frozen = "Nothing is frozen yet.";
+  if (step === 1) idle.batch_norm_frozen = "Nothing is frozen yet.";
   if (!(step in RATES)) {
     idle.compile_forgotten = "Steps 3 and 5 compile.";
     idle.rate_zero = "No step is taken here.";
@@ -72,7 +71,7 @@ export function writeCode(step, unfrozenBlocks, batchNormFrozen, compileForgotte
   return [compile, ...still, "model.fit(…)"];
 }
 
-// ---- what is said; freezing.py has the same sentences --------------------------------------------------------------
+// ---- what is said --------------------------------------------------------------------------------------------------
 
 // A change with two digits.
 export function writeMove(move) {
@@ -130,13 +129,10 @@ export default liveFigure("freezing", TRAITS, (frame) => {
   const side = h("div", { class: "cb-side" }, choices.element, totals.element);
   el.append(steps.element, h("div", { class: "cb-panels" }, diagram.element, side));
 
-  let spoken = null;
   return function draw() {
     const now = read();
     for (const part of [steps, choices, totals, diagram]) part.update(now);
-    const words = describe(now);
-    if (spoken !== null && words !== spoken) frame.announce(words);
-    spoken = words;
+    return describe(now);
   };
 });
 
@@ -171,41 +167,18 @@ function readState(parts, moves, step, blocks, frozen, forgotten, rateZero) {
   };
 }
 
-// The five steps as buttons of which one is chosen, reached with Tab as one; below them what the step does.
-function createSteps({ model, set }) {
-  const choose = (step) => model.get("step") !== step && set({ step });
-  const buttons = LABELS.map((label, n) => {
-    const words = [h("b", {}, String(n + 1)), h("span", {}, label)];
-    return h("button", { type: "button", role: "radio", onclick: () => choose(n + 1) }, ...words);
-  });
-  const group = h("div", { class: "cb-steps", role: "radiogroup", "aria-label": "Step of fine-tuning" }, ...buttons);
-  group.addEventListener("keydown", (event) => {
-    const step = model.get("step");
-    const target = {
-      ArrowLeft: step - 1,
-      ArrowUp: step - 1,
-      ArrowRight: step + 1,
-      ArrowDown: step + 1,
-      Home: 1,
-      End: 5,
-    }[event.key];
-    if (target === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation(); // pages turn leaves with the arrow keys
-    if (!buttons[target - 1]) return;
-    choose(target);
-    buttons[target - 1].focus();
+// The five steps as buttons of which one is chosen; below them what the step does.
+function createSteps({ set }) {
+  const group = createButtonGroup("Step of fine-tuning", {
+    className: "cb-steps",
+    make: (n) => [h("b", {}, String(n + 1)), h("span", {}, LABELS[n])],
+    onPress: (n) => set({ step: n + 1 }),
   });
   const code = h("code");
   return {
-    element: h("div", { class: "cb-walk" }, group, h("pre", { class: "cb-code" }, code)),
+    element: h("div", { class: "cb-walk" }, group.element, h("pre", { class: "cb-code" }, code)),
     update({ step, code: lines }) {
-      buttons.forEach((button, n) => {
-        const chosen = String(step === n + 1);
-        if (button.getAttribute("aria-checked") === chosen) return;
-        button.setAttribute("aria-checked", chosen);
-        button.tabIndex = chosen === "true" ? 0 : -1;
-      });
+      group.update(LABELS.length, (n) => step === n + 1);
       setText(code, lines.join("\n"));
     },
   };
@@ -215,9 +188,9 @@ function createSteps({ model, set }) {
 function createOptions({ set }) {
   const slider = createSlider("Unfrozen top blocks", (blocks) => set({ unfrozen_blocks: blocks }));
   const ticks = {
-    batch_norm_frozen: createTick("Batch normalization stays frozen", (on) => set({ batch_norm_frozen: on })),
-    compile_forgotten: createTick("Forgot to compile again", (on) => set({ compile_forgotten: on })),
-    rate_zero: createTick("Learning rate 0", (on) => set({ rate_zero: on })),
+    batch_norm_frozen: createCheckbox("Batch normalization stays frozen", (on) => set({ batch_norm_frozen: on })),
+    compile_forgotten: createCheckbox("Forgot to compile again", (on) => set({ compile_forgotten: on })),
+    rate_zero: createCheckbox("Learning rate 0", (on) => set({ rate_zero: on })),
   };
   const meanings = {
     unfrozen_blocks: ({ parts }) => `Of ${parts.length - 1}, counted from the head.`,
@@ -241,14 +214,6 @@ function createOptions({ set }) {
         fields[n].classList.toggle("cb-idle", disabled(name));
       });
     },
-  };
-}
-
-function createTick(label, onTick) {
-  const input = h("input", { type: "checkbox", onchange: () => onTick(input.checked) });
-  return {
-    element: h("label", { class: "cb-field" }, input, h("span", {}, label)),
-    update: (checked, disabled) => Object.assign(input, { checked, disabled }),
   };
 }
 
