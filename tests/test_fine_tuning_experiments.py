@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from convbook import drawings, freezing, models
-from convbook.experiments import data, fine_tuning, from_scratch, probes, training, tuning
+from convbook.experiments import data, fine_tuning, probes, training, tuning
 
 EXPERIMENTS = {experiment.claim: experiment for experiment in fine_tuning.EXPERIMENTS}
 FEW = {
@@ -71,13 +71,6 @@ def test_night_is_dark_and_bluish():
     image = np.full((1, 2, 3, 3), 100, np.uint8)
     assert tuning.DOMAINS["night"](image)[0, 1, 2].tolist() == [25, 35, 60]
     assert tuning.DOMAINS["day"](image) is image
-
-
-def test_pictures_are_those_of_the_net_from_scratch():
-    """Chapter 11 compares the two seed by seed."""
-    assert {name: fine_tuning.RECIPE[name] for name in data.FEW_PETS} == data.FEW_PETS
-    assert {name: from_scratch.RECIPE[name] for name in data.FEW_PETS} == data.FEW_PETS
-    assert tuning.cats_and_dogs is from_scratch.cats_and_dogs
 
 
 # ---- training ----

@@ -9,6 +9,15 @@ from convbook.experiments import Experiment
 from convbook.experiments.data import DRAWN_PETS, FEW_DIGITS, SMALL_DIGITS, choose_digits
 from convbook.experiments.training import accuracy, done_once, train
 
+NETS = {
+    # One last output sees 18 px with pooling, 7 px without, 19 px with these dilation rates.
+    "filters": (16, 32, 64),
+    "dilation_rates": (1, 3, 5),
+    "learning_rate": 1e-3,
+    "batch_size": 32,
+    # With global average pooling and a small window a net learns slowly: after 15 epochs it is far from done.
+    "epochs": {"average": 60, "flatten": 16},
+}
 HEADS = {"average": keras.layers.GlobalAveragePooling2D, "flatten": keras.layers.Flatten}
 
 
@@ -96,15 +105,7 @@ DOWNSAMPLE = Experiment(
     sentence="Downsampling lets successive convolutions look at increasingly large windows.",
     chapter=4,
     measure=measure_downsample,
-    settings={
-        # One last output sees 18 px with pooling, 7 px without, 19 px with these dilation rates.
-        "filters": (16, 32, 64),
-        "dilation_rates": (1, 3, 5),
-        "learning_rate": 1e-3,
-        "batch_size": 32,
-        # With global average pooling and a small window a net learns slowly: after 15 epochs it is far from done.
-        "epochs": {"average": 60, "flatten": 16},
-    },
+    settings=NETS,
     data={"digits": FEW_DIGITS},
     sources={"digits": SMALL_DIGITS},
     effects=(
@@ -205,14 +206,7 @@ INTO_CHANNELS = Experiment(
     sentence="Downsampling makes information less spatially distributed and increasingly contained in the channels.",
     chapter=4,
     measure=measure_into_channels,
-    settings={
-        "filters": (16, 32, 64),
-        "dilation_rates": (1, 3, 5),
-        "learning_rate": 1e-3,
-        "batch_size": 32,
-        "epochs": {"average": 60, "flatten": 16},
-        "probe": {"learning_rate": 1e-3, "batch_size": 64, "epochs": 30},
-    },
+    settings=NETS | {"probe": {"learning_rate": 1e-3, "batch_size": 64, "epochs": 30}},
     data={"digits": FEW_DIGITS},
     sources={"digits": SMALL_DIGITS},
     effects=(

@@ -94,14 +94,12 @@ class Training(NamedTuple):
     """What one training gave.
 
     Attributes:
-        history: {metric: list with a number for each epoch, or for each validation}.
         training, validation: accuracy on clean training and validation pictures after the last update.
         test: accuracy on the test pictures with the weights of the lowest validation loss.
         best_weights: these weights.
         seconds: how long it took.
     """
 
-    history: dict
     training: float
     validation: float
     test: float
@@ -133,11 +131,11 @@ def trained(seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     """
     parts = cats_and_dogs(seed, settings)
     start = time.perf_counter()
-    model, history, best_weights = train(parts, seed, settings, strength, dropout, in_pipeline)
+    model, _, best_weights = train(parts, seed, settings, strength, dropout, in_pipeline)
     seconds = time.perf_counter() - start
     training, validation = accuracy(model, *parts["train"]), accuracy(model, *parts["validation"])
     model.set_weights(best_weights)
-    return Training(history, training, validation, accuracy(model, *parts["test"]), best_weights, seconds)
+    return Training(training, validation, accuracy(model, *parts["test"]), best_weights, seconds)
 
 
 def build_plain(size_px):
