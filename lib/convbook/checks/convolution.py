@@ -20,22 +20,21 @@ def one_response(answer):
     Returns:
         A `Feedback` that recognises a turned kernel, a forgotten bias and a missing ReLU.
     """
-    try:
-        response, after_relu = answer
-    except (TypeError, ValueError):
+    pair = as_numbers(answer, (2,))
+    if pair is None:
         return wrong("Give a pair of numbers: the response, and what ReLU leaves of it.")
-    products = (PATCH * KERNEL).sum()
+    (response, after_relu), products = pair, (PATCH * KERNEL).sum()
     if response == products:
         return wrong("The nine products are right; you left out the bias.")
     if response == -products + BIAS:
         return wrong("You turned the kernel. Networks lay it on as it is: left column on left column.")
     if response != products + BIAS:
         return wrong(
-            f"{response} is not the sum. Multiply the pairs that lie on each other; the rows give -1, -6 and -1."
+            f"{response:g} is not the sum. Multiply the pairs that lie on each other; the rows give -1, -6 and -1."
         )
     if after_relu != 0:
         return wrong(
-            f"The response is right. ReLU keeps positive numbers and makes zero of the others: not {after_relu}."
+            f"The response is right. ReLU keeps positive numbers and makes zero of the others: not {after_relu:g}."
         )
     return right("A filter that finds the opposite of its pattern answers with a negative number, and ReLU drops it.")
 
