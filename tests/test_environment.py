@@ -23,8 +23,21 @@ def test_a_package_that_is_not_there_is_said_to_be_missing(monkeypatch):
     assert environment.describe_environment()["no-such-package"] == "not installed"
 
 
-def test_the_device_is_named():
-    assert "cores" in environment.device() or keras.distribution.list_devices()[0].startswith("gpu")
+def test_a_processor_is_named_with_its_cores(monkeypatch):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["cpu:0"])
+    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    name, cores = environment.device().rsplit(", ", 1)
+    assert name
+    assert cores == "7 cores"
+
+
+def test_a_gpu_is_named_as_its_driver_names_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: ["gpu:0", "cpu:0"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment.device() == "GPU"  # without the driver's command
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\necho Tesla T4\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    assert environment.device() == "Tesla T4"
 
 
 def test_the_time_is_in_utc():
