@@ -140,30 +140,25 @@ def test_no_ink_is_lost_at_the_largest_moves(digits):
             assert canvas.sum() == images.sum()
 
 
-def test_a_move_off_the_canvas_is_refused_with_the_largest_move():
+@pytest.mark.parametrize(
+    ("shape", "options", "message"),
+    [
+        ((1, 28, 28, 1), {"down_px": 9}, r"down_px=9 .*at most 8 px up and 8 px down"),
+        ((1, 28, 28, 1), {"size_px": 35, "right_px": -4}, r"right_px=-4 .*at most 3 px left and 4 px right"),
+        ((1, 28, 30, 1), {"size_px": 20}, r"28x30.*20x20.*at least 30"),
+        ((28, 28, 1), {}, r"\(28, 28, 1\).*image\[None\]"),
+    ],
+)
+def test_what_does_not_fit_on_the_canvas_is_refused_with_the_remedy(shape, options, message):
+    with pytest.raises(ValueError, match=message):
+        photos.place_on_canvas(np.zeros(shape, np.uint8), **options)
+
+
+def test_the_largest_move_is_possible_and_half_a_pixel_is_not():
     images = np.zeros((1, 28, 28, 1), np.uint8)
-    with pytest.raises(ValueError, match=r"down_px=9 .*at most 8 px up and 8 px down"):
-        photos.place_on_canvas(images, down_px=9)
-    with pytest.raises(ValueError, match=r"right_px=-4 .*at most 3 px left and 4 px right"):
-        photos.place_on_canvas(images, size_px=35, right_px=-4)
     assert photos.place_on_canvas(images, size_px=35, right_px=4).shape == (1, 35, 35, 1)
-
-
-def test_a_canvas_smaller_than_the_picture_is_refused():
-    with pytest.raises(ValueError, match=r"28x30.*20x20.*at least 30"):
-        photos.place_on_canvas(np.zeros((1, 28, 30, 1)), size_px=20)
-
-
-def test_a_move_by_half_a_pixel_is_refused():
     with pytest.raises(TypeError):
-        photos.place_on_canvas(np.zeros((1, 28, 28, 1)), down_px=0.5)
-
-
-def test_one_picture_without_batch_axis_is_refused_with_the_remedy():
-    with pytest.raises(ValueError, match=r"\(28, 28, 1\).*image\[None\]"):
-        photos.place_on_canvas(np.zeros((28, 28, 1)))
-    with pytest.raises(ValueError, match=r"image\[None\]"):
-        photos.permute_pixels(np.zeros((28, 28, 1)), np.arange(784))
+        photos.place_on_canvas(images, down_px=0.5)
 
 
 def test_pixels_of_a_non_square_colour_picture_are_permuted_by_hand():
@@ -185,6 +180,8 @@ def test_a_permutation_can_be_undone(digits):
 def test_what_is_no_permutation_is_refused(wrong):
     with pytest.raises(ValueError, match=r"from 0 to 5 of these 2x3 pictures"):
         photos.permute_pixels(np.zeros((1, 2, 3, 1)), wrong)
+    with pytest.raises(ValueError, match=r"image\[None\]"):
+        photos.permute_pixels(np.zeros((2, 3, 1)), np.arange(6))
 
 
 def test_the_sample_picture_is_a_colour_photograph_of_its_own():
