@@ -6,11 +6,10 @@ import re
 
 import numpy as np
 import pytest
-import test_figures
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
+from figure_pages import spoken
 from PIL import Image
-from test_figures import spoken
 from visits import PHONE, WIDE
 
 from convbook.drawings import draw
@@ -30,8 +29,6 @@ from convbook.figures.augmentation import (
     write_strengths,
     write_transformation,
 )
-
-show = test_figures.show  # the fixture
 
 RNG = np.random.default_rng(17)
 COLOR = RNG.integers(0, 256, (13, 18, 3), dtype="uint8")

@@ -7,8 +7,8 @@ import zlib
 import keras
 import numpy as np
 import pytest
-import test_figures
 from axe_playwright_python.sync_playwright import Axe
+from figure_pages import spoken
 from test_receptive_fields import build_branches
 from visits import PHONE, WIDE
 
@@ -17,7 +17,6 @@ from convbook.drawings import draw_set
 from convbook.figures import FeatureMaps, FigureError
 from convbook.figures.feature_maps import choose_channels, quantize
 
-show = test_figures.show  # the fixture
 layers = keras.layers
 
 RNG = np.random.default_rng(12)
@@ -214,7 +213,7 @@ def test_numbers_and_windows_at_many_places_are_those_of_keras(show):
             assert shown_place(page) == [row, column]
             _, steps, _ = quantize(stage.maps)
             levels = np.round(stage.maps[..., channel] / steps[channel])
-            value = test_figures.number(text(page, ".cb-value"))
+            value = number(text(page, ".cb-value"))
             assert abs(value - stage.maps[picture, row, column, channel]) <= steps[channel]
             assert looked_at(page) == inside_picture(stage.field.window(row, column, 20, 30))
             zeros = share((stage.maps[picture, ..., channel] == 0).mean())
@@ -222,7 +221,7 @@ def test_numbers_and_windows_at_many_places_are_those_of_keras(show):
             expected = diverging_colors(levels[picture] / max(1, np.abs(levels).max()))
             np.testing.assert_allclose(pixels_of(grid(page).locator("canvas")), expected, atol=1)
     page.wait_for_timeout(600)
-    said = test_figures.spoken(page)
+    said = spoken(page)
     assert said.startswith("cow, stage 3 of 3, deep: 4 × 8 places × 20 channels. Channel")
     place = f"{stage.channels[channel]} at row {row}, column {column}: {text(page, '.cb-value')}"
     assert f"{place}. {text(page, '.cb-look')} It is zero at {zeros} of its places." in said

@@ -8,7 +8,6 @@ import re
 import keras
 import numpy as np
 import pytest
-import test_figures
 import traitlets
 from visits import PHONE, WIDE
 
@@ -16,7 +15,6 @@ from convbook import backbones, freezing, runs
 from convbook.figures import Freezing
 from convbook.figures.freezing import draw_pictures, put_head_on, take_step
 
-show = test_figures.show  # the fixture
 layers = keras.layers
 
 BLOCKS = 4  # of the packaged base

@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-import test_figures
 import traitlets
 from ipywidgets import IntSlider, link
 
@@ -12,8 +11,6 @@ from convbook import shapes
 from convbook.figures import PaddingAndStrides
 from convbook.figures.padding_and_strides import LARGEST
 from convbook.operations import extract_patches
-
-show = test_figures.show  # the fixture
 
 # Every combination along one axis that Keras allows: (size, kernel, stride, padding, dilation rate).
 AXES = [

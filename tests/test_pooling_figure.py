@@ -4,16 +4,13 @@ import re
 
 import numpy as np
 import pytest
-import test_figures
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
-from test_figures import number, tables
+from figure_pages import number, spoken, tables
 from visits import PHONE, WIDE
 
 from convbook.figures import KERNELS, Pooling
 from convbook.operations import average_pool2d, convolve2d, max_pool2d
-
-show = test_figures.show  # the fixture
 
 RNG = np.random.default_rng(11)
 GREY = RNG.integers(0, 256, (13, 18), dtype="uint8")
@@ -456,11 +453,11 @@ def test_result_and_window_are_spoken_once_the_reader_rests(show):
     page = show(Pooling(GREY, row=4, column=5))
     page.get_by_role("button", name="Move picture right").click()
     page.get_by_text("picture moved 1 right. Change: max pooling").wait_for(state="attached")
-    assert verdict(page) in test_figures.spoken(page)
+    assert verdict(page) in spoken(page)
     pixel_grid(page, "output").focus()
     page.keyboard.press("ArrowRight")
     page.get_by_text("Window at row 4, column 6:").wait_for(state="attached")
-    values = re.findall(r"(?:pooling|read) (−?\d+(?:\.\d+)?)", test_figures.spoken(page))
+    values = re.findall(r"(?:pooling|read) (−?\d+(?:\.\d+)?)", spoken(page))
     _, (_, moved), _ = before_and_after(GREY, right=1)
     expected = [output[4, 6] for output in moved.values()]
     assert [number(value) for value in values] == pytest.approx(expected, abs=0.006)

@@ -7,17 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import test_figures
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
-from test_figures import number
+from figure_pages import number
 from visits import PHONE, WIDE
 
 from convbook import digit_nets, shapes
 from convbook.figures.receptive_field import CHOICES, STACKS, ReceptiveField, check_layers
 from convbook.photos import load_digits
-
-show = test_figures.show  # the fixture
 
 RNG = np.random.default_rng(5)
 COLOR = RNG.integers(0, 256, (23, 37, 3), dtype="uint8")

@@ -7,15 +7,12 @@ import re
 
 import numpy as np
 import pytest
-import test_figures
 import traitlets
 from ipywidgets import FloatSlider, IntSlider, link
 from visits import PHONE
 
 from convbook.figures import TrainingCurves
 from convbook.figures.training_curves import pack_runs
-
-show = test_figures.show  # the fixture
 
 PARTS = {"training": "", "validation": "val_"}
 NAN, INF = math.nan, math.inf

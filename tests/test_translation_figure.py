@@ -4,16 +4,14 @@ import re
 
 import numpy as np
 import pytest
-import test_figures
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
+from figure_pages import spoken
 from visits import PHONE, WIDE
 
 from convbook import digit_nets, photos
 from convbook.figures import Convolution, Translation, base, still
 from convbook.figures.translation import answer_everywhere, load_samples, place_sample, predict, write_percent
-
-show = test_figures.show  # the fixture
 
 # A place where both are right, one where the Dense net is lost, and a corner.
 STATES = [
@@ -352,7 +350,7 @@ def test_answers_are_spoken_once_the_reader_rests(show):
     for _ in range(5):
         page.keyboard.press("ArrowDown")
     page.get_by_text("5 px down of the centre. The Dense net says").wait_for(state="attached")
-    assert test_figures.spoken(page) == Translation(4, down=5).describe()
+    assert spoken(page) == Translation(4, down=5).describe()
 
 
 # ---- themes, print, room -------------------------------------------------------------------------------------------
