@@ -705,7 +705,7 @@ function createLayer(frame, state, n) {
   });
   remove.setAttribute("aria-label", `Remove layer ${n + 1}`);
   const fixed = h("div", { class: "cb-fixed" });
-  const choices = h("div", { class: "cb-choices" }, fixed, kind.element, step.element, padding.element);
+  const choices = h("div", { class: "cb-choices cb-terse" }, fixed, kind.element, step.element, padding.element);
   const facts = ["size", "seen", "jump"].map((fact) => h("span", { class: `cb-${fact}` }));
   const element = h("li", { class: "cb-layer" }, pick, choices, h("div", { class: "cb-facts" }, ...facts), remove);
   return {
@@ -743,10 +743,10 @@ function createLayerMap(frame) {
   const read = h("span", { class: "cb-read" });
   const element = h("span", { class: "cb-map" }, canvas, read);
   const paint = remember((height, width, down, right, theme) => {
-    const [isRead, isUnread] = [0.9, 0].map((share) => asWord(divergingColor(share, theme)));
-    const words = new Uint32Array(height * width).fill(isUnread);
+    const [reads, skips] = [0.9, 0].map((share) => asWord(divergingColor(share, theme)));
+    const words = new Uint32Array(height * width).fill(skips);
     down?.forEach((count, row) => {
-      if (count) right.forEach((other, column) => other && (words[row * width + column] = isRead));
+      if (count) right.forEach((other, column) => other && (words[row * width + column] = reads));
     });
     paintWords(canvas, words, width);
   });
