@@ -1,17 +1,16 @@
 """The translation figure: its nets' answers against Keras, and what a reader sees and does in a browser."""
 
-import re
+import functools
 
 import numpy as np
 import pytest
 import traitlets
-from axe_playwright_python.sync_playwright import Axe
-from figure_pages import spoken
-from visits import PHONE, WIDE
+from figure_pages import centre_of, diverging_colors, pixels_of, spoken, swipe, texts, wait_for_speech
+from visits import PHONE
 
 from convbook import digit_nets, photos
-from convbook.figures import Convolution, Translation, base, still
-from convbook.figures.translation import answer_everywhere, load_samples, place_sample, predict, write_percent
+from convbook.figures import Convolution, Translation, base
+from convbook.figures.translation import load_samples
 
 # A place where both are right, one where the Dense net is lost, and a corner.
 STATES = [
@@ -21,20 +20,47 @@ STATES = [
 ]
 
 
-def texts(page, selector):
-    return page.locator(selector).all_inner_texts()
-
-
 def answers(page):
     """What each net says, as the figure writes it."""
     return texts(page, ".cb-answer")
 
 
-def expected_answers(figure):
-    return [
-        f"{'✓' if answer == figure.digit else '✗'} says {answer}: {'right' if answer == figure.digit else 'wrong'}"
-        for answer in figure.answers.values()
-    ]
+# ---- the oracle: the nets in Keras -----------------------------------------------------------------------------------
+
+
+load_net = functools.cache(digit_nets.load)
+
+
+def draw(digit=3, sample=0, down=0, right=0):
+    """The canvas with the digit: uint8 (54, 54, 1)."""
+    return photos.place_on_canvas(load_samples()[digit, sample][np.newaxis], 54, down, right)[0]
+
+
+def predict(name, images):
+    """A net's probabilities: float32 (n, 10)."""
+    return np.asarray(load_net(name)(np.asarray(images, dtype="float32")))
+
+
+def probabilities(**state):
+    """What each net gives for the ten digits: {name: float32 (10,)}."""
+    return {name: predict(name, draw(**state)[np.newaxis])[0] for name in digit_nets.NAMES}
+
+
+@functools.cache
+def answer_everywhere(name, digit, sample):
+    """A net's answer at every position of a digit, from down=right=−17 on: int64 (35, 35)."""
+    steps = range(-17, 18)
+    rows = [predict(name, [draw(digit, sample, down, right) for right in steps]) for down in steps]
+    return np.stack(rows).argmax(axis=-1)
+
+
+def expected_answers(digit=3, **state):
+    """What the figure writes above the bars of the two nets."""
+    given = [values.argmax() for values in probabilities(digit=digit, **state).values()]
+    return [f"{'✓' if n == digit else '✗'} says {n}: {'right' if n == digit else 'wrong'}" for n in given]
+
+
+# ---- what a page shows ---------------------------------------------------------------------------------------------
 
 
 def wait_for_place(page, words):
@@ -49,22 +75,6 @@ def canvas(page, nth=0):
     return page.locator(".cb-input .cb-pixels").nth(nth)
 
 
-def pixels_of(grid):
-    """The red, green and blue of every pixel of a pixel grid."""
-    script = """(grid) => { const canvas = grid.querySelector("canvas");
-      return [canvas.height, canvas.width,
-        [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]]; }"""
-    height, width, values = grid.evaluate(script)
-    return np.reshape(values, (height, width, 4))[..., :3]
-
-
-def centre_of(grid, row, column):
-    """Where on the screen a pixel of a pixel grid has its centre."""
-    height, width = grid.evaluate("(grid) => [grid.querySelector('canvas').height, grid.querySelector('canvas').width]")
-    box = grid.bounding_box()
-    return box["x"] + (column + 0.5) * box["width"] / width, box["y"] + (row + 0.5) * box["height"] / height
-
-
 # ---- Python's side -------------------------------------------------------------------------------------------------
 
 
@@ -77,33 +87,13 @@ def test_samples_are_test_digits_and_no_net_was_trained_on_them():
         assert not any(sample.tobytes() in train for sample in load_samples()[digit])
 
 
-def test_digit_stands_where_it_was_moved_and_is_never_cut():
-    ink = load_samples()[7, 1]
-    figure = Translation(7, 1)
-    np.testing.assert_array_equal(figure.image[17:37, 17:37], ink)
-    figure.down, figure.right = -17, 5
-    np.testing.assert_array_equal(figure.image[0:20, 22:42], ink)
-    for down in (-17, 17):
-        for right in (-17, 17):
-            assert place_sample(7, 1, [(down, right)]).sum() == ink.sum()
-
-
 def test_in_the_centre_both_nets_know_the_digit_and_outside_only_the_convnet_does():
-    assert Translation(4).answers == {"dense": 4, "convnet": 4}
-    moved = Translation(4, down=8, right=-8)
-    assert moved.answers["dense"] != 4
-    assert moved.answers["convnet"] == 4
-
-
-@pytest.mark.parametrize("name", digit_nets.NAMES)
-def test_probabilities_and_answers_everywhere_are_those_of_the_packaged_net(name):
-    model = digit_nets.load(name)
-    everywhere = answer_everywhere(name, 2, 1)
-    for down, right in ((-17, -17), (0, 0), (3, -11), (17, 9)):
-        image = photos.place_on_canvas(load_samples()[2, 1][np.newaxis], 54, down, right)
-        probabilities = model.predict(image, verbose=0)
-        np.testing.assert_allclose(predict(name, image), probabilities, rtol=1e-4, atol=1e-6)
-        assert everywhere[down + 17, right + 17] == probabilities.argmax()
+    assert [values.argmax() for values in probabilities(digit=4).values()] == [4, 4]
+    dense, convnet = (values.argmax() for values in probabilities(digit=4, down=8, right=-8).values())
+    assert dense != 4
+    assert convnet == 4
+    counts = [(answer_everywhere(name, 4, 0) == 4).sum() for name in digit_nets.NAMES]
+    assert counts[0] < 0.4 * counts[1]
 
 
 @pytest.mark.parametrize(
@@ -111,11 +101,11 @@ def test_probabilities_and_answers_everywhere_are_those_of_the_packaged_net(name
     [
         ({"digit": 10}, "give 0 to 9"),
         ({"digit": -1}, "give 0 to 9"),
-        ({"sample": 3}, "give 0 to 2. For others use convbook.digit_nets.load"),
-        ({"down": 18}, "−17 to 17 pixels: beyond that the canvas would cut it off"),
+        ({"sample": 3}, "give 0 to 2. The figure holds 3 .* use convbook.digit_nets.load"),
+        ({"down": 18}, "−17 to 17. Farther out, the canvas would cut the digit off"),
         ({"right": -18}, "−17 to 17"),
-        ({"right": 0.5}, "right"),
-        ({"digit": "3"}, "digit"),
+        ({"right": 0.5}, "give a whole number, −17 to 17"),
+        ({"digit": "3"}, "give a whole number, 0 to 9"),
     ],
 )
 def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
@@ -132,27 +122,11 @@ def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
 def test_message_of_the_front_end_moves_the_digit():
     figure = Translation(4)
     figure.set_state({"digit": 0, "sample": 1, "down": -3, "right": 12})
-    np.testing.assert_array_equal(figure.image[14:34, 29:49], load_samples()[0, 1])
+    assert (figure.digit, figure.sample, figure.down, figure.right) == (0, 1, -3, 12)
 
 
-def test_description_says_place_answers_and_how_many_places_each_net_knows():
-    figure = Translation(4, down=-8, right=3)
-    counts = [int((answer_everywhere(name, 4, 0) == 4).sum()) for name in digit_nets.NAMES]
-    assert figure.describe().startswith(
-        "Digit 4, test picture 1, 8 px up, 3 px right of the centre. The Dense net says "
-    )
-    assert figure.describe().endswith(
-        f"Over all 1,225 places, the Dense net is right at {counts[0]:,}, the convnet at {counts[1]:,}."
-    )
-    assert counts[0] < 0.4 * counts[1]
-
-
-def test_html_is_the_same_for_the_same_state_and_stays_below_180_kilobytes():
-    first, second = (Translation(right=1).to_html() for _ in range(2))
-    assert first == second
-    assert first != Translation(right=2).to_html()
-    assert len(first.encode()) < 180_000
-    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|\brequire\b|<link|\bsrc=", first)
+def test_html_stays_below_170_kilobytes():
+    assert len(Translation(right=1).to_html().encode()) < 170_000
 
 
 # ---- the browser's numbers -----------------------------------------------------------------------------------------
@@ -192,10 +166,9 @@ def test_answers_at_all_places_are_those_of_keras(show, name, pieces):
 
 @pytest.mark.parametrize("state", STATES, ids=lambda state: f"digit {state['digit']}, {len(state)} settings")
 def test_answers_bars_and_parameters_are_those_of_keras(show, state):
-    figure = Translation(**state)
-    page = show(figure)
-    assert answers(page) == expected_answers(figure)
-    for n, values in enumerate(figure.probabilities.values()):
+    page = show(Translation(**state))
+    assert answers(page) == expected_answers(**state)
+    for n, values in enumerate(probabilities(**state).values()):
         panel = page.locator(".cb-net").nth(n)
         shown = [int(text.removesuffix(" %")) for text in panel.locator(".cb-percent").all_inner_texts()]
         np.testing.assert_allclose(shown, 100 * values, atol=0.51)
@@ -206,28 +179,34 @@ def test_answers_bars_and_parameters_are_those_of_keras(show, state):
         given = panel.locator(".cb-bar-row").evaluate_all(
             "(rows) => rows.map((row) => [row.matches('.cb-given'), row.matches('.cb-true')])"
         )
-        assert [row.index(True) for row in np.transpose(given).tolist()] == [values.argmax(), figure.digit]
+        assert [row.index(True) for row in np.transpose(given).tolist()] == [values.argmax(), state["digit"]]
         label = panel.locator(".cb-bars").get_attribute("aria-label")
-        assert f", {figure.digit} {shown[figure.digit]} %" in f", {label.removeprefix('Probabilities: ')}"
+        assert f", {state['digit']} {shown[state['digit']]} %" in f", {label.removeprefix('Probabilities: ')}"
     counts = [f"{digit_nets.load(name).count_params():,} parameters" for name in digit_nets.NAMES]
     assert texts(page, ".cb-net .cb-note") == counts
 
 
 def test_canvas_shows_the_pixels_that_the_nets_are_given(show):
-    figure = Translation(**STATES[1])
-    page = show(figure)
-    shown = pixels_of(canvas(page))
-    np.testing.assert_array_equal(shown, np.broadcast_to(figure.image, (54, 54, 3)))
-    assert texts(page, ".cb-input .cb-note") == ["8 px down, 6 px left of the centre"]
+    for state in STATES:
+        shown = pixels_of(canvas(show(Translation(**state))))
+        np.testing.assert_array_equal(shown, np.broadcast_to(draw(**state), (54, 54, 3)))
+
+
+def test_the_digit_is_never_cut(show):
+    page = show(Translation(7, 1))
+    for vertical, row in (("up", 0), ("down", 53)):
+        for horizontal, column in (("left", 0), ("right", 53)):
+            page.mouse.click(*centre_of(canvas(page), row, column))
+            wait_for_place(page, f"17 px {vertical}, 17 px {horizontal} of the centre")
+            assert pixels_of(canvas(page))[..., 0].sum() == load_samples()[7, 1].sum()
 
 
 def test_maps_are_painted_and_counted_as_keras_answers(show):
-    figure = Translation(4, 2)
-    page = show(figure)
+    page = show(Translation(4, 2))
     wait_until_all_are_tried(page)
-    for n, everywhere in enumerate(figure.answers_everywhere.values()):
-        is_right = everywhere == 4
-        expected = still.diverging_colors(np.where(is_right, -1, 0.45), 1)
+    for n, name in enumerate(digit_nets.NAMES):
+        is_right = answer_everywhere(name, 4, 2) == 4
+        expected = diverging_colors(np.where(is_right, -1, 0.45), 1)
         np.testing.assert_array_equal(pixels_of(page.locator(".cb-places .cb-pixels").nth(n)), expected)
         assert texts(page, ".cb-count")[n] == f"{is_right.sum():,} of 1,225 places"
 
@@ -261,12 +240,12 @@ def test_arrow_keys_move_the_digit_and_shift_leaps_to_the_next_window(show):
     for key in ("ArrowRight", "ArrowUp", "ArrowUp", "Shift+ArrowDown", "Shift+ArrowLeft"):
         page.keyboard.press(key)
     wait_for_place(page, "6 px down, 7 px left of the centre")
-    assert answers(page) == expected_answers(Translation(4, down=6, right=-7))
+    assert answers(page) == expected_answers(digit=4, down=6, right=-7)
     for _ in range(3):
         page.keyboard.press("Shift+ArrowDown")
     page.keyboard.press("End")
     wait_for_place(page, "17 px down, 17 px right of the centre")
-    assert answers(page) == expected_answers(Translation(4, down=17, right=17))
+    assert answers(page) == expected_answers(digit=4, down=17, right=17)
 
 
 def test_buttons_move_the_digit_as_far_as_it_goes_and_back(show):
@@ -278,7 +257,7 @@ def test_buttons_move_the_digit_as_far_as_it_goes_and_back(show):
     wait_for_place(page, "1 px up, 17 px right of the centre")
     page.get_by_role("button", name="Centre").click()
     wait_for_place(page, "in the centre")
-    assert answers(page) == expected_answers(Translation(4))
+    assert answers(page) == expected_answers(digit=4)
 
 
 def test_a_drag_moves_the_digit_and_a_click_puts_it_there(show):
@@ -287,7 +266,7 @@ def test_a_drag_moves_the_digit_and_a_click_puts_it_there(show):
     page.mouse.down()
     page.mouse.move(*centre_of(canvas(page), 26, 15), steps=6)
     wait_for_place(page, "6 px down, 5 px left of the centre")
-    assert answers(page) == expected_answers(Translation(4, down=6, right=-5))
+    assert answers(page) == expected_answers(digit=4, down=6, right=-5)
     page.mouse.move(*centre_of(canvas(page), 53, 15), steps=6)
     page.mouse.up()
     wait_for_place(page, "17 px down, 5 px left of the centre")
@@ -303,18 +282,10 @@ def test_a_click_on_the_map_of_places_puts_the_digit_there(show):
 
 def test_a_finger_drags_the_digit_and_scrolls_the_page_beside_it(show):
     page = show(Translation(4), size=PHONE, has_touch=True, is_mobile=True)
-    touch = page.context.new_cdp_session(page)
-
-    def swipe(start, end):
-        places = [centre_of(canvas(page), *place) for place in np.linspace(start, end, 8)]
-        for n, (x, y) in enumerate(places):
-            point = {"type": "touchMove" if n else "touchStart", "touchPoints": [{"x": x, "y": y}]}
-            touch.send("Input.dispatchTouchEvent", point)
-        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-    swipe((27, 27), (20, 31))
+    grid = canvas(page)
+    swipe(page, centre_of(grid, 27, 27), centre_of(grid, 20, 31))
     wait_for_place(page, "7 px up, 4 px right of the centre")
-    swipe((50, 5), (5, 5))
+    swipe(page, centre_of(grid, 50, 5), centre_of(grid, 5, 5))
     page.wait_for_function("scrollY > 0")
     wait_for_place(page, "7 px up, 4 px right of the centre")
 
@@ -324,68 +295,25 @@ def test_another_digit_and_another_picture_of_it_can_be_chosen(show):
     page.get_by_role("combobox", name="Digit").select_option("9")
     page.get_by_role("combobox", name="Picture").select_option("3")
     page.locator(".cb-true .cb-name").first.get_by_text("9").wait_for()
-    page.locator(".cb-spoken").get_by_text("Digit 9, test picture 3").wait_for(state="attached")
-    figure = Translation(9, 2, right=3)
-    np.testing.assert_array_equal(pixels_of(canvas(page))[..., :1], figure.image)
-    assert answers(page) == expected_answers(figure)
-
-
-def test_every_control_is_reached_by_keyboard_with_a_visible_focus(show):
-    page = show(Translation(4))
-    reached = []
-    for _ in range(8):
-        page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.tagName"))
-        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached[-1]
-    buttons = [f"Move digit {way}" for way in ("left", "up", "down", "right")]
-    described = "Canvas of 54 by 54 pixels with the digit 4, in the centre; arrow keys move it"
-    assert reached == ["SELECT", "SELECT", *buttons, "BUTTON", described]
+    wait_for_speech(page, "Digit 9, test picture 3")
+    np.testing.assert_array_equal(pixels_of(canvas(page))[..., :1], draw(9, 2, right=3))
+    assert answers(page) == expected_answers(digit=9, sample=2, right=3)
 
 
 def test_answers_are_spoken_once_the_reader_rests(show):
     page = show(Translation(4))
-    assert page.locator(".cb-spoken").get_attribute("aria-live") == "polite"
     wait_until_all_are_tried(page)
+    counts = [f"{(answer_everywhere(name, 4, 0) == 4).sum():,}" for name in digit_nets.NAMES]
+    wait_for_speech(page, f"the Dense net is right at {counts[0]}, the convnet at {counts[1]}.")
     canvas(page).focus()
     for _ in range(5):
         page.keyboard.press("ArrowDown")
-    page.get_by_text("5 px down of the centre. The Dense net says").wait_for(state="attached")
-    assert spoken(page) == Translation(4, down=5).describe()
+    wait_for_speech(page, "Digit 4, test picture 1, 5 px down of the centre. The Dense net says")
+    said = [int(part.split()[0]) for part in spoken(page).split(" says ")[1:]]
+    assert said == [values.argmax() for values in probabilities(digit=4, down=5).values()]
 
 
-# ---- themes, print, room -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("state", STATES[1:], ids=lambda state: f"digit {state['digit']}")
-def test_still_picture_says_what_the_live_figure_says(show, state):
-    figure = Translation(**state)
-    live, printed, without_script = show(figure), show(figure), show(figure, java_script_enabled=False)
-    wait_until_all_are_tried(live)
-    printed.emulate_media(media="print")
-    for page in (printed, without_script):
-        drawing = page.locator(".convbook-still svg")
-        assert drawing.is_visible()
-        assert not page.locator(".convbook-live").is_visible()
-        written = drawing.locator("text").all_text_contents()
-        assert [text for text in written if text.endswith(" %")] == texts(live, ".cb-percent")
-        for mark, answer in (text.split(" says ") for text in answers(live)):
-            number, outcome = answer.split(": ")
-            assert f"says {number}: {mark} {outcome}" in written
-        assert set(texts(live, ".cb-count")) <= set(written)
-        assert drawing.get_attribute("aria-label") == figure.describe()
-
-
-def test_a_half_is_rounded_up():
-    shares = (0, 0.0049, 0.005, 0.125, 0.995, 1)
-    assert [write_percent(share) for share in shares] == ["0 %", "0 %", "1 %", "13 %", "100 %", "100 %"]
-
-
-@pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", PHONE)], ids=["light", "dark"])
-def test_axe_finds_nothing_serious(show, theme, size):
-    page = show(Translation(4, down=8), Translation(7), theme=theme, size=size)
-    assert page.locator(".convbook-figure").first.get_attribute("data-theme") == theme
-    violations = Axe().run(page).response["violations"]
-    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
+# ---- room ----------------------------------------------------------------------------------------------------------
 
 
 def test_right_and_wrong_are_told_by_sign_and_word_not_by_colour_alone(show):
@@ -396,24 +324,13 @@ def test_right_and_wrong_are_told_by_sign_and_word_not_by_colour_alone(show):
     assert right == "✓ says 4: right"
 
 
-def test_nothing_is_wider_than_the_page_and_answers_stay_on_a_phones_screen(show):
-    page = show(Translation(4, down=-17, right=17), Translation(7))
-    for width in (340, 390, 600, 700, 1000, 1280):
+def test_bars_keep_their_room_and_answers_stay_on_a_phones_screen(show):
+    page = show(Translation(4, down=-17, right=17))
+    for width in (340, 390, 600, 1280):
         page.set_viewport_size({"width": width, "height": 844})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
         rows = "[...document.querySelectorAll('.cb-bar-row, .cb-answer')]"
         assert page.evaluate(f"{rows}.filter((row) => row.scrollWidth > row.clientWidth + 1).length") == 0
     page.set_viewport_size(PHONE)
     top = page.locator(".cb-bar").first.bounding_box()["y"]
     bars = page.locator(".cb-bars").first.bounding_box()
     assert bars["y"] + bars["height"] - top < PHONE["height"] - 100
-
-
-def test_two_translations_and_a_convolution_share_a_page(show):
-    page = show(Translation(4), Convolution(np.zeros((5, 7), "uint8")), Translation(7, right=2))
-    page.get_by_role("button", name="Move digit down").first.click()
-    wait_for_place(page, "1 px down of the centre")
-    assert texts(page, "[data-figure=translation] .cb-input .cb-note") == [
-        "1 px down of the centre",
-        "2 px right of the centre",
-    ]

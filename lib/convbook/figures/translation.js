@@ -1,7 +1,7 @@
 // The translation figure: move a digit over a canvas, and see which of two trained nets still knows it.
 
 import {
-  createButton,
+  clampIndex,
   createPanel,
   createPixelGrid,
   createSelect,
@@ -12,9 +12,11 @@ import {
   liveFigure,
   picturePixels,
   remember,
+  setAttribute,
   setStyle,
   setText,
 } from "./base.js";
+import { createMoves } from "./controls.js";
 import { predict, runNet, unpackNet } from "./network.js";
 
 const NETS = { dense: "Dense net", convnet: "convnet" };
@@ -22,7 +24,7 @@ const SAMPLES = 3;
 const CANVAS = 54;
 const INK = 20;
 const LARGEST_MOVE = (CANVAS - INK) / 2; // there the ink touches the canvas's edge; the digit is never cut
-const SIDE = 2 * LARGEST_MOVE + 1; // places along each axis
+const SIDE = 2 * LARGEST_MOVE + 1; // positions along each axis
 const TRAINED = 2; // both nets saw digits in the centre, up to so many pixels beside it
 const LEAP = 8; // from one window of the convnet's last maps to the next
 const UNKNOWN = 255; // no answer yet
@@ -50,14 +52,14 @@ export function answerOf(probabilities) {
   return probabilities.indexOf(Math.max(...probabilities));
 }
 
-// A net's answers at all places of the digit, row by row, in pieces of work: each next() fills in some of `answers`.
+// A net's answers at all positions of the digit, row by row, in pieces of work: each next() fills in some of `answers`.
 export function* answerEverywhere(net, digit, answers) {
   const average = net.layers.findIndex(({ kind }) => kind === "global_average");
-  if (average < 0) yield* answerPlaceByPlace(net, digit, answers);
+  if (average < 0) yield* answerOneByOne(net, digit, answers);
   else yield* answerFromSharedMaps(net, average, digit, answers);
 }
 
-function* answerPlaceByPlace(net, digit, answers) {
+function* answerOneByOne(net, digit, answers) {
   for (let row = 0; row < SIDE; row++) {
     for (let column = 0; column < SIDE; column++) {
       answers[row * SIDE + column] = answerOf(predict(net, placeDigit(digit, row, column)));
@@ -66,13 +68,13 @@ function* answerPlaceByPlace(net, digit, answers) {
   }
 }
 
-// What a convolution gives moves with its picture. So places that lie a multiple of the net's stride apart are read
+// What a convolution gives moves with its picture. So positions that lie a multiple of the net's stride apart are read
 // from the same maps: those of a larger canvas, from which the maps of the canvas itself are cut out. The answers are
 // the same, number by number, in a fraction of the time.
 function* answerFromSharedMaps(net, average, digit, answers) {
   const stride = net.layers.reduce((product, { size = 1 }) => product * size, 1);
   const head = { ...net, layers: net.layers.slice(average) };
-  const cuts = Math.ceil((2 * LARGEST_MOVE) / stride) + 1; // places of one canvas within the larger one, on each axis
+  const cuts = Math.ceil((2 * LARGEST_MOVE) / stride) + 1; // positions of one canvas within the larger one, on each axis
   for (let phase = 0; phase < stride * stride; phase++) {
     const [down, right] = [Math.floor(phase / stride), phase % stride];
     const picture = placeDigit(digit, SIDE - 1 + down, SIDE - 1 + right, CANVAS + (cuts - 1) * stride);
@@ -97,11 +99,7 @@ function cutOut({ width, channels, values }, top, left, side) {
   return { height: side, width: side, channels, values: part };
 }
 
-function withinMoves(pixels) {
-  return Math.max(-LARGEST_MOVE, Math.min(pixels, LARGEST_MOVE));
-}
-
-// ---- what is said; translation.py has the same sentences -----------------------------------------------------------
+// ---- what is said --------------------------------------------------------------------------------------------------
 
 function writePercent(share) {
   return `${Math.floor(100 * share + 0.5)} %`;
@@ -123,10 +121,11 @@ function writeCount(count) {
   return count.toLocaleString("en");
 }
 
+// What is spoken: where the digit is and what the nets answer, and once all positions are tried, how often each is right.
 function describe(now) {
   const answers = Object.entries(now.probabilities).map(([name, values]) => writeAnswer(name, values, now.digit));
   const text = `Digit ${now.digit}, test picture ${now.sample + 1}, ${writePlace(now.down, now.right)}.`;
-  return `${text} ${answers.join(" ")}${now.isComplete ? ` ${describeCounts(now.counts)}` : ""}`;
+  return [`${text} ${answers.join(" ")}`, now.isComplete ? describeCounts(now.counts) : ""];
 }
 
 function describeCounts({ dense, convnet }) {
@@ -146,7 +145,7 @@ const TRAITS = ["_digits", "_nets", "digit", "sample", "down", "right"];
 
 export default liveFigure("translation", TRAITS, (frame) => {
   const state = createState(frame);
-  const controls = createControls(state);
+  const controls = createControls(frame, state);
   const canvas = createCanvas(frame, state);
   const nets = Object.keys(NETS).map((name) => createNet(frame, state, name));
   const panels = [canvas, ...nets].map(({ element }) => element);
@@ -154,62 +153,43 @@ export default liveFigure("translation", TRAITS, (frame) => {
   const hints = h("div", { class: "cb-origin" }, ...lines);
   frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels, hints));
 
-  let spoken = null;
   return function draw() {
     const now = state.read();
     for (const part of [controls, canvas, ...nets]) part.update(now);
-    const words = describe(now);
-    const place = [now.digit, now.sample, now.down, now.right].join();
-    if (spoken && place !== spoken.place) frame.announce(words);
-    else if (spoken && words !== spoken.words) frame.announce(describeCounts(now.counts)); // all places are tried
-    spoken = { place, words };
+    return describe(now);
   };
 });
 
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState(frame) {
-  const { model, set } = frame;
+  const { model } = frame;
   const stripOf = remember(decodePicture);
   const netsOf = remember((packed) => forEachNet((name) => unpackNet(packed[name])));
   const digitAt = remember(digitOf);
   const pictureOf = remember((digit, down, right) => placeDigit(digit, LARGEST_MOVE + down, LARGEST_MOVE + right));
   const probabilitiesOf = remember((nets, picture) => forEachNet((name) => predict(nets[name], picture)));
   const sweep = createSweep(frame);
+  const moves = createMoves(frame, "digit", LARGEST_MOVE, "Centre");
 
-  const place = () => {
-    const [digit, sample] = [within(model.get("digit"), 10), within(model.get("sample"), SAMPLES)];
-    return { digit, sample, down: withinMoves(model.get("down")), right: withinMoves(model.get("right")) };
-  };
   const read = () => {
-    const now = place();
-    const ink = digitAt(stripOf(model.get("_digits")), now.digit, now.sample);
+    const [digit, sample] = [clampIndex(model.get("digit"), 10), clampIndex(model.get("sample"), SAMPLES)];
+    const { down, right } = moves.at();
+    const ink = digitAt(stripOf(model.get("_digits")), digit, sample);
     const nets = netsOf(model.get("_nets"));
-    const picture = pictureOf(ink, now.down, now.right);
-    const answers = sweep.ask(nets, ink, `${now.digit} ${now.sample}`);
-    const counts = forEachNet((name) => countRight(answers[name], now.digit));
+    const picture = pictureOf(ink, down, right);
+    const answers = sweep.ask(nets, ink, `${digit} ${sample}`);
+    const counts = forEachNet((name) => countRight(answers[name], digit));
     const isComplete = Object.values(counts).every(({ tried }) => tried === SIDE * SIDE);
-    return { ...now, nets, picture, probabilities: probabilitiesOf(nets, picture), answers, counts, isComplete };
+    const probabilities = probabilitiesOf(nets, picture);
+    return { digit, sample, down, right, nets, picture, probabilities, answers, counts, isComplete };
   };
-  const setIfNew = (changes) => {
-    if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
-  };
-  const moveTo = (down, right) => setIfNew({ down: withinMoves(down), right: withinMoves(right) });
-  return {
-    read,
-    place,
-    choose: setIfNew,
-    moveTo,
-    putAt: (row, column) => moveTo(row - LARGEST_MOVE, column - LARGEST_MOVE), // its first pixel on the canvas
-  };
+  const putAt = (row, column) => moves.moveTo(row - LARGEST_MOVE, column - LARGEST_MOVE); // its first pixel
+  return { read, moves, putAt };
 }
 
 // {dense: …, convnet: …}
 function forEachNet(make) {
   return Object.fromEntries(Object.keys(NETS).map((name) => [name, make(name)]));
-}
-
-function within(number, count) {
-  return Math.max(0, Math.min(number, count - 1));
 }
 
 function countRight(answers, digit) {
@@ -221,7 +201,7 @@ function countRight(answers, digit) {
   return { right, tried };
 }
 
-// Tries all places of a digit with both nets, a few milliseconds in each frame, while the figure is in sight; what was
+// Tries all positions of a digit with both nets, a few milliseconds in each frame, while the figure is in sight; what was
 // tried is kept.
 function createSweep({ el, redraw, onRemove }) {
   const kept = new Map();
@@ -253,7 +233,7 @@ function createSweep({ el, redraw, onRemove }) {
     for (const [name, net] of Object.entries(nets)) yield* answerEverywhere(net, digit, answers[name]);
   }
   return {
-    // The answers so far: {dense, convnet}, each with one for every place, UNKNOWN where none was tried.
+    // The answers so far: {dense, convnet}, each with one for every position, UNKNOWN where none was tried.
     ask(nets, digit, key) {
       if (!kept.has(key)) {
         const answers = forEachNet(() => new Uint8Array(SIDE * SIDE).fill(UNKNOWN));
@@ -270,43 +250,27 @@ function createSweep({ el, redraw, onRemove }) {
 }
 
 // Which digit, which picture of it, and where.
-function createControls(state) {
-  const digit = createSelect("Digit", (text) => state.choose({ digit: Number(text) }));
-  const sample = createSelect("Picture", (text) => state.choose({ sample: Number(text) - 1 }));
+function createControls({ set }, { moves }) {
+  const digit = createSelect("Digit", (text) => set({ digit: Number(text) }));
+  const sample = createSelect("Picture", (text) => set({ sample: Number(text) - 1 }));
   const numbers = Array.from({ length: 10 }, (_, n) => String(n));
-  const step = (label, name, down, right) => {
-    const button = createButton(label, () => {
-      const now = state.place();
-      state.moveTo(now.down + down, now.right + right);
-    });
-    button.setAttribute("aria-label", `Move digit ${name}`);
-    const cannot = (now) => withinMoves(now.down + down) === now.down && withinMoves(now.right + right) === now.right;
-    return { button, cannot };
-  };
-  const steps = [step("←", "left", 0, -1), step("↑", "up", -1, 0), step("↓", "down", 1, 0), step("→", "right", 0, 1)];
-  const back = { button: createButton("Centre", () => state.moveTo(0, 0)), cannot: (now) => !now.down && !now.right };
-  const buttons = [...steps, back].map(({ button }) => button);
-  const moves = h("div", { class: "cb-field", role: "group", "aria-label": "Move the digit" });
-  moves.append(h("span", {}, "Move"), h("div", { class: "cb-buttons" }, ...buttons));
   const choices = h("div", { class: "cb-choices" }, digit.element, sample.element);
   return {
-    element: h("div", { class: "cb-bar" }, choices, moves),
+    element: h("div", { class: "cb-bar" }, choices, moves.element),
     update(now) {
       digit.update(numbers, String(now.digit));
       sample.update(["1", "2", "3"], String(now.sample + 1));
-      // Not disabled: that would take the keyboard's focus away.
-      for (const { button, cannot } of [...steps, back]) button.setAttribute("aria-disabled", cannot(now));
+      moves.update();
     },
   };
 }
 
 // The canvas with the digit, its frame, and the dashed square within which the training digits lay.
 function createCanvas(frame, state) {
-  const pixels = createPixelGrid({ windowAt: () => windowOn(state.place(), INK), moveTo: state.putAt });
+  const windowAt = () => ({ ...windowOn(state.moves.at(), INK), leap: LEAP });
+  const pixels = createPixelGrid({ windowAt, moveTo: state.putAt });
   pixels.element.prepend(createDashes(LARGEST_MOVE - TRAINED, INK + 2 * TRAINED, CANVAS));
-  const leaps = h("div", {}, pixels.element);
-  leaps.addEventListener("keydown", (event) => leap(event, state), true); // before the grid moves it by its own width
-  const panel = createPanel("input", "Canvas", leaps, h("p", { class: "cb-hint" }, HINT_KEYS));
+  const panel = createPanel("input", "Canvas", pixels.element, h("p", { class: "cb-hint" }, HINT_KEYS));
   const paint = remember((picture) => pixels.paint(picturePixels({ ...picture, white: 255 }), CANVAS, CANVAS));
   return {
     element: panel.element,
@@ -321,16 +285,7 @@ function createCanvas(frame, state) {
   };
 }
 
-function leap(event, state) {
-  const step = { ArrowUp: [-LEAP, 0], ArrowDown: [LEAP, 0], ArrowLeft: [0, -LEAP], ArrowRight: [0, LEAP] }[event.key];
-  if (!step || !event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const { down, right } = state.place();
-  state.moveTo(down + step[0], right + step[1]);
-}
-
-// The digit's frame on the canvas, or its pixel on a map of all places.
+// The digit's frame on the canvas, or its pixel on a map of all positions.
 function windowOn({ down, right }, side) {
   return { row: LARGEST_MOVE + down, column: LARGEST_MOVE + right, height: side, width: side };
 }
@@ -384,14 +339,14 @@ function createBars() {
         setText(share, writePercent(values[n]));
       });
       const parts = Array.from(values, (value, n) => `${n} ${writePercent(value)}`);
-      element.setAttribute("aria-label", `Probabilities: ${parts.join(", ")}`);
+      setAttribute(element, "aria-label", `Probabilities: ${parts.join(", ")}`);
     },
   };
 }
 
-// A map with one pixel for each place of the digit; a click moves the digit there.
+// A map with one pixel for each position of the digit; a click moves the digit there.
 function createPlaces(frame, state, name) {
-  const windowAt = () => windowOn(state.place(), 1);
+  const windowAt = () => windowOn(state.moves.at(), 1);
   const pixels = createPixelGrid({ windowAt, moveTo: state.putAt, byKeyboard: false });
   pixels.element.prepend(createDashes(LARGEST_MOVE - TRAINED, 2 * TRAINED + 1, SIDE));
   const count = h("span", { class: "cb-count" });
@@ -418,7 +373,7 @@ function createPlaces(frame, state, name) {
 }
 
 // The map's colours: right, wrong, not yet tried.
-export function placePixels(answers, digit, theme) {
+function placePixels(answers, digit, theme) {
   const colors = [RIGHT_SHADE, WRONG_SHADE, 0].map((shade) => [...divergingColor(shade, theme), 255]);
   const rgba = new Uint8ClampedArray(answers.length * 4);
   answers.forEach((answer, n) => rgba.set(colors[answer === digit ? 0 : answer === UNKNOWN ? 2 : 1], n * 4));
