@@ -91,7 +91,9 @@ def call(page, figure, function, calls):
     script = """async ([source, name, calls]) => {
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
       const call = (await import(url))[name];
-      return calls.map((values) => call(...values)).map((given) => given?.values ? [...given.values] : given);
+      const plain = (given) => ArrayBuffer.isView(given) ? [...given] : given;
+      const answers = await Promise.all(calls.map((values) => call(...values)));
+      return answers.map((given) => plain(typeof given?.values === "object" ? given.values : given));
     }"""
     return page.evaluate(script, [str(figure._esm), function, calls])
 

@@ -1,7 +1,9 @@
 // The augmentation figure: strengths to turn, nine random versions of a picture, and ticks for those still believed.
 
 import {
+  clampNumber,
   createButton,
+  createCheckbox,
   createPanel,
   createSelect,
   decodePicture,
@@ -10,9 +12,11 @@ import {
   liveFigure,
   picturePixels,
   remember,
+  setAttribute,
   setText,
   setVariables,
 } from "./base.js";
+import { createButtonGroup } from "./controls.js";
 
 const TILES = 9;
 const FLIPS = { none: "none", horizontal: "horizontal", vertical: "vertical", both: "horizontal_and_vertical" };
@@ -21,7 +25,7 @@ const LARGEST = { rotation: 0.5, zoom: 0.8, translation: 0.5, contrast: 1, brigh
 const STRENGTHS = Object.keys(LARGEST);
 const LARGEST_DRAW = 999;
 
-// ---- chance: pure functions, the same in Python --------------------------------------------------------------------
+// ---- random numbers: pure functions --------------------------------------------------------------------------------
 
 // Seven numbers in 0…1, always the same for the same draw and tile: for flip, rotation, zoom, translation down and
 // right, contrast, brightness. With `extremes` all but the first are moved to the nearer of 0 and 1.
@@ -41,10 +45,10 @@ function mix(count) {
 }
 
 // What happens to a picture of this size: degrees counter-clockwise, own pixels per pixel, pixels, factor, grey levels.
-export function makeTransformation([chance, ...rest], flip, strengths, height, width) {
+export function makeTransformation([first, ...rest], flip, strengths, height, width) {
   const [turn, size, down, right, contrast, brightness] = rest.map((number) => 2 * number - 1);
   return {
-    flip: chance <= 0.5 ? flip : "none",
+    flip: first <= 0.5 ? flip : "none",
     angle: turn * strengths.rotation * 360,
     zoom: 1 + size * strengths.zoom,
     down: down * strengths.translation * height,
@@ -84,7 +88,7 @@ function flipPixels({ height, width, channels, values }, flip) {
 
 // Where each geometric layer reads: the pixel at (x, y) comes from (a0 x + a1 y + a2, b0 x + b1 y + b2). Rounded as
 // Keras's float32: after a quarter turn pixels lie on the border, where 'wrap' jumps and the last digit decides.
-export function affineMatrices({ angle, zoom, down, right }, height, width) {
+function affineMatrices({ angle, zoom, down, right }, height, width) {
   const [x, y] = [(width - 1) / 2, (height - 1) / 2]; // the centre stays where it is
   const { fround } = Math;
   const matrices = [];
@@ -154,7 +158,7 @@ function readAtBorder({ height, width, channels, values }, x, y, result, to) {
 }
 
 // A place beyond the picture's border brought back into it, along one axis; 'constant' leaves it outside.
-export function mapCoordinate(place, size, fillMode) {
+function mapCoordinate(place, size, fillMode) {
   if (fillMode === "constant" || (place >= 0 && place <= size - 1)) return place;
   let inside = place;
   if (fillMode === "reflect") {
@@ -166,7 +170,7 @@ export function mapCoordinate(place, size, fillMode) {
         ? place + size * (Math.trunc(-place / (size - 1)) + 1)
         : place - size * Math.trunc(place / (size - 1));
   }
-  return Math.min(Math.max(inside, 0), size - 1);
+  return clampNumber(inside, 0, size - 1);
 }
 
 // The differences from each channel's mean, multiplied.
@@ -177,7 +181,7 @@ function changeContrast({ channels, values }, contrast) {
     for (let n = channel; n < values.length; n += channels) sum += values[n];
     const mean = (sum * channels) / values.length;
     for (let n = channel; n < values.length; n += channels) {
-      result[n] = withinLevels((values[n] - mean) * contrast + mean);
+      result[n] = clampNumber((values[n] - mean) * contrast + mean, 0, 255);
     }
   }
   return result;
@@ -185,15 +189,11 @@ function changeContrast({ channels, values }, contrast) {
 
 function changeBrightness(values, levels) {
   const result = new Float32Array(values.length);
-  for (let n = 0; n < values.length; n++) result[n] = withinLevels(values[n] + levels);
+  for (let n = 0; n < values.length; n++) result[n] = clampNumber(values[n] + levels, 0, 255);
   return result;
 }
 
-function withinLevels(value) {
-  return Math.min(Math.max(value, 0), 255);
-}
-
-// ---- the words, the same as in Python ------------------------------------------------------------------------------
+// ---- the words -----------------------------------------------------------------------------------------------------
 
 // What each strength means for a picture of this size.
 export function writeMeanings({ rotation, zoom, translation, contrast, brightness }, height, width) {
@@ -228,7 +228,7 @@ export function writeTransformation({ flip, angle, zoom, down, right, contrast, 
 }
 
 // The settings in a line, those left out that are off.
-export function writeStrengths({ flip, fillMode, extremes, strengths }) {
+function writeStrengths({ flip, fillMode, extremes, strengths }) {
   const used = STRENGTHS.filter((name) => strengths[name]);
   const parts = [...writeFlip(flip), ...used.map((name) => `${name} ${writeFactor(strengths[name])}`)];
   if (isGeometric(strengths) && fillMode !== "reflect") parts.push(`fill ${fillMode}`);
@@ -254,7 +254,7 @@ export function writeCode({ flip, fillMode, strengths }) {
 }
 
 // What the figure shows, in a sentence.
-export function writeSummary({ name, height, width, draw, flip, extremes, strengths }) {
+function writeSummary({ name, height, width, draw, flip, extremes, strengths }) {
   const meanings = writeMeanings(strengths, height, width);
   const used = STRENGTHS.filter((strength) => strengths[strength]);
   const parts = [
@@ -287,7 +287,7 @@ function isGeometric({ rotation, zoom, translation }) {
 }
 
 // The judgements of one picture at one setting counted together: [{ picture, strengths, believed, shown }].
-export function countJudgements(judgements) {
+function countJudgements(judgements) {
   const counts = new Map();
   for (const { picture, strengths, believed } of judgements) {
     const key = `${picture}\n${strengths}`;
@@ -301,7 +301,7 @@ export function countJudgements(judgements) {
 
 export default liveFigure(
   "augmentation",
-  ["_pictures", "names", "picture", "flip", ...STRENGTHS, "fill_mode", "draw", "extremes", "believed", "judgements"],
+  ["_pictures", "_names", "picture", "flip", ...STRENGTHS, "fill_mode", "draw", "extremes", "believed", "judgements"],
   (frame) => {
     const state = createState(frame);
     const strengths = createStrengths(frame, state);
@@ -312,14 +312,10 @@ export default liveFigure(
     const panels = [source.element, versions.element, judgements.element, code.element];
     frame.el.append(strengths.element, h("div", { class: "cb-panels" }, ...panels));
 
-    let spoken = null;
-    return function draw() {
+    return () => {
       const now = state.read();
       for (const part of [strengths, source, versions, judgements, code]) part.update(now);
-      const [summary, count] = [writeSummary(now), writeCount(now.believed.length)];
-      if (spoken && summary !== spoken.summary) frame.announce(`${summary} ${count}`);
-      else if (spoken && count !== spoken.count) frame.announce(count);
-      spoken = { summary, count };
+      return [writeSummary(now), writeCount(now.believed.length)];
     };
   },
 );
@@ -342,7 +338,7 @@ function createState({ model, set }) {
     const amounts = STRENGTHS.map((name) => model.get(name));
     const strengths = Object.fromEntries(STRENGTHS.map((name, n) => [name, amounts[n]]));
     const { height, width } = pictures[number];
-    const names = model.get("names");
+    const names = model.get("_names");
     const believed = [...new Set(model.get("believed"))];
     const now = { pictures, names, number, name: names[number], height, width };
     Object.assign(now, { flip, fillMode, draw, extremes, strengths, believed });
@@ -417,14 +413,14 @@ function createStrength(name, onSlide) {
 function createSource(state) {
   const original = createPicture();
   original.element.setAttribute("role", "img");
-  const choices = h("div", { class: "cb-thumbs", role: "group", "aria-label": "Picture" });
+  const choices = h("div", { class: "cb-bare cb-thumbs", role: "group", "aria-label": "Picture" });
   const panel = createPanel("source", "Original", original.element, choices);
   let thumbs = [];
   const list = remember((pictures, names) => {
     thumbs = pictures.map((picture, number) => {
       const thumb = createPicture();
       thumb.paint(picturePixels(picture), picture);
-      const attributes = { type: "button", class: "cb-thumb", "aria-label": names[number], title: names[number] };
+      const attributes = { type: "button", "aria-label": names[number], title: names[number] };
       const choose = () => number !== state.read().number && state.choose({ picture: number });
       return h("button", { ...attributes, onclick: choose }, thumb.element);
     });
@@ -446,72 +442,40 @@ function createSource(state) {
 
 // The nine versions, each to be ticked; the pointer or the keyboard's focus tells what happened to one.
 function createVersions(frame, state) {
-  let looked = null; // at which version
-  let current = 0; // where the keyboard enters
+  let looked = -1; // at which version
   const look = (tile) => {
     if (looked === tile) return;
     looked = tile;
     frame.redraw();
   };
-  const tiles = Array.from({ length: TILES }, (_, tile) => {
-    const picture = createPicture();
-    const tick = h("span", { class: "cb-tick", "aria-hidden": "true" });
-    const button = h(
-      "button",
-      {
-        type: "button",
-        class: "cb-tile",
-        role: "checkbox",
-        onclick: () => state.toggle(tile),
-        onpointerenter: () => look(tile),
-        onfocus: () => {
-          current = tile;
-          look(tile);
-        },
-      },
-      picture.element,
-      tick,
-    );
-    return { picture, button };
+  const pictures = Array.from({ length: TILES }, createPicture);
+  const group = createButtonGroup("Nine versions; arrow keys go from one to the next, the space bar ticks it", {
+    role: "checkbox",
+    className: "cb-bare cb-tiles",
+    make: (tile) => [pictures[tile].element, h("span", { class: "cb-tick", "aria-hidden": "true" })],
+    onPress: state.toggle,
+    onFocus: look,
   });
-  const onKey = (event) => {
-    const column = current % 3;
-    const target = {
-      ArrowLeft: column > 0 ? current - 1 : current,
-      ArrowRight: column < 2 ? current + 1 : current,
-      ArrowUp: current > 2 ? current - 3 : current,
-      ArrowDown: current < 6 ? current + 3 : current,
-      Home: 0,
-      End: TILES - 1,
-    }[event.key];
-    if (target === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation(); // pages turn leaves with the arrow keys
-    tiles[target].button.focus();
-  };
-  const label = "Nine versions; arrow keys go from one to the next, the space bar ticks it";
-  const grid = h("div", { class: "cb-tiles", role: "group", "aria-label": label, onkeydown: onKey });
-  grid.append(...tiles.map(({ button }) => button));
-  grid.addEventListener("pointerleave", () => look(grid.contains(document.activeElement) ? current : null));
+  const tileOf = (element) => group.buttons().indexOf(element?.closest("button"));
+  group.element.addEventListener("pointerover", ({ target }) => look(tileOf(target) < 0 ? looked : tileOf(target)));
+  group.element.addEventListener("pointerleave", () => look(tileOf(document.activeElement)));
   const caption = h("p", { class: "cb-caption" });
   const controls = createDraws(frame, state);
-  const panel = createPanel("versions", "Which do you still believe?", grid, caption, controls.element);
+  const panel = createPanel("versions", "Which do you still believe?", group.element, caption, controls.element);
   const paint = remember((versions, picture) => {
-    versions.forEach(({ pixels }, tile) => tiles[tile].picture.paint(pixels, picture));
+    versions.forEach(({ pixels }, tile) => pictures[tile].paint(pixels, picture));
   });
   return {
     element: panel.element,
     update(now) {
+      group.update(TILES, (tile) => now.believed.includes(tile));
       paint(now.tiles, now.pictures[now.number]);
-      tiles.forEach(({ button }, tile) => {
-        const text = writeTransformation(now.tiles[tile].transformation);
-        button.setAttribute("aria-label", `Version ${tile + 1} of ${TILES}: ${text}`);
-        button.setAttribute("aria-checked", now.believed.includes(tile));
-        button.setAttribute("tabindex", tile === current ? 0 : -1);
+      const texts = now.tiles.map(({ transformation }) => writeTransformation(transformation));
+      group.buttons().forEach((button, tile) => {
+        setAttribute(button, "aria-label", `Version ${tile + 1} of ${TILES}: ${texts[tile]}`);
       });
-      const shown = looked === null ? null : now.tiles[looked].transformation;
       const hint = "Tick each version that you would take for a picture of the same thing.";
-      setText(caption, shown ? `Version ${looked + 1}: ${writeTransformation(shown)}.` : hint);
+      setText(caption, looked < 0 ? hint : `Version ${looked + 1}: ${texts[looked]}.`);
       controls.update(now);
     },
   };
@@ -523,17 +487,15 @@ function createDraws(frame, state) {
   const again = createButton("Draw again", () => isRandom(state.read()) && drawAt(state.read().draw + 1));
   const before = createButton("Draw before", () => state.read().draw > 0 && drawAt(state.read().draw - 1));
   const shown = h("span", { class: "cb-note" });
-  const extremes = h("input", { type: "checkbox", onchange: () => state.choose({ extremes: extremes.checked }) });
-  const ends = h("label", { class: "cb-field" }, extremes, h("span", {}, "All at the ends of their ranges"));
+  const ends = createCheckbox("All at the ends of their ranges", (extremes) => state.choose({ extremes }));
   const draws = h("div", { class: "cb-buttons" }, again, before, shown);
   return {
-    element: h("div", { class: "cb-draws" }, draws, ends),
+    element: h("div", { class: "cb-draws" }, draws, ends.element),
     update(now) {
       setText(shown, `draw ${now.draw}`);
       again.setAttribute("aria-disabled", !isRandom(now));
       before.setAttribute("aria-disabled", now.draw === 0);
-      extremes.checked = now.extremes;
-      extremes.disabled = !hasRange(now);
+      ends.update(now.extremes, !hasRange(now));
     },
   };
 }

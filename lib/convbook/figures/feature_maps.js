@@ -1,27 +1,31 @@
 // The feature maps figure: what a trained network makes of a few pictures, stage after stage.
 
 import {
+  clampIndex,
   createButton,
+  createLegend,
   createPanel,
   createPixelGrid,
   createSlider,
-  cssColor,
   divergingColor,
   followPointer,
   formatNumber,
   h,
   liveFigure,
   remember,
+  setAttribute,
   setStyle,
   setText,
   setVariables,
 } from "./base.js";
+import { createButtonGroup } from "./controls.js";
 
 // ---- the mathematics: pure functions, tested against NumPy and Keras -----------------------------------------------
 
-// The bytes that deflate has packed.
-export async function inflate(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+// The bytes that are packed with deflate and written in base64.
+export async function unpack(text) {
+  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
@@ -61,7 +65,7 @@ export function areaOf({ field, height, width }, picture) {
 export function samePlace(from, to, picture, row, column) {
   const [source, target] = [areaOf(from, picture), areaOf(to, picture)];
   const along = (start, step, place, otherStart, otherStep, count) =>
-    within(Math.round((start + (place + 0.5) * step - otherStart) / otherStep - 0.5), count);
+    clampIndex(Math.round((start + (place + 0.5) * step - otherStart) / otherStep - 0.5), count);
   return {
     row: along(source.top, source.height / from.height, row, target.top, target.height / to.height, to.height),
     column: along(source.left, source.width / from.width, column, target.left, target.width / to.width, to.width),
@@ -75,10 +79,6 @@ export function strongestPlace(levels, zero, width) {
     if (Math.abs(level - zero) > size) [best, size] = [place, Math.abs(level - zero)];
   });
   return { row: Math.floor(best / width), column: best % width };
-}
-
-function within(number, count) {
-  return Math.max(0, Math.min(number, count - 1));
 }
 
 // ---- what is said ---------------------------------------------------------------------------------------------------
@@ -140,19 +140,15 @@ const HINT_SCALE = "Each channel has its own scale, the same for all pictures.";
 const TRAITS = ["picture", "stage", "channel", "row", "column", "strength"];
 
 export default liveFigure("feature_maps", TRAITS, async (frame) => {
-  const packed = Uint8Array.from(atob(frame.model.get("_maps")), (letter) => letter.charCodeAt(0));
-  const state = createState(frame, await inflate(packed));
+  const state = createState(frame, await unpack(frame.model.get("_maps")));
   const parts = [createControls, createStages, createView, createChannels, createStrip].map((part) => part(frame, state));
   const [controls, stages, view, channels, strip] = parts.map(({ element }) => element);
   frame.el.append(controls, stages, h("div", { class: "cb-panels" }, view, h("div", { class: "cb-beside" }, channels, strip)));
 
-  let spoken = null;
-  return function draw() {
+  return () => {
     const now = state.read();
     for (const part of parts) part.update(now);
-    const words = describe(now);
-    if (spoken !== null && words !== spoken) frame.announce(words);
-    spoken = words;
+    return describe(now);
   };
 });
 
@@ -163,11 +159,11 @@ function createState({ model, set }, strip) {
   const scales = maps.map((channels, n) => channels.map((pictures, c) => largestSize(pictures, stages[n].zero_levels[c])));
 
   const read = () => {
-    const picture = within(model.get("picture"), names.length);
-    const stageNumber = within(model.get("stage"), stages.length);
+    const picture = clampIndex(model.get("picture"), names.length);
+    const stageNumber = clampIndex(model.get("stage"), stages.length);
     const stage = stages[stageNumber];
-    const channel = within(model.get("channel"), stage.channels.length);
-    const [row, column] = [within(model.get("row"), stage.height), within(model.get("column"), stage.width)];
+    const channel = clampIndex(model.get("channel"), stage.channels.length);
+    const [row, column] = [clampIndex(model.get("row"), stage.height), clampIndex(model.get("column"), stage.width)];
     const [step, zero, map] = [stage.steps[channel], stage.zero_levels[channel], maps[stageNumber][channel]];
     return {
       ...{ stages, names, size, picture, stageNumber, stage, channel, row, column, step, zero, map },
@@ -180,21 +176,17 @@ function createState({ model, set }, strip) {
       zeroShare: writeShare(stage.zeros[picture][channel], stage.height * stage.width),
     };
   };
-  const choose = (changes) => {
-    if (Object.entries(changes).some(([name, value]) => model.get(name) !== value)) set(changes);
-  };
   return {
     read,
-    choose,
     visit(row, column) {
       const { stage } = read();
-      choose({ row: within(row, stage.height), column: within(column, stage.width) });
+      set({ row: clampIndex(row, stage.height), column: clampIndex(column, stage.width) });
     },
     walkTo(number) {
       const { stage, channel, row, column } = read();
-      const next = stages[within(number, stages.length)];
+      const next = stages[clampIndex(number, stages.length)];
       const place = samePlace(stage, next, size, row, column);
-      choose({ stage: stages.indexOf(next), channel: within(channel, next.channels.length), ...place });
+      set({ stage: stages.indexOf(next), channel: clampIndex(channel, next.channels.length), ...place });
     },
   };
 }
@@ -213,50 +205,6 @@ function paintMap(canvas, levels, { height, width }, zero, largest, theme) {
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-// Buttons of which one is chosen, reached with Tab as one and walked through with the arrow keys. `make(n)` gives a
-// button's children, once; `update(count, chosen)` shows the choice.
-function createChoices(label, name, make, onChoose) {
-  const element = h("div", { class: `cb-${name}`, role: "radiogroup", "aria-label": label });
-  let [buttons, chosen] = [[], 0];
-  const columns = () => buttons.filter(({ offsetTop }) => offsetTop === buttons[0].offsetTop).length;
-  element.addEventListener("keydown", (event) => {
-    const step = {
-      ArrowLeft: -1,
-      ArrowRight: 1,
-      ArrowUp: -columns(),
-      ArrowDown: columns(),
-      Home: -chosen,
-      End: buttons.length - 1 - chosen,
-    }[event.key];
-    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation(); // pages turn leaves with the arrow keys
-    const target = chosen + step;
-    if (!buttons[target]) return;
-    onChoose(target);
-    buttons[target].focus();
-  });
-  return {
-    element,
-    buttons: () => buttons,
-    update(count, next) {
-      chosen = next;
-      if (buttons.length !== count) {
-        buttons = Array.from({ length: count }, (_, n) =>
-          h("button", { type: "button", role: "radio", onclick: () => onChoose(n) }, ...make(n)),
-        );
-        element.replaceChildren(...buttons);
-      }
-      buttons.forEach((button, n) => {
-        const isChosen = n === next;
-        if (button.getAttribute("aria-checked") === String(isChosen)) return;
-        button.setAttribute("aria-checked", isChosen);
-        button.tabIndex = isChosen ? 0 : -1;
-      });
-    },
-  };
-}
-
 // Walking: back, on, and a slider; and how much of the map lies over the picture.
 function createControls(frame, state) {
   const walk = (step) => () => state.walkTo(state.read().stageNumber + step);
@@ -264,7 +212,7 @@ function createControls(frame, state) {
   back.setAttribute("aria-label", "Stage before");
   on.setAttribute("aria-label", "Next stage");
   const slider = createSlider("Stage", (number) => state.walkTo(number - 1));
-  const strength = createSlider("Map over picture", (strength) => state.choose({ strength }), { unit: " %" });
+  const strength = createSlider("Map over picture", (strength) => frame.set({ strength }), { unit: " %" });
   const steps = h("div", { class: "cb-field cb-walk", role: "group", "aria-label": "Walk the stages" });
   steps.append(back, slider.element, on);
   return {
@@ -298,13 +246,13 @@ function createStages(frame, state) {
       h("span", {}, zeros[0], h("span", { class: "cb-track" }, zeros[1])),
     ];
   };
-  const choices = createChoices("Stage", "stages", make, state.walkTo);
+  const choices = createButtonGroup("Stage", { className: "cb-bare cb-stages", make, onPress: state.walkTo });
   const heads = ["Stage", "Maps", "Numbers", "Zero"].map((text) => h("span", {}, text));
   const head = h("div", { class: "cb-stage-head", "aria-hidden": "true" }, ...heads);
   return {
     element: h("div", { class: "cb-stage-table" }, head, choices.element),
     update({ stageNumber, picture }) {
-      choices.update(stages.length, stageNumber);
+      choices.update(stages.length, (n) => n === stageNumber);
       rows.forEach(({ words, zeros: [share, fill] }, n) => {
         const zeros = stages[n].all_zeros[picture] / counts[n];
         setText(share, writeShare(zeros, 1));
@@ -330,29 +278,24 @@ function createView(frame, state) {
   const screen = h("div", { class: "cb-screen" }, image, pixels.element, sight);
   const strongest = createButton("Strongest place", () => {
     const { stage, picture, zero, map } = state.read();
-    state.choose(strongestPlace(map[picture], zero, stage.width));
+    frame.set(strongestPlace(map[picture], zero, stage.width));
   });
-  const [low, middle, high] = [h("span"), h("span"), h("span")];
-  const bar = h("div", { class: "cb-scale" });
-  const legend = h("div", { class: "cb-legend" }, bar, low, middle, high);
+  const legend = createLegend();
   const [value, exact] = [h("strong", { class: "cb-value" }), h("span", { class: "cb-hint" })];
   const [look, zeros] = [h("p", { class: "cb-look" }), h("p", { class: "cb-zeros" })];
   const reading = h("p", { class: "cb-reading" }, value, exact);
   const keys = h("p", { class: "cb-below" }, strongest, h("span", { class: "cb-hint" }, HINT_KEYS));
-  const panel = createPanel("view", "", screen, legend, reading, look, zeros, keys);
+  const panel = createPanel("view", "", screen, legend.element, reading, look, zeros, keys);
   const title = panel.element.querySelector("strong");
   const canvas = pixels.element.querySelector("canvas");
   const paint = remember((map, picture, theme) => {
     const { stage, zero, scales, channel } = state.read();
     paintMap(canvas, map[picture], stage, zero, scales[channel], theme);
-    const ends = zero ? [-1, 0, 1] : [0, 1];
-    setStyle(bar, `background:linear-gradient(to right,${ends.map((t) => cssColor(divergingColor(t, theme)))})`);
   });
   return {
     element: panel.element,
     update(now) {
       const { stage, picture, channel, row, column, zero, step, size, window } = now;
-      const largest = now.scales[channel];
       paint(now.map, picture, frame.theme);
       if (image.src !== size.urls[picture]) image.src = size.urls[picture];
       image.alt = now.names[picture];
@@ -369,9 +312,8 @@ function createView(frame, state) {
       const written = writeValue(now.value, step);
       setText(title, `Channel ${now.channelNumber}`);
       setText(panel.note, `of ${stage.title}, ${now.names[picture]}`);
-      setText(low, zero ? writeValue(-largest * step, step) : "0");
-      setText(middle, zero ? "0" : "");
-      setText(high, writeValue(largest * step, step));
+      const write = (value) => writeValue(value, step);
+      legend.update(now.scales[channel] * step, frame.theme, { from: zero ? -1 : 0, write });
       setText(value, written);
       setText(exact, `at row ${row}, column ${column}; right to within ${writeStep(step)}`);
       setText(look, writeLook(now));
@@ -389,7 +331,11 @@ function createChannels(frame, state) {
     cells[n] = { canvas: h("canvas", {}), name: h("span", { class: "cb-caption" }) };
     return [cells[n].canvas, cells[n].name];
   };
-  const choices = createChoices("Channel", "maps", make, (channel) => state.choose({ channel }));
+  const choices = createButtonGroup("Channel", {
+    className: "cb-bare cb-maps",
+    make,
+    onPress: (channel) => frame.set({ channel }),
+  });
   const hint = h("p", { class: "cb-hint" }, `${HINT_CHOSEN} ${HINT_SCALE}`);
   const panel = createPanel("channels", "", choices.element, hint);
   const title = panel.element.querySelector("strong");
@@ -405,7 +351,7 @@ function createChannels(frame, state) {
     element: panel.element,
     update({ stage, maps, picture, channel }) {
       const [count, all] = [stage.channels.length, stage.all_channels];
-      choices.update(count, channel);
+      choices.update(count, (n) => n === channel);
       setVariables(choices.element, { ratio: stage.width / stage.height, across: count % 4 && count < 7 ? 3 : 4 });
       setText(title, count === all ? `All ${count} channels` : `${count} of ${all} channels`);
       setText(panel.note, `${stage.height} × ${stage.width} each`);
@@ -423,7 +369,11 @@ function createStrip(frame, state) {
     cells[n] = { canvas: h("canvas"), most: h("span", { class: "cb-caption" }) };
     return [image, cells[n].canvas, h("span", { class: "cb-caption" }, names[n]), cells[n].most];
   };
-  const choices = createChoices("Picture", "strip", make, (picture) => state.choose({ picture }));
+  const choices = createButtonGroup("Picture", {
+    className: "cb-bare cb-strip",
+    make,
+    onPress: (picture) => frame.set({ picture }),
+  });
   const panel = createPanel("pictures", "", choices.element);
   const title = panel.element.querySelector("strong");
   setText(panel.note, "with its strongest value; choose one to see it large");
@@ -441,7 +391,7 @@ function createStrip(frame, state) {
   return {
     element: panel.element,
     update({ names, map, channelNumber, picture, size }) {
-      choices.update(names.length, picture);
+      choices.update(names.length, (n) => n === picture);
       setVariables(choices.element, { pictures: names.length, ratio: size.width / size.height });
       setText(title, `Channel ${channelNumber} in every picture`);
       paint(map, frame.theme);

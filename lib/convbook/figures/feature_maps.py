@@ -120,16 +120,18 @@ class FeatureMaps(LiveFigure):
             refuse_outside(state, name, 0, count - 1, f"there are {count} {what}")
 
     def draw_still(self):
+        from matplotlib.colors import LinearSegmentedColormap
         from matplotlib.figure import Figure
 
-        figure = Figure((3.5, 0.9 * len(self.stages)), layout="constrained")
-        for stage, row in zip(self.stages, figure.subplots(len(self.stages), 4, squeeze=False), strict=True):
-            maps = stage.maps[self.picture, :, :, :3]
-            row[0].imshow(self.images[self.picture].squeeze(), cmap="gray")
+        colors = LinearSegmentedColormap.from_list("diverging", ["#0b6e99", "#f3f2ef", "#c4570a"])
+        figure = Figure((2.4, 0.8 * len(self.stages)), layout="constrained")
+        for stage, row in zip(self.stages, figure.subplots(len(self.stages), 3, squeeze=False), strict=True):
+            maps = stage.maps[self.picture, :, :, :2]
+            row[0].imshow(self.images[self.picture].squeeze(), cmap="gray", interpolation="nearest")
             row[0].set_title(stage.title, fontsize="small", loc="left")
             for axes, channel in zip(row[1:], range(maps.shape[-1]), strict=False):
                 limit = np.abs(maps[..., channel]).max()
-                axes.imshow(maps[..., channel], cmap="PuOr_r", vmin=-limit, vmax=limit)
+                axes.imshow(maps[..., channel], cmap=colors, vmin=-limit, vmax=limit, interpolation="nearest")
             for axes in row:
                 axes.axis("off")
         return figure
