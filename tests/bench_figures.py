@@ -66,8 +66,7 @@ MEASURE = """async ([source, state, changes]) => {
 def convolution(rng):
     """A picture of 64 × 64 × 3 pixels: the window moves; the kernel changes, and all windows with it."""
     figure = Convolution(rng.integers(0, 256, (64, 64, 3), dtype="uint8"), "sharpen", all_windows=True)
-    rows, columns = figure.response_shape
-    yield "the window moves", figure, lambda n: {"row": n % rows, "column": (7 * n) % columns}
+    yield "the window moves", figure, lambda n: {"row": n % 62, "column": (7 * n) % 62}
     yield "the kernel changes", figure, lambda n: {"kernel": rng.integers(-3, 4, (3, 3, 3)).tolist()}
 
 
@@ -102,7 +101,7 @@ def receptive_field(rng):
 
 
 def translation(rng):
-    """Two nets answer at each place."""
+    """Two nets answer at each position."""
     yield "the digit moves", Translation(), lambda n: {"down": n % 35 - 17, "right": (7 * n) % 35 - 17}
 
 

@@ -74,6 +74,11 @@ def zipped(files):
     return stream.getvalue()
 
 
+def prepare(folder=None, **options):
+    """Prepare a few photos, from a folder or archive if one is named."""
+    return photos.prepare("photos", folder=folder, **SMALL | options)
+
+
 def numbers_in(result, part, class_name):
     """The numbers in the names of a part's files."""
     return sorted(int(path.name.split(".")[1]) for path in (result.folder / part / class_name).iterdir())
@@ -132,7 +137,7 @@ def test_drawn_pictures_can_be_drawn_again_from_the_seed_in_their_name():
 def test_keras_reads_what_was_prepared(source):
     import keras
 
-    for result in (photos.prepare("drawn", **SMALL), photos.prepare("photos", folder=source, **SMALL)):
+    for result in (photos.prepare("drawn", **SMALL), prepare(source)):
         dataset = keras.utils.image_dataset_from_directory(result.folder / "train", image_size=(64, 64), verbose=False)
         images, labels = next(iter(dataset))
         assert dataset.class_names == ["cat", "dog"]
@@ -187,7 +192,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_gives_the_same_split_on_every_machine(form, tmp_path):
-    result = photos.prepare("photos", folder=write_files(tmp_path / "given", FORMS[form]()), **SMALL)
+    result = prepare(write_files(tmp_path / "given", FORMS[form]()))
     # By hand: the ten SHA-256 sums of "0/cat/0" … "0/cat/9", sorted: `printf 0/cat/0 | sha256sum`, and so on.
     order = sorted(NUMBERS, key=lambda number: hashlib.sha256(f"0/cat/{number}".encode()).hexdigest())
     assert order[:6] == CATS_BY_HAND
@@ -205,16 +210,16 @@ def test_zip_can_be_named_itself_and_the_folder_by_the_environment(tmp_path, mon
     path = tmp_path / "pets.zip"
     path.write_bytes(zipped(collection("PetImages/{Name}/{number}.jpg")))
     monkeypatch.setenv("CONVBOOK_PHOTOS", str(path))
-    assert photos.prepare("photos", **SMALL).source == "photos from the archive pets.zip"
+    assert prepare().source == "photos from the archive pets.zip"
     other = write_files(tmp_path / "other", collection())
-    assert photos.prepare("photos", folder=other, **SMALL).source == "photos from the folder other"
+    assert prepare(other).source == "photos from the folder other"
 
 
 def test_split_folder_keeps_its_split(tmp_path):
     parts = {"train": range(0, 5), "val": range(10, 13), "test": range(20, 25)}
     for part, numbers in parts.items():
         write_files(tmp_path / "split", collection(f"{part}/{{name}}s/{{name}}.{{number}}.jpg", numbers))
-    result = photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+    result = prepare(tmp_path / "split")
     for class_name in CLASS_NAMES:
         assert set(numbers_in(result, "train", class_name)) < set(parts["train"])
         assert set(numbers_in(result, "validation", class_name)) < set(parts["val"])
@@ -224,7 +229,7 @@ def test_split_folder_keeps_its_split(tmp_path):
 def test_parts_are_disjoint_and_another_seed_splits_otherwise(source):
     found = {}
     for seed in (0, 1):
-        result = photos.prepare("photos", folder=source, **SMALL, seed=seed)
+        result = prepare(source, seed=seed)
         found[seed] = [numbers_in(result, part, "dog") for part in ("train", "validation", "test")]
         assert len(set(itertools.chain(*found[seed]))) == 6
     assert found[0] != found[1]
@@ -234,7 +239,7 @@ def test_photos_without_numbers_keep_names_that_every_system_accepts(tmp_path):
     names = ["Müller's cat?.jpg", "a.jpeg", "A.jpg", "a.png", "con:1.jpg", "7 of 9.jpg"]
     write_files(tmp_path / "mine", {f"cat/{name}": photo("cat", number) for number, name in enumerate(names)})
     write_files(tmp_path / "mine", collection("dog/{number}.jpg", range(6)) | {"dog/007.jpg": photo("dog", 9)})
-    result = photos.prepare("photos", folder=tmp_path / "mine", **SMALL)
+    result = prepare(tmp_path / "mine")
     written = [
         path.name for part in ("train", "validation", "test") for path in (result.folder / part / "cat").iterdir()
     ]
@@ -266,7 +271,7 @@ def test_photos_without_numbers_keep_names_that_every_system_accepts(tmp_path):
 )
 def test_unusable_folder_gets_one_sentence_with_the_remedy(files, message, tmp_path):
     with pytest.raises(ValueError, match=message) as caught:
-        photos.prepare("photos", folder=write_files(tmp_path / "given", files), **SMALL)
+        prepare(write_files(tmp_path / "given", files))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "convbook_cache" / "downloads").exists(), (
         "a folder that was named is not replaced by another"
@@ -277,33 +282,33 @@ def test_part_with_too_few_photos_is_named(tmp_path):
     for part, numbers in {"train": range(5), "validation": range(5, 6), "test": range(6, 7)}.items():
         write_files(tmp_path / "split", collection(f"{part}/{{name}}/{{number}}.jpg", numbers))
     with pytest.raises(ValueError, match="too few cat photos for test: 1 found, 2 needed"):
-        photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+        prepare(tmp_path / "split")
 
 
 def test_missing_folder_is_named(tmp_path):
     with pytest.raises(PhotosError, match=r"no folder .*nowhere: name one that exists, in CONVBOOK_PHOTOS"):
-        photos.prepare("photos", folder=tmp_path / "nowhere", **SMALL)
+        prepare(tmp_path / "nowhere")
 
 
 def test_folder_with_everything_in_it_is_refused(source, monkeypatch):
     monkeypatch.setattr(forms, "MOST_FILES", 10)
     with pytest.raises(ValueError, match="more than 10 files: name the folder of the photos alone"):
-        photos.prepare("photos", folder=source, **SMALL)
+        prepare(source)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="the administrator may read everything")
 def test_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(source):
     (source / "train").chmod(0)
     with pytest.raises(PhotosError, match="cannot be read"):
-        photos.prepare("photos", folder=source, **SMALL)
+        prepare(source)
 
 
 def test_folder_is_prepared_again_when_its_photos_change(source):
-    first = photos.prepare("photos", folder=source, **SMALL)
-    assert photos.prepare("photos", folder=source, **SMALL) == first
+    first = prepare(source)
+    assert prepare(source) == first
     number = numbers_in(first, "train", "cat")[0]
     (source / "train" / f"cat.{number}.jpg").write_bytes(photo("cat", 12))
-    second = photos.prepare("photos", folder=source, **SMALL)
+    second = prepare(source)
     assert (second.folder / "train" / "cat" / f"cat.{number}.jpg").read_bytes() == photo("cat", 12)
     assert (first.folder / "train" / "cat" / f"cat.{number}.jpg").read_bytes() == photo("cat", number)
 
@@ -449,12 +454,12 @@ def test_broken_file_is_recognised(data):
 
 
 def test_broken_photos_are_dropped_and_the_next_ones_take_their_places(source):
-    whole = photos.prepare("photos", folder=source, **SMALL)
+    whole = prepare(source)
     order = splits.seeded_order([checking.Photo(f"cat.{n}.jpg", 1, None) for n in NUMBERS], "cat", seed=0)
     first, second, third = (int(each.name.split(".")[1]) for each in order[:3])
     (source / "train" / f"cat.{first}.jpg").write_bytes(b"")
     (source / "train" / f"cat.{second}.jpg").write_bytes(large_png(20_000, 20_000))
-    result = photos.prepare("photos", folder=source, **SMALL)
+    result = prepare(source)
     assert result.dropped == {"broken": 1, "duplicate": 0, "too large": 1}
     assert result.counts == whole.counts
     expected = [int(each.name.split(".")[1]) for each in order[2:5]]
@@ -467,14 +472,14 @@ def test_dropped_photos_are_part_of_the_message_if_too_few_are_left(source):
     for number in range(5):
         (source / "train" / f"dog.{number}.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match=r"too few dog photos: 10 found \(5 broken dropped\), 6 needed"):
-        photos.prepare("photos", folder=source, **SMALL)
+        prepare(source)
 
 
 def test_copies_of_a_photo_never_stand_on_two_sides(tmp_path):
     files = collection("{name}/{number}.jpg", range(6))
     files |= {f"cat/{number}.jpg": photo("cat", number % 6) for number in range(6, 12)}  # each cat twice
     files |= {"dog/6.jpg": photo("cat", 0)}  # and one labelled a dog as well
-    result = photos.prepare("photos", folder=write_files(tmp_path / "given", files), **SMALL)
+    result = prepare(write_files(tmp_path / "given", files))
     written = [path.read_bytes() for path in result.folder.rglob("*.jpg")]
     assert len(set(written)) == len(written) == 12
     assert result.dropped["duplicate"] >= 1
@@ -484,12 +489,12 @@ def test_copy_of_a_training_photo_is_dropped_from_a_split_test_set(tmp_path):
     for part, numbers in {"train": range(3), "validation": range(3, 4), "test": range(4, 7)}.items():
         write_files(tmp_path / "split", collection(f"{part}/{{name}}/{{number}}.jpg", numbers))
     write_files(tmp_path / "split", {"test/cat/5.jpg": photo("cat", 0)})
-    result = photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+    result = prepare(tmp_path / "split")
     assert numbers_in(result, "test", "cat") == [4, 6]
     assert result.dropped["duplicate"] in (0, 1)  # 0 where number 5 comes last in the order and is not looked at
     write_files(tmp_path / "split", {"test/cat/6.jpg": photo("cat", 1)})
     with pytest.raises(ValueError, match=r"for test: 3 found \(2 duplicate dropped\), 2 needed"):
-        photos.prepare("photos", folder=tmp_path / "split", **SMALL)
+        prepare(tmp_path / "split")
 
 
 # ---------------------------------------------------------------------------------------------------------- archives
@@ -519,7 +524,7 @@ def test_archive_that_leaves_its_folder_is_refused_with_the_name(name, tmp_path)
     before = names_in(tmp_path)
     shown = getattr(name, "filename", name)
     with pytest.raises(ValueError, match="not to be trusted") as caught:
-        photos.prepare("photos", folder=path, **SMALL)
+        prepare(path)
     assert repr(shown) in str(caught.value)
     assert [each for each in names_in(tmp_path) if not each.endswith("/lock")] == before
 
@@ -535,7 +540,7 @@ def test_archive_in_the_archive_is_looked_at_too(tmp_path):
 def test_archive_in_archives_without_end_is_no_form(tmp_path):
     data = zipped({"train.zip": zipped({"train.zip": zipped({"train.zip": b"x"})})})
     with pytest.raises(ValueError, match="no photos of cats and dogs"):
-        photos.prepare("photos", folder=write_files(tmp_path / "given", {"train.zip": data}), **SMALL)
+        prepare(write_files(tmp_path / "given", {"train.zip": data}))
 
 
 @pytest.mark.parametrize(
@@ -554,13 +559,13 @@ def test_archive_in_archives_without_end_is_no_form(tmp_path):
 )
 def test_archive_that_is_not_whole_gets_one_sentence(data, message, tmp_path):
     with pytest.raises(PhotosError, match=message):
-        photos.prepare("photos", folder=write_files(tmp_path / "given", {"train.zip": data}), **SMALL)
+        prepare(write_files(tmp_path / "given", {"train.zip": data}))
 
 
 def test_photo_that_is_damaged_in_the_archive_is_dropped(tmp_path):
     data = bytearray(zipped(collection(numbers=range(6)) | {"train/cat.6.jpg": photo("cat", 7)}))
     data[data.index(photo("cat", 4)) + 30] ^= 1
-    result = photos.prepare("photos", folder=write_files(tmp_path / "given", {"train.zip": bytes(data)}), **SMALL)
+    result = prepare(write_files(tmp_path / "given", {"train.zip": bytes(data)}))
     assert result.dropped["broken"] == 1
     assert 4 not in numbers_in(result, "train", "cat"), "it is the first in the order"
 
@@ -798,7 +803,7 @@ def test_nonsense_for_an_address_gets_one_sentence(tmp_path, notices):
 def test_download_that_does_not_fit_on_the_disk_is_not_begun(shelf, monkeypatch, notices):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(100, 90, 10))
     with pytest.raises(PhotosError, match=r"disk with .* is full: free some space on it or set CONVBOOK_CACHE"):
-        photos.prepare("photos", **SMALL, report=notices.append)
+        prepare(report=notices.append)
     monkeypatch.undo()
 
 
@@ -806,56 +811,54 @@ def test_download_that_does_not_fit_on_the_disk_is_not_begun(shelf, monkeypatch,
 
 
 def test_without_a_token_microsofts_archive_is_taken_and_that_is_said(shelf, notices):
-    result = photos.prepare("photos", **SMALL, report=notices.append)
+    result = prepare(report=notices.append)
     assert result.source == "Microsoft's archive kagglecatsanddogs_5340.zip"
     assert len(notices) == 1
     assert notices[0].startswith("Kaggle: no token of Kaggle's was found: make one at https://www.kaggle.com/settings")
     assert notices[0].endswith("Now trying Microsoft's archive of the same photos (787 MB, no account needed).")
     # Prepared before: neither Kaggle nor Microsoft is asked again. Another number of photos needs only the archive.
-    assert photos.prepare("photos", **SMALL, report=notices.append) == result
+    assert prepare(report=notices.append) == result
     photos.prepare("photos", train=2, validation=1, test=1, progress=False, report=notices.append)
     assert len(shelf.ranges) == 1
 
 
 def test_kaggles_photos_come_first_and_are_split_the_same_way(shelf, source, monkeypatch, notices):
-    from_microsoft = photos.prepare("photos", **SMALL, report=notices.append)
+    from_microsoft = prepare(report=notices.append)
     places = [(part, class_name) for part in ("train", "validation", "test") for class_name in CLASS_NAMES]
     microsofts = [numbers_in(from_microsoft, *place) for place in places]
     shutil.rmtree(from_microsoft.folder)
     monkeypatch.setattr(kagglehub, "competition_download", lambda handle: {"dogs-vs-cats": str(source)}[handle])
-    from_kaggle = photos.prepare("photos", **SMALL, report=notices.append)
+    from_kaggle = prepare(report=notices.append)
     assert from_kaggle.source == "Kaggle's dogs-vs-cats"
     assert [numbers_in(from_kaggle, *place) for place in places] == microsofts
     assert len(notices) == 1
 
 
 def test_named_folder_comes_before_what_was_prepared_before(shelf, source, monkeypatch, notices):
-    prepared = photos.prepare("photos", **SMALL, report=notices.append)
-    named = photos.prepare("photos", folder=source, **SMALL)
+    prepared = prepare(report=notices.append)
+    named = prepare(source)
     assert (prepared.source, named.source) == (
         "Microsoft's archive kagglecatsanddogs_5340.zip",
         "photos from the folder kaggle",
     )
     os.utime(prepared.folder, (1, 1))
-    assert photos.prepare("photos", **SMALL) == named, "without a name, the newest"
+    assert prepare() == named, "without a name, the newest"
 
 
 def test_what_was_prepared_before_needs_no_lock(source, monkeypatch):
-    prepared = photos.prepare("photos", folder=source, **SMALL)
+    prepared = prepare(source)
     monkeypatch.setattr(cache, "locked", None)  # as in a shared cache that may only be read
-    assert photos.prepare("photos", **SMALL) == photos.prepare("photos", folder=source, **SMALL) == prepared
+    assert prepare() == prepare(source) == prepared
 
 
 def test_process_that_waited_takes_what_the_other_one_prepared(shelf, source, notices):
     found = []
     with cache.locked(cache.cache_folder() / "downloads", notices.append):
-        waiting = threading.Thread(
-            target=lambda: found.append(photos.prepare("photos", **SMALL, report=notices.append))
-        )
+        waiting = threading.Thread(target=lambda: found.append(prepare(report=notices.append)))
         waiting.start()
         while not notices:
             time.sleep(0.01)
-        prepared = photos.prepare("photos", folder=source, **SMALL)
+        prepared = prepare(source)
     waiting.join(20)
     assert found == [prepared]
     assert shelf.ranges == []
@@ -906,7 +909,7 @@ def test_kaggles_real_download_is_understood(shelf, monkeypatch, notices):
     monkeypatch.setenv("KAGGLE_API_TOKEN", "a-token")
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.PROD, f"http://127.0.0.1:{shelf.server_port}")
     shelf.data = zipped({"train.zip": zipped(collection()), "test1.zip": b"", "sampleSubmission.csv": b""})
-    assert photos.prepare("photos", **SMALL, report=notices.append).source == "Kaggle's dogs-vs-cats"
+    assert prepare(report=notices.append).source == "Kaggle's dogs-vs-cats"
     assert notices == []
 
 
@@ -931,14 +934,14 @@ def test_kaggle_failing_in_any_way_leads_on_to_microsoft(answer, shelf, tmp_path
         return str(write_files(tmp_path / "from_kaggle", files))
 
     monkeypatch.setattr(kagglehub, "competition_download", stand_in)
-    assert photos.prepare("photos", **SMALL, report=notices.append).source.startswith("Microsoft")
+    assert prepare(report=notices.append).source.startswith("Microsoft")
     assert len(notices) == 1
     assert "\n" not in notices[0]
 
 
 def test_when_nothing_is_left_one_error_says_what_each_said(monkeypatch, notices):
     with pytest.raises(PhotosError) as caught:
-        photos.prepare("photos", **SMALL, report=notices.append)
+        prepare(report=notices.append)
     message = str(caught.value)
     assert "Kaggle: no token" in message
     assert "Microsoft's archive: 127.0.0.1 cannot be reached" in message
@@ -960,7 +963,7 @@ def test_archive_in_the_cache_that_was_cut_off_is_named(shelf, notices):
     folder = cache.cache_folder() / "downloads"
     write_files(folder, {"kagglecatsanddogs_5340.zip": shelf.data[:-500]})
     with pytest.raises(PhotosError, match=r"5340\.zip has .* bytes, and Microsoft's archive .*; delete .*, and call"):
-        photos.prepare("photos", **SMALL, report=notices.append)
+        prepare(report=notices.append)
     assert (folder / "kagglecatsanddogs_5340.zip").exists(), "nothing that was there is lost"
 
 
@@ -970,13 +973,13 @@ def test_archive_in_the_cache_that_was_cut_off_is_named(shelf, notices):
 def test_archive_of_something_else_is_not_kept(data, shelf, notices):
     shelf.data = data
     with pytest.raises(PhotosError, match="something else, which was deleted"):
-        photos.prepare("photos", **SMALL, report=notices.append)
+        prepare(report=notices.append)
     assert names_in(cache.cache_folder() / "downloads") == ["lock"]
 
 
 def test_notices_go_to_standard_error_alone(shelf, source, capsys, monkeypatch):
     monkeypatch.setattr(kagglehub, "competition_download", lambda handle: (_ for _ in ()).throw(UnauthenticatedError()))
-    photos.prepare("photos", **SMALL)
+    prepare()
     output = capsys.readouterr()
     assert output.out == ""
     assert len(output.err.splitlines()) == 1
@@ -1052,17 +1055,17 @@ def test_full_disk_gets_one_sentence_and_the_next_call_works(source, tmp_path, m
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", failing_write(OSError(errno.ENOSPC, "No space left on device"), after=7))
         with pytest.raises(PhotosError, match=r"disk with .* is full: free some space on it or set CONVBOOK_CACHE"):
-            photos.prepare("photos", folder=source, **SMALL)
+            prepare(source)
     assert unfinished() == []
     assert pictures.read_pictures(before.folder) == before
-    assert photos.prepare("photos", folder=source, **SMALL).counts["test"] == {"cat": 2, "dog": 2}
+    assert prepare(source).counts["test"] == {"cat": 2, "dog": 2}
 
 
 def test_ctrl_c_leaves_nothing_half_made(source, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", failing_write(KeyboardInterrupt(), after=7))
         with pytest.raises(KeyboardInterrupt):
-            photos.prepare("photos", folder=source, **SMALL)
+            prepare(source)
     assert names_in(cache.cache_folder()) == ["photos/lock"]
 
 
@@ -1106,7 +1109,7 @@ def test_next_call_clears_up_after_a_process_that_was_killed(source):
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     assert len(unfinished()) == 1
-    assert photos.prepare("photos", folder=source, **SMALL).counts["train"] == {"cat": 3, "dog": 3}
+    assert prepare(source).counts["train"] == {"cat": 3, "dog": 3}
     assert unfinished() == []
 
 
@@ -1132,7 +1135,7 @@ def test_without_locks_work_is_done_and_the_work_of_others_is_left_alone(source,
     for folder in (young, old):
         folder.mkdir(parents=True)
     os.utime(old, (0, 0))
-    assert photos.prepare("photos", folder=source, **SMALL).counts["test"] == {"cat": 2, "dog": 2}
+    assert prepare(source).counts["test"] == {"cat": 2, "dog": 2}
     assert unfinished() == [young]
 
 
@@ -1150,7 +1153,7 @@ def test_first_of_two_processes_without_locks_wins(tmp_path, notices):
 
 @pytest.mark.parametrize("change", ["delete", "add", "cut off", "manifest"])
 def test_prepared_folder_that_was_changed_is_kept_and_made_anew(change, source, notices):
-    result = photos.prepare("photos", folder=source, **SMALL)
+    result = prepare(source)
     some = next((result.folder / "train" / "cat").iterdir())
     if change == "delete":
         some.unlink()
@@ -1161,13 +1164,13 @@ def test_prepared_folder_that_was_changed_is_kept_and_made_anew(change, source, 
     else:
         (result.folder / "pictures.json").write_text("{}")
     changed = names_in(result.folder)
-    assert photos.prepare("photos", folder=source, **SMALL, report=notices.append) == result
+    assert prepare(source, report=notices.append) == result
     assert len(notices) == 1
     assert names_in(result.folder.with_name(f"{result.folder.name}.changed-1")) == changed
 
 
 def test_manifest_says_where_the_pictures_come_from(source):
-    result = photos.prepare("photos", folder=source, **SMALL, seed=3)
+    result = prepare(source, seed=3)
     manifest = json.loads((result.folder / "pictures.json").read_text(encoding="utf-8"))
     assert manifest["source"] == result.source == "photos from the folder kaggle"
     assert manifest["counts"] == result.counts
