@@ -20,7 +20,7 @@ from convbook.experiments import (
     verify_experiment,
 )
 
-EFFECT = evidence.Effect("n", "n", margin=0.1, meaning="n is large")
+EFFECT = evidence.Effect("n", "n", margin=0.1)
 
 
 class Recorded(Experiment):
@@ -39,7 +39,7 @@ def make_experiment(measure, **changes):
         "settings": {"epochs": 3, "filters": (1, 2)},
         "data": {"digits": {}, "mnist": {"epochs": 5}},
         "sources": {"digits": "small digits", "mnist": "large digits"},
-        "effects": (EFFECT,),
+        "effects": {EFFECT: "n is large"},
     }
     return Recorded(**fields | changes)
 
@@ -296,7 +296,7 @@ def test_progress_counts_the_seeds_that_are_still_missing(tmp_path):
 def test_effects_that_a_kind_of_data_cannot_show_are_left_out_and_named_in_its_settings(tmp_path):
     data = {"digits": {}, "mnist": {"epochs": 5, "unmeasured": ["m"]}}
     numbers = {"n": 1.0, "m": 2.0}
-    effects = (EFFECT, evidence.Effect("m", "m", margin=0.1, meaning="m is large"))
+    effects = {EFFECT: "n is large", evidence.Effect("m", "m", margin=0.1): "m is large"}
 
     def measure(seed, settings):
         return numbers if settings["kind"] == "digits" else {"n": 1.0}

@@ -15,7 +15,7 @@ class Effect:
 
     Attributes:
         name: short and unique within the claim.
-        meaning: the claim in words that a reader understands without the code.
+        meaning: the claim in words that a reader understands without the code; an experiment gives it to its effects.
         of, minus: names of two of the seed's numbers; their difference is the effect. Without minus, the number itself.
         direction: "greater" or "less" than 0, or "equal" to 0 within the margin.
         margin: the smallest effect that would matter to a user; for "equal", what still counts as equal.
@@ -25,13 +25,13 @@ class Effect:
         ValueError: if the direction is unknown, or a margin for "equal" is not positive.
 
     Example:
-        >>> Effect("pooling-helps", "pooled", "plain", margin=0.02, meaning="A net that pools is better").direction
+        >>> Effect("pooling-helps", "pooled", "plain", margin=0.02).direction
         'greater'
     """
 
     # In this order they stand in a result's file.
     name: str
-    meaning: str = field(kw_only=True)
+    meaning: str = field(default="", kw_only=True)
     of: str
     minus: str | None = None
     direction: str = field(default="greater", kw_only=True)

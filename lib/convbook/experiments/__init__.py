@@ -10,9 +10,10 @@ Settings are tuned, where they are tuned at all, on seeds 1000 to 1009, and then
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from convbook.evidence import Effect
 from convbook.experiments.running import run_experiment, verify_experiment
 
 __all__ = ["Experiment", "load_experiments", "run_experiment", "verify_experiment"]
@@ -38,7 +39,7 @@ class Experiment:
         data: for each kind of data the settings that differ; the first kind is the default. Its "unmeasured" names the
             effects that this kind of data cannot show.
         sources: for each kind of data, where it comes from, in words.
-        effects: `evidence.Effect`s, what the claim predicts of the numbers.
+        effects: what the claim predicts of the numbers, {`evidence.Effect`: its meaning in words}.
         only_if_named: whether it is left out where no claim is named, because it takes long or needs photos.
     """
 
@@ -49,7 +50,7 @@ class Experiment:
     settings: Mapping
     data: Mapping[str, Mapping]
     sources: Mapping[str, str]
-    effects: tuple
+    effects: Mapping[Effect, str]
     only_if_named: bool = False
 
     def __post_init__(self):
@@ -78,9 +79,10 @@ class Experiment:
         return {**settings, "backbone": backbone} if backbone else settings
 
     def effects_for(self, kind=None):
-        """List what the claim predicts of the numbers that this kind of data gives."""
+        """List what the claim predicts of the numbers that this kind of data gives, each effect with its meaning."""
         unmeasured = self.data[self.kind(kind)].get("unmeasured", ())
-        return tuple(effect for effect in self.effects if effect.name not in unmeasured)
+        effects = (replace(effect, meaning=meaning) for effect, meaning in self.effects.items())
+        return tuple(effect for effect in effects if effect.name not in unmeasured)
 
     def place(self):
         """Say where in the package this experiment is defined, as "module:NAME"."""

@@ -108,38 +108,17 @@ DOWNSAMPLE = Experiment(
     settings=NETS,
     data={"digits": FEW_DIGITS},
     sources={"digits": SMALL_DIGITS},
-    effects=(
+    effects={
+        Effect("pooled-beats-plain", "pooled_average", "plain_average", margin=0.02): "With global average pooling, "
+        "and so with equal weights, a net that pools (window 18 px) is better than one that does not (window 7 px)",
+        Effect("dilated-beats-plain", "dilated_average", "plain_average", margin=0.02): "A net with dilation instead "
+        "of pooling (window 19 px) is better than one with neither (7 px)",
         Effect(
-            "pooled-beats-plain",
-            "pooled_average",
-            "plain_average",
-            margin=0.02,
-            meaning="With global average pooling, and so with equal weights, a net that pools (window 18 px) is better "
-            "than one that does not (window 7 px)",
-        ),
-        Effect(
-            "dilated-beats-plain",
-            "dilated_average",
-            "plain_average",
-            margin=0.02,
-            meaning="A net with dilation instead of pooling (window 19 px) is better than one with neither (7 px)",
-        ),
-        Effect(
-            "pooled-equals-dilated",
-            "pooled_average",
-            "dilated_average",
-            margin=0.02,
-            direction="equal",
-            meaning="With about the same window, pooling and dilation are equally good",
-        ),
-        Effect(
-            "flatten-pooled-beats-plain",
-            "pooled_flatten",
-            "plain_flatten",
-            margin=0.02,
-            meaning="With Flatten, where the classifier sees the whole picture anyway, pooling is better as well",
-        ),
-    ),
+            "pooled-equals-dilated", "pooled_average", "dilated_average", margin=0.02, direction="equal"
+        ): "With about the same window, pooling and dilation are equally good",
+        Effect("flatten-pooled-beats-plain", "pooled_flatten", "plain_flatten", margin=0.02): "With Flatten, where the "
+        "classifier sees the whole picture anyway, pooling is better as well",
+    },
 )
 
 
@@ -209,29 +188,15 @@ INTO_CHANNELS = Experiment(
     settings=NETS | {"probe": {"learning_rate": 1e-3, "batch_size": 64, "epochs": 30}},
     data={"digits": FEW_DIGITS},
     sources={"digits": SMALL_DIGITS},
-    effects=(
+    effects={
+        Effect("later-loses-less", "pooled_loss_1", "pooled_loss_3", margin=0.05): "A probe loses more accuracy by "
+        "shuffled places after the first stage than after the last",
+        Effect("pooling-moves-it", "plain_loss_3", "pooled_loss_3", margin=0.05): "After the last stage, a probe loses "
+        "more by shuffled places where the net did not pool",
         Effect(
-            "later-loses-less",
-            "pooled_loss_1",
-            "pooled_loss_3",
-            margin=0.05,
-            meaning="A probe loses more accuracy by shuffled places after the first stage than after the last",
-        ),
-        Effect(
-            "pooling-moves-it",
-            "plain_loss_3",
-            "pooled_loss_3",
-            margin=0.05,
-            meaning="After the last stage, a probe loses more by shuffled places where the net did not pool",
-        ),
-        Effect(
-            "pooling-moves-it-under-flatten",
-            "plain_flatten_loss_3",
-            "pooled_flatten_loss_3",
-            margin=0.05,
-            meaning="The same with Flatten on top, which gives no map a reason to forget places",
-        ),
-    ),
+            "pooling-moves-it-under-flatten", "plain_flatten_loss_3", "pooled_flatten_loss_3", margin=0.05
+        ): "The same with Flatten on top, which gives no map a reason to forget places",
+    },
 )
 
 
@@ -279,22 +244,12 @@ MAX_VS_MEAN = Experiment(
         "drawn": {"filters": (32, 64, 128, 128), "train_pictures": 1000, "test_pictures": 1000, "epochs": 30},
     },
     sources={"digits": SMALL_DIGITS, "drawn": DRAWN_PETS},
-    effects=(
-        Effect(
-            "max-beats-average",
-            "max",
-            "average",
-            margin=0.02,
-            meaning="With max pooling a net is better than with average pooling",
-        ),
-        Effect(
-            "max-beats-strided",
-            "max",
-            "strided",
-            margin=0.02,
-            meaning="With max pooling a net is better than with strides of 2 in its convolutions",
-        ),
-    ),
+    effects={
+        Effect("max-beats-average", "max", "average", margin=0.02): "With max pooling a net is better than with "
+        "average pooling",
+        Effect("max-beats-strided", "max", "strided", margin=0.02): "With max pooling a net is better than with "
+        "strides of 2 in its convolutions",
+    },
 )
 
 

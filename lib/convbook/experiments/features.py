@@ -226,45 +226,20 @@ OPTION_1_CHEAP = Experiment(
     settings=FEW_PETS | {"learning_rate": 1e-3, "epochs": 40, "passes": 4},
     data={"drawn": {"backbone": "drawn_world"}, "photos": BASE_PHOTOS | {"epochs": 20}},
     sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**BASE_PHOTOS)},
-    effects=(
+    effects={
         Effect(
-            "epoch-takes-longer",
-            "epoch_seconds_option_2",
-            "epoch_seconds_option_1",
-            margin=0.1,
-            meaning="An epoch of option 2 takes longer than one of option 1",
-            unit="seconds",
-        ),
+            "epoch-takes-longer", "epoch_seconds_option_2", "epoch_seconds_option_1", margin=0.1, unit="seconds"
+        ): "An epoch of option 2 takes longer than one of option 1",
         Effect(
-            "training-takes-longer",
-            "seconds_option_2",
-            "seconds_option_1",
-            margin=5,
-            meaning="All epochs of option 2 take longer than recording and all epochs of option 1",
-            unit="seconds",
-        ),
-        Effect(
-            "augmentation-closes-the-gap",
-            "gap_option_1",
-            "gap_option_2",
-            margin=0.02,
-            meaning="With option 2 and augmentation the gap between training and test accuracy is smaller",
-        ),
-        Effect(
-            "augmentation-pays",
-            "test_option_2",
-            "test_option_1",
-            margin=0.01,
-            meaning="Option 2 with augmentation is better on the test pictures than option 1",
-        ),
-        Effect(
-            "passes-pay",
-            "test_passes",
-            "test_option_1",
-            margin=0.01,
-            meaning="Option 1 on a record of four augmented passes is better than on a record of one clean pass",
-        ),
-    ),
+            "training-takes-longer", "seconds_option_2", "seconds_option_1", margin=5, unit="seconds"
+        ): "All epochs of option 2 take longer than recording and all epochs of option 1",
+        Effect("augmentation-closes-the-gap", "gap_option_1", "gap_option_2", margin=0.02): "With option 2 and "
+        "augmentation the gap between training and test accuracy is smaller",
+        Effect("augmentation-pays", "test_option_2", "test_option_1", margin=0.01): "Option 2 with augmentation is "
+        "better on the test pictures than option 1",
+        Effect("passes-pay", "test_passes", "test_option_1", margin=0.01): "Option 1 on a record of four augmented "
+        "passes is better than on a record of one clean pass",
+    },
 )
 
 EXPERIMENTS = (OPTION_1_CHEAP,)

@@ -66,31 +66,15 @@ FINE_TUNE_HELPS = Experiment(
     settings=RECIPE,
     data={"drawn": OWN_BASE, "photos": BASE_PHOTOS | {"updates": 150}},
     sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
-    effects=(
-        Effect(
-            "beats-frozen",
-            "test_tuned",
-            "test_frozen",
-            margin=0.01,
-            meaning="With the base unfrozen, batch normalization frozen and a low rate, the model is better than after "
-            "equally many further epochs of the head on the frozen base",
-        ),
-        Effect(
-            "beats-frozen-low",
-            "test_tuned",
-            "test_frozen_low",
-            margin=0.01,
-            meaning="The same against further epochs of the head at the low rate that the unfrozen base has",
-        ),
-        Effect(
-            "gap-grows",
-            "gap_tuned",
-            "gap_frozen",
-            margin=0.02,
-            meaning="The gap between training and validation accuracy is larger with the base unfrozen",
-            unit="of accuracy",
-        ),
-    ),
+    effects={
+        Effect("beats-frozen", "test_tuned", "test_frozen", margin=0.01): "With the base unfrozen, batch normalization "
+        "frozen and a low rate, the model is better than after equally many further epochs of the head on the frozen "
+        "base",
+        Effect("beats-frozen-low", "test_tuned", "test_frozen_low", margin=0.01): "The same against further epochs of "
+        "the head at the low rate that the unfrozen base has",
+        Effect("gap-grows", "gap_tuned", "gap_frozen", margin=0.02, unit="of accuracy"): "The gap between training and "
+        "validation accuracy is larger with the base unfrozen",
+    },
 )
 
 
@@ -175,32 +159,20 @@ ERROR_SIGNAL = Experiment(
     settings=RECIPE | {"heads": 4, "batches": 4, "stops": (0, 25, 100, 500)},
     data={"drawn": OWN_BASE},
     sources={"drawn": ONE_BASE},
-    effects=(
+    effects={
         Effect(
             "error-at-the-top",
             "error_validation_untrained",
             "error_validation_trained",
             margin=0.1,
-            meaning="An untrained head is further from the labels than a trained one, on pictures that neither has "
-            "seen",
             unit="of probability",
-        ),
-        Effect(
-            "larger-on-training-pictures",
-            "doublings_train",
-            margin=1,
-            meaning="The gradient that reaches the base in the first step is longer while the head is untrained than "
-            "when it is trained; 1 doubling is twice as long",
-            unit="doublings",
-        ),
-        Effect(
-            "larger-on-new-pictures",
-            "doublings_validation",
-            margin=1,
-            meaning="The same on pictures that the head was not trained on",
-            unit="doublings",
-        ),
-    ),
+        ): "An untrained head is further from the labels than a trained one, on pictures that neither has seen",
+        Effect("larger-on-training-pictures", "doublings_train", margin=1, unit="doublings"): "The gradient that "
+        "reaches the base in the first step is longer while the head is untrained than when it is trained; 1 doubling "
+        "is twice as long",
+        Effect("larger-on-new-pictures", "doublings_validation", margin=1, unit="doublings"): "The same on pictures "
+        "that the head was not trained on",
+    },
 )
 
 
@@ -241,36 +213,20 @@ HEAD_FIRST_RATES = {"SGD": (0.01, 0.03), "Adam": (1e-4, 1e-3)}
 
 
 def _head_first_effects():
-    effects = []
+    effects = {}
     for optimizer, rates in HEAD_FIRST_RATES.items():
         for which, rate in {"low": rates[0], "high": rates[-1]}.items():
             name, words = f"{optimizer.lower()}-{which}", f"{optimizer} at {rate:g}"
             first, at_once = f"{optimizer.lower()}_first_{which}", f"{optimizer.lower()}_at_once_{which}"
-            effects += [
-                Effect(
-                    f"drift-{name}",
-                    f"drift_{at_once}",
-                    f"drift_{first}",
-                    margin=0.05,
-                    meaning=f"Drift of the base's features: larger with an untrained head, {words}",
-                    unit="of 1 - CKA",
-                ),
-                Effect(
-                    f"old-{name}",
-                    f"old_{first}",
-                    f"old_{at_once}",
-                    margin=0.02,
-                    meaning=f"What a probe finds of the old classes: more where the head came first, {words}",
-                ),
-                Effect(
-                    f"test-{name}",
-                    f"test_{first}",
-                    f"test_{at_once}",
-                    margin=0.01,
-                    meaning=f"Cats and dogs after the last epoch: better where the head came first, {words}",
-                ),
-            ]
-    return tuple(effects)
+            drift = Effect(f"drift-{name}", f"drift_{at_once}", f"drift_{first}", margin=0.05, unit="of 1 - CKA")
+            old = Effect(f"old-{name}", f"old_{first}", f"old_{at_once}", margin=0.02)
+            test = Effect(f"test-{name}", f"test_{first}", f"test_{at_once}", margin=0.01)
+            effects |= {
+                drift: f"Drift of the base's features: larger with an untrained head, {words}",
+                old: f"What a probe finds of the old classes: more where the head came first, {words}",
+                test: f"Cats and dogs after the last epoch: better where the head came first, {words}",
+            }
+    return effects
 
 
 HEAD_FIRST = Experiment(
@@ -326,44 +282,18 @@ LOW_RATE = Experiment(
     },
     data={"drawn": OWN_BASE},
     sources={"drawn": ONE_BASE},
-    effects=(
-        Effect(
-            "low-beats-high",
-            "test_low",
-            "test_high",
-            margin=0.01,
-            meaning="With Adam at 0.0001 the model is better than at 0.01",
-        ),
-        Effect(
-            "low-beats-middle",
-            "test_low",
-            "test_middle",
-            margin=0.01,
-            meaning="With Adam at 0.0001 the model is better than at 0.001",
-        ),
-        Effect(
-            "low-beats-lowest",
-            "test_low",
-            "test_lowest",
-            margin=0.01,
-            meaning="With Adam at 0.0001 the model is better than at 0.00001, which does not arrive",
-        ),
-        Effect(
-            "drift-grows",
-            "drift_middle",
-            "drift_low",
-            margin=0.05,
-            meaning="The base drifts further at 0.001 than at 0.0001",
-            unit="of 1 - CKA",
-        ),
-        Effect(
-            "old-classes-fade",
-            "old_low",
-            "old_middle",
-            margin=0.02,
-            meaning="A probe finds more of the old classes in the base after 0.0001 than after 0.001",
-        ),
-    ),
+    effects={
+        Effect("low-beats-high", "test_low", "test_high", margin=0.01): "With Adam at 0.0001 the model is better than "
+        "at 0.01",
+        Effect("low-beats-middle", "test_low", "test_middle", margin=0.01): "With Adam at 0.0001 the model is better "
+        "than at 0.001",
+        Effect("low-beats-lowest", "test_low", "test_lowest", margin=0.01): "With Adam at 0.0001 the model is better "
+        "than at 0.00001, which does not arrive",
+        Effect("drift-grows", "drift_middle", "drift_low", margin=0.05, unit="of 1 - CKA"): "The base drifts further "
+        "at 0.001 than at 0.0001",
+        Effect("old-classes-fade", "old_low", "old_middle", margin=0.02): "A probe finds more of the old classes in "
+        "the base after 0.0001 than after 0.001",
+    },
 )
 
 
@@ -419,60 +349,29 @@ BATCHNORM = Experiment(
     },
     data={"drawn": OWN_BASE, "photos": BASE_PHOTOS},
     sources={"drawn": ONE_BASE, "photos": ONE_BASE_PHOTOS},
-    effects=(
+    effects={
         Effect(
             "statistics-stay",
             "statistics_moved_frozen",
             margin=1e-9,
             direction="equal",
-            meaning="With each batch normalization frozen, no moving mean or variance changes",
             unit="largest change of a moving statistic",
-        ),
-        Effect(
-            "batches-of-32",
-            "test_frozen_32",
-            "test_moving_32",
-            margin=0.01,
-            meaning="In batches of 32 the model is better with batch normalization frozen",
-        ),
-        Effect("batches-of-4", "test_frozen_4", "test_moving_4", margin=0.01, meaning="The same in batches of 4"),
-        Effect(
-            "quick-momentum-32",
-            "test_frozen_32",
-            "test_quick_32",
-            margin=0.01,
-            meaning="In batches of 32, against moving statistics with a momentum of 0.9",
-        ),
-        Effect("quick-momentum-4", "test_frozen_4", "test_quick_4", margin=0.01, meaning="The same in batches of 4"),
-        Effect(
-            "dark-pictures",
-            "test_frozen_night",
-            "test_moving_night",
-            margin=0.01,
-            meaning="On dark and bluish pictures, in batches of 32, frozen is better than moving",
-        ),
-        Effect(
-            "looking-alone",
-            "test_before",
-            "test_looked",
-            margin=0.01,
-            meaning="No weight is trained; 40 batches of 15 pictures move the statistics, and the model gets worse",
-        ),
-        Effect(
-            "looking-alone-quick",
-            "test_before",
-            "test_looked_quick",
-            margin=0.01,
-            meaning="The same with a momentum of 0.9",
-        ),
-        Effect(
-            "looking-class-by-class",
-            "test_before",
-            "test_looked_by_class",
-            margin=0.01,
-            meaning="The same with a momentum of 0.9, and the pictures come class by class",
-        ),
-    ),
+        ): "With each batch normalization frozen, no moving mean or variance changes",
+        Effect("batches-of-32", "test_frozen_32", "test_moving_32", margin=0.01): "In batches of 32 the model is "
+        "better with batch normalization frozen",
+        Effect("batches-of-4", "test_frozen_4", "test_moving_4", margin=0.01): "The same in batches of 4",
+        Effect("quick-momentum-32", "test_frozen_32", "test_quick_32", margin=0.01): "In batches of 32, against moving "
+        "statistics with a momentum of 0.9",
+        Effect("quick-momentum-4", "test_frozen_4", "test_quick_4", margin=0.01): "The same in batches of 4",
+        Effect("dark-pictures", "test_frozen_night", "test_moving_night", margin=0.01): "On dark and bluish pictures, "
+        "in batches of 32, frozen is better than moving",
+        Effect("looking-alone", "test_before", "test_looked", margin=0.01): "No weight is trained; 40 batches of 15 "
+        "pictures move the statistics, and the model gets worse",
+        Effect("looking-alone-quick", "test_before", "test_looked_quick", margin=0.01): "The same with a momentum of "
+        "0.9",
+        Effect("looking-class-by-class", "test_before", "test_looked_by_class", margin=0.01): "The same with a "
+        "momentum of 0.9, and the pictures come class by class",
+    },
 )
 
 
@@ -510,53 +409,23 @@ PARTIAL = Experiment(
     | {"pictures": (50, 200), "blocks": (1, 2), "lower": ("block1", "block2", "block3"), "learning_rate": 3e-4},
     data={"drawn": OWN_BASE},
     sources={"drawn": ONE_BASE},
-    effects=(
+    effects={
+        Effect("top-block-helps", "test_1_200", "test_0_200", margin=0.01): "On 200 pictures per class, tuning the top "
+        "block alone is better than tuning none",
+        Effect("top-beats-lower", "test_1_200", "test_lower_200", margin=0.01): "Tuning the top block alone is better "
+        "than tuning the three below it, which have fewer weights",
+        Effect("all-beats-top", "test_all_200", "test_1_200", margin=0.01): "On 200 pictures per class, tuning all "
+        "blocks is better than the top one alone",
+        Effect("top-beats-all-on-few", "test_1_50", "test_all_50", margin=0.01): "On 50 pictures per class, the top "
+        "block alone is better than all",
         Effect(
-            "top-block-helps",
-            "test_1_200",
-            "test_0_200",
-            margin=0.01,
-            meaning="On 200 pictures per class, tuning the top block alone is better than tuning none",
-        ),
+            "gap-grows-with-weights", "gap_all_50", "gap_1_50", margin=0.02, unit="of accuracy"
+        ): "On 50 pictures per class, the gap between training and validation accuracy is larger with all blocks than "
+        "with the top one",
         Effect(
-            "top-beats-lower",
-            "test_1_200",
-            "test_lower_200",
-            margin=0.01,
-            meaning="Tuning the top block alone is better than tuning the three below it, which have fewer weights",
-        ),
-        Effect(
-            "all-beats-top",
-            "test_all_200",
-            "test_1_200",
-            margin=0.01,
-            meaning="On 200 pictures per class, tuning all blocks is better than the top one alone",
-        ),
-        Effect(
-            "top-beats-all-on-few",
-            "test_1_50",
-            "test_all_50",
-            margin=0.01,
-            meaning="On 50 pictures per class, the top block alone is better than all",
-        ),
-        Effect(
-            "gap-grows-with-weights",
-            "gap_all_50",
-            "gap_1_50",
-            margin=0.02,
-            meaning="On 50 pictures per class, the gap between training and validation accuracy is larger with all "
-            "blocks than with the top one",
-            unit="of accuracy",
-        ),
-        Effect(
-            "gap-grows-on-few",
-            "gap_all_50",
-            "gap_all_200",
-            margin=0.02,
-            meaning="With all blocks the gap is larger on 50 pictures per class than on 200",
-            unit="of accuracy",
-        ),
-    ),
+            "gap-grows-on-few", "gap_all_50", "gap_all_200", margin=0.02, unit="of accuracy"
+        ): "With all blocks the gap is larger on 50 pictures per class than on 200",
+    },
 )
 
 

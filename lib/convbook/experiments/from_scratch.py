@@ -194,39 +194,16 @@ SMALL_DATA = Experiment(
     settings=FEW_PETS | {"batch_size": 16, "epochs": 40, "learning_rate": 1e-3},
     data={"drawn": {}, "photos": SMALL_PHOTOS},
     sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**SMALL_PHOTOS)},
-    effects=(
-        Effect(
-            "memorises",
-            "memorised",
-            margin=0.05,
-            meaning="After the last epoch on few pictures, a net is right on more than nine in ten of them",
-            unit="training accuracy above 0.9",
-        ),
-        Effect(
-            "gap",
-            "training",
-            "validation",
-            margin=0.05,
-            meaning="It is better on its training pictures than on the validation pictures",
-            unit="of accuracy",
-        ),
-        Effect(
-            "loss-rises",
-            "test_loss_last",
-            "test_loss",
-            margin=0.05,
-            meaning="On the test pictures its loss at the end is higher than in the epoch that validation chose",
-            unit="of loss",
-        ),
-        Effect(
-            "accuracy-stays",
-            "test_last",
-            "test",
-            margin=0.03,
-            direction="equal",
-            meaning="On the test pictures its accuracy at the end is that of the epoch that validation chose",
-        ),
-    ),
+    effects={
+        Effect("memorises", "memorised", margin=0.05, unit="training accuracy above 0.9"): "After the last epoch on "
+        "few pictures, a net is right on more than nine in ten of them",
+        Effect("gap", "training", "validation", margin=0.05, unit="of accuracy"): "It is better on its training "
+        "pictures than on the validation pictures",
+        Effect("loss-rises", "test_loss_last", "test_loss", margin=0.05, unit="of loss"): "On the test pictures its "
+        "loss at the end is higher than in the epoch that validation chose",
+        Effect("accuracy-stays", "test_last", "test", margin=0.03, direction="equal"): "On the test pictures its "
+        "accuracy at the end is that of the epoch that validation chose",
+    },
 )
 
 
@@ -253,24 +230,13 @@ MORE_PICTURES = Experiment(
     settings=RECIPE | {"updates": 520, "pictures": (50, 100, 200, 500)},
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
-    effects=(
+    effects={
+        Effect("smaller-gap", "gap_50", "gap_500", margin=0.05, unit="of accuracy"): "The gap is smaller with 500 "
+        "pictures per class than with 50",
         Effect(
-            "smaller-gap",
-            "gap_50",
-            "gap_500",
-            margin=0.05,
-            meaning="The gap is smaller with 500 pictures per class than with 50",
-            unit="of accuracy",
-        ),
-        Effect(
-            "better",
-            "validation_500",
-            "validation_50",
-            margin=0.05,
-            meaning="A net is better on the validation pictures with 500 pictures per class than with 50",
-            unit="validation accuracy",
-        ),
-    ),
+            "better", "validation_500", "validation_50", margin=0.05, unit="validation accuracy"
+        ): "A net is better on the validation pictures with 500 pictures per class than with 50",
+    },
 )
 
 
@@ -303,30 +269,15 @@ AUGMENT_HELPS = Experiment(
     settings=RECIPE | {"dropout": 0.25},
     data={"drawn": {}, "photos": SMALL_PHOTOS},
     sources={"drawn": DRAWN_PETS, "photos": PHOTOS.format(**SMALL_PHOTOS)},
-    effects=(
+    effects={
+        Effect("augmentation-helps", "test_augmented", "test_plain", margin=0.02): "With augmentation a net is better "
+        "on the test pictures",
         Effect(
-            "augmentation-helps",
-            "test_augmented",
-            "test_plain",
-            margin=0.02,
-            meaning="With augmentation a net is better on the test pictures",
-        ),
-        Effect(
-            "augmentation-closes-the-gap",
-            "gap_plain",
-            "gap_augmented",
-            margin=0.05,
-            meaning="With augmentation the gap between training and validation accuracy is smaller",
-            unit="of accuracy",
-        ),
-        Effect(
-            "helps-on-top-of-dropout",
-            "test_both",
-            "test_dropout",
-            margin=0.02,
-            meaning="Augmentation helps a net that has dropout already",
-        ),
-    ),
+            "augmentation-closes-the-gap", "gap_plain", "gap_augmented", margin=0.05, unit="of accuracy"
+        ): "With augmentation the gap between training and validation accuracy is smaller",
+        Effect("helps-on-top-of-dropout", "test_both", "test_dropout", margin=0.02): "Augmentation helps a net that "
+        "has dropout already",
+    },
 )
 
 
@@ -354,16 +305,10 @@ AUGMENT_PLACE = Experiment(
     settings=RECIPE,
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
-    effects=(
-        Effect(
-            "same-accuracy",
-            "in_model",
-            "in_pipeline",
-            margin=0.03,
-            direction="equal",
-            meaning="A net is equally good with the augmentation in the model and in the pipeline",
-        ),
-    ),
+    effects={
+        Effect("same-accuracy", "in_model", "in_pipeline", margin=0.03, direction="equal"): "A net is equally good "
+        "with the augmentation in the model and in the pipeline",
+    },
 )
 
 
@@ -398,22 +343,12 @@ AUGMENT_TRAIN_ONLY = Experiment(
     settings=RECIPE | {"calls": 16},
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
-    effects=(
-        Effect(
-            "augmented-test-is-lower",
-            "clean",
-            "augmented_once",
-            margin=0.01,
-            meaning="On augmented test pictures a net is worse than on clean ones",
-        ),
-        Effect(
-            "averaging-helps",
-            "averaged",
-            "clean",
-            margin=0.01,
-            meaning="The mean over many augmented versions of a picture is better than one look at the clean picture",
-        ),
-    ),
+    effects={
+        Effect("augmented-test-is-lower", "clean", "augmented_once", margin=0.01): "On augmented test pictures a net "
+        "is worse than on clean ones",
+        Effect("averaging-helps", "averaged", "clean", margin=0.01): "The mean over many augmented versions of a "
+        "picture is better than one look at the clean picture",
+    },
 )
 
 
@@ -440,15 +375,10 @@ AUGMENT_STRENGTH = Experiment(
     settings=RECIPE | {"strengths": (0, 0.5, 1, 2, 4)},
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
-    effects=(
-        Effect(
-            "too-much-hurts",
-            "usual",
-            "strongest",
-            margin=0.02,
-            meaning="With four times the usual strength a net is worse than with the usual one",
-        ),
-    ),
+    effects={
+        Effect("too-much-hurts", "usual", "strongest", margin=0.02): "With four times the usual strength a net is "
+        "worse than with the usual one",
+    },
 )
 
 

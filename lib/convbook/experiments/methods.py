@@ -115,36 +115,15 @@ FIVE_METHODS = Experiment(
         "drawn": DRAWN_PETS,
         "photos": f"{PHOTOS.format(**BASE_PHOTOS)}; the networks from scratch see {SMALL_PHOTOS['size_px']} pixels",
     },
-    effects=(
-        Effect(
-            "augmentation",
-            "test_augmented",
-            "test_scratch",
-            margin=0.01,
-            meaning="Augmentation and dropout beat none",
-        ),
-        Effect(
-            "features",
-            "test_option_1",
-            "test_augmented",
-            margin=0.01,
-            meaning="Features of a frozen base beat training from scratch, augmented",
-        ),
-        Effect(
-            "option-2",
-            "test_option_2",
-            "test_option_1",
-            margin=0.01,
-            meaning="Augmentation in front of the frozen base beats recorded features",
-        ),
-        Effect(
-            "fine-tuning",
-            "test_tuned",
-            "test_option_2",
-            margin=0.01,
-            meaning="Fine-tuning the whole base beats the frozen one",
-        ),
-    ),
+    effects={
+        Effect("augmentation", "test_augmented", "test_scratch", margin=0.01): "Augmentation and dropout beat none",
+        Effect("features", "test_option_1", "test_augmented", margin=0.01): "Features of a frozen base beat training "
+        "from scratch, augmented",
+        Effect("option-2", "test_option_2", "test_option_1", margin=0.01): "Augmentation in front of the frozen base "
+        "beats recorded features",
+        Effect("fine-tuning", "test_tuned", "test_option_2", margin=0.01): "Fine-tuning the whole base beats the "
+        "frozen one",
+    },
 )
 
 EXPERIMENTS = (FIVE_METHODS,)

@@ -69,37 +69,16 @@ GENERIC = Experiment(
     settings=PETS_RECIPE,
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
-    effects=(
-        Effect(
-            "world-beats-random",
-            "drawn_world",
-            "random",
-            margin=0.02,
-            meaning="A linear classifier tells cats from dogs better on the features of a base that saw 46 other kinds "
-            "than on those of a random base",
-        ),
-        Effect(
-            "world-beats-pixels",
-            "drawn_world",
-            "pixels",
-            margin=0.02,
-            meaning="The same against a linear classifier on pixels",
-        ),
-        Effect(
-            "things-beats-random",
-            "drawn_things",
-            "random",
-            margin=0.02,
-            meaning="The features of a base that saw 16 things and no animal are better than those of a random base",
-        ),
-        Effect(
-            "things-beats-pixels",
-            "drawn_things",
-            "pixels",
-            margin=0.02,
-            meaning="The same against a linear classifier on pixels",
-        ),
-    ),
+    effects={
+        Effect("world-beats-random", "drawn_world", "random", margin=0.02): "A linear classifier tells cats from dogs "
+        "better on the features of a base that saw 46 other kinds than on those of a random base",
+        Effect("world-beats-pixels", "drawn_world", "pixels", margin=0.02): "The same against a linear classifier on "
+        "pixels",
+        Effect("things-beats-random", "drawn_things", "random", margin=0.02): "The features of a base that saw 16 "
+        "things and no animal are better than those of a random base",
+        Effect("things-beats-pixels", "drawn_things", "pixels", margin=0.02): "The same against a linear classifier on "
+        "pixels",
+    },
 )
 
 
@@ -141,45 +120,24 @@ NO_OLD_CLASSIFIER = Experiment(
     settings=PETS_RECIPE,
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
-    effects=(
+    effects={
         Effect(
-            "features-beat-probabilities",
-            "drawn_world_principal",
-            "drawn_world_probabilities",
-            margin=0.02,
-            meaning="A new classifier is better on 46 numbers of the base's features (their principal directions) than "
-            "on the 46 probabilities of its old classifier",
-        ),
+            "features-beat-probabilities", "drawn_world_principal", "drawn_world_probabilities", margin=0.02
+        ): "A new classifier is better on 46 numbers of the base's features (their principal directions) than on the "
+        "46 probabilities of its old classifier",
         Effect(
-            "features-beat-logits",
-            "drawn_world_principal",
-            "drawn_world_logits",
-            margin=0.02,
-            meaning="The same against the 46 logits, from which the probabilities are computed",
-        ),
+            "features-beat-logits", "drawn_world_principal", "drawn_world_logits", margin=0.02
+        ): "The same against the 46 logits, from which the probabilities are computed",
         Effect(
-            "things-features-beat-probabilities",
-            "drawn_things_principal",
-            "drawn_things_probabilities",
-            margin=0.02,
-            meaning="With the base that saw 16 things and no animal: 16 numbers of its features against 16 "
-            "probabilities",
-        ),
+            "things-features-beat-probabilities", "drawn_things_principal", "drawn_things_probabilities", margin=0.02
+        ): "With the base that saw 16 things and no animal: 16 numbers of its features against 16 probabilities",
         Effect(
-            "things-features-beat-logits",
-            "drawn_things_principal",
-            "drawn_things_logits",
-            margin=0.02,
-            meaning="With that base: 16 numbers of its features against 16 logits",
-        ),
+            "things-features-beat-logits", "drawn_things_principal", "drawn_things_logits", margin=0.02
+        ): "With that base: 16 numbers of its features against 16 logits",
         Effect(
-            "all-beat-probabilities",
-            "drawn_world_features",
-            "drawn_world_probabilities",
-            margin=0.02,
-            meaning="All 256 features of the base against the 46 probabilities, as one would use them",
-        ),
-    ),
+            "all-beat-probabilities", "drawn_world_features", "drawn_world_probabilities", margin=0.02
+        ): "All 256 features of the base against the 46 probabilities, as one would use them",
+    },
 )
 
 
@@ -216,16 +174,11 @@ def measure_converter(seed, settings):
 
 
 def _range_effects(kind, meaning):
-    return tuple(
-        Effect(
-            f"{kind}-{name.replace('_', '-')}",
-            f"{kind}_minus_1_to_1",
-            f"{kind}_{name}",
-            margin=0.02,
-            meaning=f"{meaning} {words}",
-        )
-        for name, words in {"0_to_1": "from 0 to 1", "0_to_255": "from 0 to 255"}.items()
-    )
+    right = f"{kind}_minus_1_to_1"
+    return {
+        Effect(f"{kind}-0-to-1", right, f"{kind}_0_to_1", margin=0.02): f"{meaning} from 0 to 1",
+        Effect(f"{kind}-0-to-255", right, f"{kind}_0_to_255", margin=0.02): f"{meaning} from 0 to 255",
+    }
 
 
 CONVERTER = Experiment(
@@ -236,11 +189,11 @@ CONVERTER = Experiment(
     settings={**PETS_RECIPE, "base": "drawn_world", "old_pictures": 20},
     data={"drawn": {}},
     sources={"drawn": DRAWN_PETS},
-    effects=(
-        *_range_effects("trained", "A new classifier is better on pixels from -1 to 1 than one trained and tested"),
-        *_range_effects("served", "A classifier trained on pixels from -1 to 1 gets worse when its pixels come"),
-        *_range_effects("old", "The old classifier, on old kinds, gets worse when its pixels come"),
-    ),
+    effects={
+        **_range_effects("trained", "A new classifier is better on pixels from -1 to 1 than one trained and tested"),
+        **_range_effects("served", "A classifier trained on pixels from -1 to 1 gets worse when its pixels come"),
+        **_range_effects("old", "The old classifier, on old kinds, gets worse when its pixels come"),
+    },
 )
 
 
@@ -346,38 +299,16 @@ LARGE_ENOUGH = Experiment(
     },
     data={"drawn": {}},
     sources={"drawn": SMALL_DRAWINGS},
-    effects=(
-        Effect(
-            "more-pictures",
-            "pictures_256",
-            "pictures_4",
-            margin=0.02,
-            meaning="A base that saw 256 pictures of each of 46 kinds serves cats and dogs better than one that saw 4 "
-            "of each, after equally many updates",
-        ),
-        Effect(
-            "more-kinds",
-            "pictures_64",
-            "kinds_2",
-            margin=0.02,
-            meaning="A base that saw 46 kinds serves them better than one that saw 2, with equally many pictures in "
-            "all",
-        ),
-        Effect(
-            "few-beat-none",
-            "pictures_4",
-            "random",
-            margin=0.02,
-            meaning="Even 4 pictures of each kind make a better base than random weights",
-        ),
-        Effect(
-            "still-rising",
-            "pictures_256",
-            "pictures_64",
-            margin=0.02,
-            meaning="From 64 to 256 pictures of each kind there is still something to gain",
-        ),
-    ),
+    effects={
+        Effect("more-pictures", "pictures_256", "pictures_4", margin=0.02): "A base that saw 256 pictures of each of "
+        "46 kinds serves cats and dogs better than one that saw 4 of each, after equally many updates",
+        Effect("more-kinds", "pictures_64", "kinds_2", margin=0.02): "A base that saw 46 kinds serves them better than "
+        "one that saw 2, with equally many pictures in all",
+        Effect("few-beat-none", "pictures_4", "random", margin=0.02): "Even 4 pictures of each kind make a better base "
+        "than random weights",
+        Effect("still-rising", "pictures_256", "pictures_64", margin=0.02): "From 64 to 256 pictures of each kind "
+        "there is still something to gain",
+    },
 )
 
 
@@ -431,34 +362,17 @@ EARLY_LATE = Experiment(
     },
     data={"drawn": {}},
     sources={"drawn": SMALL_DRAWINGS},
-    effects=(
+    effects={
         Effect(
-            "similarity-falls",
-            "relative_1",
-            "relative_4",
-            margin=0.05,
-            meaning="Two bases that saw different kinds are alike in their first stage and less so in their last, "
-            "relative to two that saw the same kinds",
-            unit="relative similarity",
-        ),
-        Effect(
-            "old-rises",
-            "old_4",
-            "old_1",
-            margin=0.02,
-            meaning="A probe for the base's own kinds is better after the last stage than after the first",
-        ),
-        Effect(
-            "new-rises", "new_4", "new_1", margin=0.02, meaning="So is a probe for kinds that the base has never seen"
-        ),
-        Effect(
-            "lead-grows",
-            "lead_4",
-            "lead_1",
-            margin=0.02,
-            meaning="The lead of the base's own kinds over new ones grows from the first stage to the last",
-        ),
-    ),
+            "similarity-falls", "relative_1", "relative_4", margin=0.05, unit="relative similarity"
+        ): "Two bases that saw different kinds are alike in their first stage and less so in their last, relative to "
+        "two that saw the same kinds",
+        Effect("old-rises", "old_4", "old_1", margin=0.02): "A probe for the base's own kinds is better after the last "
+        "stage than after the first",
+        Effect("new-rises", "new_4", "new_1", margin=0.02): "So is a probe for kinds that the base has never seen",
+        Effect("lead-grows", "lead_4", "lead_1", margin=0.02): "The lead of the base's own kinds over new ones grows "
+        "from the first stage to the last",
+    },
 )
 
 EXPERIMENTS = (GENERIC, LARGE_ENOUGH, EARLY_LATE, NO_OLD_CLASSIFIER, CONVERTER)

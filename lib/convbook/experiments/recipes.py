@@ -164,36 +164,17 @@ RECIPES = Experiment(
     settings=SETTINGS,
     data={"photos": {}},
     sources={"photos": SOURCE},
-    effects=(
+    effects={
+        Effect("ours-beats-book", "test_ours", "test_book", margin=0.02): "Without augmentation, our recipe is better "
+        "than the best-known book's",
         Effect(
-            "ours-beats-book",
-            "test_ours",
-            "test_book",
-            margin=0.02,
-            meaning="Without augmentation, our recipe is better than the best-known book's",
-        ),
-        Effect(
-            "ours-beats-book-augmented",
-            "test_ours_augmented",
-            "test_book_augmented",
-            margin=0.02,
-            meaning="With augmentation, our recipe is better than the best-known book's",
-        ),
-        Effect(
-            "augmentation-helps-book",
-            "test_book_augmented",
-            "test_book",
-            margin=0.02,
-            meaning="The best-known book's recipe is better with augmentation, dropout and twice the epochs",
-        ),
-        Effect(
-            "augmentation-helps-ours",
-            "test_ours_augmented",
-            "test_ours",
-            margin=0.02,
-            meaning="Our recipe is better with augmentation and twice the epochs",
-        ),
-    ),
+            "ours-beats-book-augmented", "test_ours_augmented", "test_book_augmented", margin=0.02
+        ): "With augmentation, our recipe is better than the best-known book's",
+        Effect("augmentation-helps-book", "test_book_augmented", "test_book", margin=0.02): "The best-known book's "
+        "recipe is better with augmentation, dropout and twice the epochs",
+        Effect("augmentation-helps-ours", "test_ours_augmented", "test_ours", margin=0.02): "Our recipe is better with "
+        "augmentation and twice the epochs",
+    },
     only_if_named=True,
 )
 
@@ -230,25 +211,18 @@ RECIPES_PACE = Experiment(
     settings=SETTINGS,
     data={"photos": {}},
     sources={"photos": SOURCE},
-    effects=(
+    effects={
         Effect(
-            "less-than-half",
-            "half_core_seconds_book",
-            "core_seconds_ours",
-            margin=60,
-            meaning="Without augmentation, our recipe takes less than half of the time that the best-known book's "
-            "takes",
-            unit="seconds of a core",
-        ),
+            "less-than-half", "half_core_seconds_book", "core_seconds_ours", margin=60, unit="seconds of a core"
+        ): "Without augmentation, our recipe takes less than half of the time that the best-known book's takes",
         Effect(
             "less-than-half-augmented",
             "half_core_seconds_book_augmented",
             "core_seconds_ours_augmented",
             margin=60,
-            meaning="With augmentation, our recipe takes less than half of the time that the best-known book's takes",
             unit="seconds of a core",
-        ),
-    ),
+        ): "With augmentation, our recipe takes less than half of the time that the best-known book's takes",
+    },
     only_if_named=True,
 )
 

@@ -112,45 +112,23 @@ DENSE_GLOBAL = Experiment(
         "digits": "the handwritten digits that come with scikit-learn, enlarged from 8x8 to 20x20 in 28x28 pixels",
         "mnist": "MNIST, for each seed another 5,000 of its training digits, and the first 1,000 of its test digits",
     },
-    effects=(
+    effects={
         Effect(
-            "permuted-dense",
-            "dense_permuted",
-            "dense_plain",
-            margin=0.02,
-            direction="equal",
-            meaning="Locality: a Dense net trained anew on permuted pixels is as good as on plain ones",
-        ),
+            "permuted-dense", "dense_permuted", "dense_plain", margin=0.02, direction="equal"
+        ): "Locality: a Dense net trained anew on permuted pixels is as good as on plain ones",
+        Effect("permuted-convnet", "convnet_plain", "convnet_permuted", margin=0.02): "Locality: a convnet trained "
+        "anew on permuted pixels is worse than on plain ones",
         Effect(
-            "permuted-convnet",
-            "convnet_plain",
-            "convnet_permuted",
-            margin=0.02,
-            meaning="Locality: a convnet trained anew on permuted pixels is worse than on plain ones",
-        ),
+            "permuted-both", "convnet_lost_by_permutation", "dense_lost_by_permutation", margin=0.02
+        ): "Locality: the convnet loses more by the permutation than the Dense net",
         Effect(
-            "permuted-both",
-            "convnet_lost_by_permutation",
-            "dense_lost_by_permutation",
-            margin=0.02,
-            meaning="Locality: the convnet loses more by the permutation than the Dense net",
-        ),
+            "moved-flatten", "dense_canvas_lost_by_move", "flatten_canvas_lost_by_move", margin=0.05
+        ): "Invariance, another thing: moved by 4 px, a Dense net loses more than a convnet with Flatten",
         Effect(
-            "moved-flatten",
-            "dense_canvas_lost_by_move",
-            "flatten_canvas_lost_by_move",
-            margin=0.05,
-            meaning="Invariance, another thing: moved by 4 px, a Dense net loses more than a convnet with Flatten",
-        ),
-        Effect(
-            "moved-global-average",
-            "dense_canvas_lost_by_move",
-            "global_average_canvas_lost_by_move",
-            margin=0.05,
-            meaning="Invariance, another thing: moved by 4 px, a Dense net loses more than a convnet with global "
-            "average pooling",
-        ),
-    ),
+            "moved-global-average", "dense_canvas_lost_by_move", "global_average_canvas_lost_by_move", margin=0.05
+        ): "Invariance, another thing: moved by 4 px, a Dense net loses more than a convnet with global average "
+        "pooling",
+    },
 )
 
 
@@ -205,38 +183,17 @@ EQUIVARIANCE = Experiment(
     },
     data={"digits": FEW_DIGITS | {"epochs": 12}},
     sources={"digits": SMALL_DIGITS},
-    effects=(
+    effects={
         Effect(
-            "global-average-keeps",
-            "global_average_far",
-            "global_average_home",
-            margin=0.02,
-            direction="equal",
-            meaning="A convnet with global average pooling is as good at the far place as at home",
-        ),
-        Effect(
-            "dense-forgets",
-            "dense_home",
-            "dense_far",
-            margin=0.1,
-            meaning="A Dense net is worse at the far place than at home",
-        ),
-        Effect(
-            "flatten-keeps",
-            "flatten_far",
-            "flatten_home",
-            margin=0.02,
-            direction="equal",
-            meaning="A convnet with Flatten is as good at the far place as at home",
-        ),
-        Effect(
-            "odd-move",
-            "global_average_far",
-            "global_average_odd",
-            margin=0.02,
-            meaning="One pixel beside, strides do not fit: the convnet with global average pooling is worse there",
-        ),
-    ),
+            "global-average-keeps", "global_average_far", "global_average_home", margin=0.02, direction="equal"
+        ): "A convnet with global average pooling is as good at the far place as at home",
+        Effect("dense-forgets", "dense_home", "dense_far", margin=0.1): "A Dense net is worse at the far place than at "
+        "home",
+        Effect("flatten-keeps", "flatten_far", "flatten_home", margin=0.02, direction="equal"): "A convnet with "
+        "Flatten is as good at the far place as at home",
+        Effect("odd-move", "global_average_far", "global_average_odd", margin=0.02): "One pixel beside, strides do not "
+        "fit: the convnet with global average pooling is worse there",
+    },
 )
 
 
@@ -314,24 +271,13 @@ HIERARCHY = Experiment(
     },
     data={"digits": FEW_DIGITS | {"epochs": 20}},
     sources={"digits": SMALL_DIGITS},
-    effects=(
+    effects={
+        Effect("edges", "edges_trained", "edges_random", margin=0.05, unit="share of energy"): "Trained first kernels "
+        "are edge detectors to a larger share than random ones",
         Effect(
-            "edges",
-            "edges_trained",
-            "edges_random",
-            margin=0.05,
-            meaning="Trained first kernels are edge detectors to a larger share than random ones",
-            unit="share of energy",
-        ),
-        Effect(
-            "tiles",
-            "tiles_conv_2",
-            "tiles_conv_1",
-            margin=0.1,
-            meaning="Tiles of 7 px that change places disturb the second stage (window 8 px) more than the first",
-            unit="of the spread over pictures",
-        ),
-    ),
+            "tiles", "tiles_conv_2", "tiles_conv_1", margin=0.1, unit="of the spread over pictures"
+        ): "Tiles of 7 px that change places disturb the second stage (window 8 px) more than the first",
+    },
 )
 
 
@@ -426,33 +372,15 @@ PRESENCE = Experiment(
     },
     data={"digits": FEW_DIGITS | {"epochs": 20}},
     sources={"digits": SMALL_DIGITS},
-    effects=(
+    effects={
+        Effect("planted", "found", "found_by_guess", margin=0.25, unit="share found"): "The map of a trained first "
+        "kernel peaks where its pattern was planted in equally strong noise",
+        Effect("covered", "fall_peak", "fall_anywhere", margin=0.05, unit="probability"): "Covering the place where "
+        "the second stage's maps peak costs the right class more probability than covering a random other place",
         Effect(
-            "planted",
-            "found",
-            "found_by_guess",
-            margin=0.25,
-            meaning="The map of a trained first kernel peaks where its pattern was planted in equally strong noise",
-            unit="share found",
-        ),
-        Effect(
-            "covered",
-            "fall_peak",
-            "fall_anywhere",
-            margin=0.05,
-            meaning="Covering the place where the second stage's maps peak costs the right class more probability than "
-            "covering a random other place",
-            unit="probability",
-        ),
-        Effect(
-            "covered-same-ink",
-            "fall_peak",
-            "fall_same_ink",
-            margin=0.05,
-            meaning="It also costs more than covering another place with as much ink",
-            unit="probability",
-        ),
-    ),
+            "covered-same-ink", "fall_peak", "fall_same_ink", margin=0.05, unit="probability"
+        ): "It also costs more than covering another place with as much ink",
+    },
 )
 
 
