@@ -70,13 +70,13 @@ def wait_for_speech(page, words):
     page.locator(".cb-spoken").get_by_text(words).wait_for(state="attached")
 
 
-def pixels_of(grid):
-    """The red, green and blue of every pixel of a pixel grid."""
+def pixels_of(grid, parts=3):
+    """The red, green and blue of every pixel of a pixel grid, and with 4 parts how opaque it is."""
     script = """(grid) => { const canvas = grid.querySelector("canvas");
       return [canvas.height, canvas.width,
         [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]]; }"""
     height, width, values = grid.evaluate(script)
-    return np.reshape(values, (height, width, 4))[..., :3]
+    return np.reshape(values, (height, width, 4))[..., :parts]
 
 
 def diverging_colors(values, scale):
@@ -87,13 +87,20 @@ def diverging_colors(values, scale):
 
 
 def call(page, figure, function, calls):
-    """What a function that a figure's module exports gives for each list of arguments; `figure` is its class."""
+    """What a function that a figure's module exports gives for each list of arguments; of a map its values in a row.
+
+    `figure` is the figure's class.
+    """
     script = """async ([source, name, calls]) => {
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
       const call = (await import(url))[name];
-      const plain = (given) => ArrayBuffer.isView(given) ? [...given] : given;
-      const answers = await Promise.all(calls.map((values) => call(...values)));
-      return answers.map((given) => plain(typeof given?.values === "object" ? given.values : given));
+      const plain = (given) => {
+        if (ArrayBuffer.isView(given) || Array.isArray(given)) return Array.from(given, plain);
+        if (given === null || typeof given !== "object") return given;
+        return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, plain(value)]));
+      };
+      const answers = (await Promise.all(calls.map((values) => call(...values)))).map(plain);
+      return answers.map((answer) => (Array.isArray(answer?.values) ? answer.values : answer));
     }"""
     return page.evaluate(script, [str(figure._esm), function, calls])
 

@@ -6,7 +6,18 @@ import numpy as np
 import pytest
 import traitlets
 from axe_playwright_python.sync_playwright import Axe
-from figure_pages import number, spoken, tables
+from figure_pages import (
+    call,
+    centre_of,
+    diverging_colors,
+    number,
+    numbers,
+    pixels_of,
+    spoken,
+    tables,
+    texts,
+    wait_for_speech,
+)
 from visits import PHONE, WIDE
 
 from convbook.figures import KERNELS, Pooling
@@ -68,31 +79,7 @@ def count_least(image, **settings):
     return counts
 
 
-def colors_of(values, scale):
-    """The light theme's colours of numbers from 0 to scale."""
-    neutral, orange = np.array([243, 242, 239]), np.array([196, 87, 10])
-    return np.floor(neutral + (orange - neutral) * (values / scale)[..., np.newaxis] + 0.5)
-
-
 # ---- the page ------------------------------------------------------------------------------------------------------
-
-
-def call(page, function, calls):
-    """What a function that the figure's module exports gives for each list of arguments; a map as rows of numbers."""
-    script = """async ([source, name, calls]) => {
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-      const call = (await import(url))[name];
-      const mapped = (given, make) => (given?.height ? { ...given, values: make(given.values) } : given);
-      const revive = (value) => mapped(value, (values) => Float64Array.from(values));
-      const plain = (given) => mapped(given, (values) => [...values]);
-      return calls.map((values) => plain(call(...values.map(revive))));
-    }"""
-    answers = page.evaluate(script, [str(Pooling._esm), function, calls])
-    return [_as_rows(answer) if isinstance(answer, dict) and "values" in answer else answer for answer in answers]
-
-
-def _as_rows(answer):
-    return np.reshape(answer["values"], (answer["height"], answer["width"]))
 
 
 def packed(array):
@@ -102,10 +89,6 @@ def packed(array):
 
 def weights_of(kernel):
     return KERNELS[kernel][..., np.newaxis].tolist()
-
-
-def texts(page, selector):
-    return page.locator(selector).all_inner_texts()
 
 
 def verdict(page):
@@ -120,10 +103,8 @@ def assert_compares(page, image, **settings):
     least = min(changes, key=changes.get)
     assert re.match(rf"{least} changes least here: [\d.]+ % of its mean\.", verdict(page), re.IGNORECASE)
     settings = {name: value for name, value in settings.items() if name not in ("down", "right")}
-    counts = {
-        method: int(count) for method, count in re.findall(r"([a-z ]+) in (\d+)", verdict(page).split("least:")[1])
-    }
-    assert {method.strip(): count for method, count in counts.items()} == count_least(image, **settings)
+    counts = numbers(verdict(page).split("least:")[1])
+    assert counts == list(count_least(image, **settings).values())
 
 
 def wait_for_move(page, words):
@@ -132,13 +113,6 @@ def wait_for_move(page, words):
 
 def pixel_grid(page, name, nth=0):
     return page.locator(f".cb-{name} .cb-pixels").nth(nth)
-
-
-def centre_of(page, grid, row, column):
-    """Where on the screen a pixel of a pixel grid has its centre."""
-    height, width = grid.evaluate("(grid) => [grid.querySelector('canvas').height, grid.querySelector('canvas').width]")
-    box = grid.bounding_box()
-    return box["x"] + (column + 0.5) * box["width"] / width, box["y"] + (row + 0.5) * box["height"] / height
 
 
 # ---- Python's side -------------------------------------------------------------------------------------------------
@@ -198,53 +172,40 @@ def test_a_message_of_the_front_end_changes_all_of_its_traits_together():
 def test_outputs_are_those_of_keras_and_the_strided_read_is_a_strided_convolution(show, pool_size, strides):
     from keras import ops
 
-    moved, kernel = move(GREY, 1, -2), KERNELS["outline"][..., np.newaxis, np.newaxis].astype("float32")
-    image = moved[np.newaxis, ..., np.newaxis].astype("float32")
-    maps = ops.relu(ops.conv(image, kernel))
-    expected = (
-        ops.max_pool(maps, pool_size, strides),
-        ops.average_pool(maps, pool_size, strides),
-        ops.relu(ops.conv(image, kernel, strides=strides)),
-    )
+    kernel = KERNELS["outline"][..., np.newaxis, np.newaxis].astype("float32")
     page = show(Pooling(EDGE))
-    (response,) = call(page, "respond", [[packed(moved), weights_of("outline")]])
-    pools = [call(page, name, [[packed(response), pool_size, strides]])[0] for name in ("maxPool", "averagePool")]
-    for output, answer in zip(expected, [*pools, *call(page, "readEvery", [[packed(response), strides]])], strict=True):
-        np.testing.assert_allclose(answer, np.asarray(output)[0, ..., 0], rtol=1e-5)
-
-
-def test_small_maps_are_pooled_as_by_the_operations(show):
-    page = show(Pooling(EDGE))
-    for shape in ((6, 9), (9, 5), (2, 3), (7, 7)):
-        response = RNG.uniform(size=shape)
-        for pool_size, strides in [(size, step) for size in (2, 3) for step in (1, 2, 3) if min(shape) >= size]:
-            outputs = downsample(response, pool_size, strides)
-            arguments = [packed(response), pool_size, strides]
-            np.testing.assert_array_equal(call(page, "maxPool", [arguments])[0], outputs["max pooling"])
-            (average,) = call(page, "averagePool", [arguments])
-            np.testing.assert_allclose(average, outputs["average pooling"], rtol=1e-14)
-            (read,) = call(page, "readEvery", [[packed(response), strides]])
-            one = np.ones((1, 1, 1, 1))
-            np.testing.assert_array_equal(read, convolve2d(response[..., np.newaxis], one, strides=strides)[..., 0])
+    for picture in (move(GREY, 1, -2), GREY[:11, :8], GREY[:5, :9]):
+        image = picture[np.newaxis, ..., np.newaxis].astype("float32")
+        maps = ops.relu(ops.conv(image, kernel))
+        expected = {
+            "maxPool": ops.max_pool(maps, pool_size, strides),
+            "averagePool": ops.average_pool(maps, pool_size, strides),
+            "readEvery": ops.relu(ops.conv(image, kernel, strides=strides)),
+        }
+        response = packed(np.asarray(maps)[0, ..., 0])
+        for name, output in expected.items():
+            sizes = [strides] if name == "readEvery" else [pool_size, strides]
+            (answer,) = call(page, Pooling, name, [[response, *sizes]])
+            np.testing.assert_allclose(answer, np.ravel(output), rtol=1e-5)
 
 
 def test_a_picture_moves_with_its_border_and_every_kernel_responds(show):
     page = show(Pooling(EDGE))
-    answers = call(page, "movePicture", [[packed(GREY), *by] for by in MOVES])
+    answers = call(page, Pooling, "movePicture", [[packed(GREY), *by] for by in MOVES])
     for by, answer in zip(MOVES, answers, strict=True):
-        np.testing.assert_array_equal(answer, move(GREY, *by))
+        np.testing.assert_array_equal(answer, move(GREY, *by).ravel())
     for name in KERNELS:
-        (answer,) = call(page, "respond", [[packed(GREY), weights_of(name)]])
-        np.testing.assert_allclose(answer, respond(GREY, name), rtol=1e-12, atol=1e-10)
+        (answer,) = call(page, Pooling, "respond", [[packed(GREY), weights_of(name)]])
+        np.testing.assert_allclose(answer, respond(GREY, name).ravel(), rtol=1e-12, atol=1e-10)
 
 
 def test_change_is_a_share_of_what_was_there(show):
     page = show(Pooling(EDGE))
     pairs = [([[8.0, 0, 4]], [[5.0, 3, 4]]), (np.zeros((2, 3)), np.zeros((2, 3))), (np.zeros((2, 3)), np.ones((2, 3)))]
-    answers = call(page, "changeOf", [[packed(np.array(one)) for one in pair] for pair in pairs])
+    answers = call(page, Pooling, "changeOf", [[packed(np.array(one)) for one in pair] for pair in pairs])
     assert [answer["share"] for answer in answers] == [0.5, 0, np.inf]
     unmoved, moved = RNG.uniform(size=(2, 3, 4))
-    (answer,) = call(page, "changeOf", [[packed(unmoved), packed(moved)]])
+    (answer,) = call(page, Pooling, "changeOf", [[packed(unmoved), packed(moved)]])
     amount, mean = np.abs(moved - unmoved).mean(), unmoved.mean()
     assert answer == pytest.approx({"amount": amount, "mean": mean, "share": amount / mean}, rel=1e-12)
 
@@ -253,14 +214,14 @@ def test_all_moves_are_counted_and_a_tie_counts_for_each(show):
     page = show(Pooling(EDGE))
     for name in ("sharpen", "blur", "emboss"):
         for pool_size, strides in ((2, 2), (3, 1), (2, 3)):
-            (counts,) = call(page, "countLeast", [[packed(GREY), weights_of(name), pool_size, strides]])
+            (counts,) = call(page, Pooling, "countLeast", [[packed(GREY), weights_of(name), pool_size, strides]])
             assert counts == list(count_least(GREY, kernel=name, pool_size=pool_size, strides=strides).values())
     flat = np.full((5, 6), 7, "uint8")
-    assert call(page, "countLeast", [[packed(flat), weights_of("blur"), 2, 2]]) == [[24, 24, 24]]
+    assert call(page, Pooling, "countLeast", [[packed(flat), weights_of("blur"), 2, 2]]) == [[24, 24, 24]]
 
 
 def test_a_dots_area_shows_the_change_and_a_small_one_stays_visible(show):
-    radii = call(show(Pooling(EDGE)), "dotRadius", [(0, 9), (9, 9), (-9 / 4, 9), (0.01, 9), (30, 9)])
+    radii = call(show(Pooling(EDGE)), Pooling, "dotRadius", [(0, 9), (9, 9), (-9 / 4, 9), (0.01, 9), (30, 9)])
     assert radii == pytest.approx([0, 0.4, 0.2, 0.08, 0.4])
 
 
@@ -285,10 +246,9 @@ def test_numbers_shown_are_those_of_the_oracle(show, settings):
     assert texts(page, ".cb-output .cb-note") == [f"{o.shape[0]} × {o.shape[1]}" for o in moved.values()]
     window = settings["row"], settings["column"]
     for n, method in enumerate(METHODS):
-        amount, mean = re.findall(r"[\d.]+", page.locator(".cb-output .cb-hint").nth(n).inner_text())
-        assert float(amount) == pytest.approx(np.abs(moved[method] - unmoved[method]).mean(), abs=0.006)
-        assert float(mean) == pytest.approx(unmoved[method].mean(), abs=0.006)
-        survivors = page.locator(".cb-survivors tbody tr").nth(n).locator("td").all_inner_texts()
+        amount, mean = np.abs(moved[method] - unmoved[method]).mean(), unmoved[method].mean()
+        assert numbers(texts(page, ".cb-output .cb-hint")[n]) == pytest.approx([amount, mean], abs=0.006)
+        survivors = texts(page, ".cb-survivors tbody td")[2 * n : 2 * n + 2]
         expected = [unmoved[method][window], moved[method][window]]
         assert [number(text) for text in survivors] == pytest.approx(expected, abs=0.006)
     least = [n for n in range(3) if "cb-least" in page.locator(".cb-output").nth(n).get_attribute("class")]
@@ -316,18 +276,16 @@ def test_the_window_shows_its_numbers_and_where_the_largest_came_from(show, sett
 def test_outputs_are_painted_in_the_colours_of_their_numbers_and_changes_get_dots(show):
     maps, (unmoved, moved), _ = before_and_after(GREY, "sharpen", down=1)
     page = show(Pooling(GREY, "sharpen", down=1))
-    read = """(canvas) => [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]"""
+    read = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]"
     for n, (method, output) in enumerate(moved.items()):
         rows, columns = output.shape
         grid = pixel_grid(page, "output", n)
-        pixels = np.reshape(grid.locator("canvas").first.evaluate(read), (rows, columns, 4))
-        np.testing.assert_array_equal(pixels[..., :3], colors_of(output, np.max(maps)))
+        np.testing.assert_array_equal(pixels_of(grid), diverging_colors(output, np.max(maps)))
         dots = np.reshape(grid.locator(".cb-marks").evaluate(read), (rows, 16, columns, 16, 4))
         changed = np.abs(output - unmoved[method]) > 1e-9
         np.testing.assert_array_equal(dots[:, 8, :, 8, 3] > 0, changed)
         assert f"{changed.sum()} of {changed.size} values changed" in grid.get_attribute("aria-label")
-    pixels = np.reshape(pixel_grid(page, "input").locator("canvas").evaluate(read), (13, 18, 4))
-    np.testing.assert_array_equal(pixels[..., 0], move(GREY, 1, 0))
+    np.testing.assert_array_equal(pixels_of(pixel_grid(page, "input"))[..., 0], move(GREY, 1, 0))
 
 
 def test_an_unmoved_picture_and_an_empty_map_are_told_as_such(show):
@@ -373,20 +331,22 @@ def test_arrow_keys_move_the_picture(show):
     for key in ("ArrowLeft", "ArrowDown", "ArrowDown", "ArrowDown"):
         page.keyboard.press(key)
     wait_for_move(page, "moved 2 down, 1 left")
+    label = pixel_grid(page, "input").get_attribute("aria-label")
+    assert label == "Picture of 13 rows and 18 columns, moved 2 down, 1 left; arrow keys move the picture"
     assert_compares(page, GREY, down=2, right=-1)
 
 
 def test_a_drag_moves_the_picture(show):
     page = show(Pooling(GREY))
     grid = pixel_grid(page, "input")
-    page.mouse.move(*centre_of(page, grid, 6, 6))
+    page.mouse.move(*centre_of(grid, 6, 6))
     page.mouse.down()
-    page.mouse.move(*centre_of(page, grid, 7, 5), steps=4)
+    page.mouse.move(*centre_of(grid, 7, 5), steps=4)
     wait_for_move(page, "moved 1 down, 1 left")
-    page.mouse.move(*centre_of(page, grid, 12, 5), steps=4)
+    page.mouse.move(*centre_of(grid, 12, 5), steps=4)
     page.mouse.up()
     wait_for_move(page, "moved 2 down, 1 left")
-    page.mouse.click(*centre_of(page, grid, 0, 17))  # where the picture no longer is: no jump
+    page.mouse.click(*centre_of(grid, 0, 17))  # where the picture no longer is: no jump
     page.wait_for_timeout(50)
     wait_for_move(page, "moved 2 down, 1 left")
 
@@ -394,11 +354,11 @@ def test_a_drag_moves_the_picture(show):
 def test_the_window_follows_the_pointer_and_the_arrow_keys(show):
     page = show(Pooling(GREY, pool_size=3, strides=2))
     note = page.locator(".cb-patch .cb-note")
-    page.mouse.move(*centre_of(page, pixel_grid(page, "output", 1), 3, 5))
+    page.mouse.move(*centre_of(pixel_grid(page, "output", 1), 3, 5))
     note.get_by_text("map[6:9, 10:13]").wait_for()
-    page.mouse.move(*centre_of(page, pixel_grid(page, "map"), 3, 9))
+    page.mouse.move(*centre_of(pixel_grid(page, "map"), 3, 9))
     note.get_by_text("map[2:5, 8:11]").wait_for()
-    page.mouse.move(*centre_of(page, pixel_grid(page, "output", 2), 5, 7))  # no pool there: the nearest
+    page.mouse.move(*centre_of(pixel_grid(page, "output", 2), 5, 7))  # no pool there: the nearest
     note.get_by_text("map[8:11, 12:15]").wait_for()
     pixel_grid(page, "output").focus()
     page.keyboard.press("ArrowUp")
@@ -408,7 +368,7 @@ def test_the_window_follows_the_pointer_and_the_arrow_keys(show):
 
 def test_a_finger_chooses_the_window_and_the_page_still_scrolls(show):
     page = show(Pooling(GREY), Pooling(GREY), size=PHONE, has_touch=True, is_mobile=True)
-    page.touchscreen.tap(*centre_of(page, pixel_grid(page, "output", 1), 3, 5))
+    page.touchscreen.tap(*centre_of(pixel_grid(page, "output", 1), 3, 5))
     page.locator(".cb-patch .cb-note").first.get_by_text("map[6:8, 10:12]").wait_for()
     actions = page.locator(".cb-input .cb-window").first.evaluate("(element) => getComputedStyle(element).touchAction")
     assert actions == "pan-y"
@@ -426,7 +386,7 @@ def test_a_pool_that_does_not_fit_is_explained_and_not_drawn(show):
     page = show(Pooling(SMALL, right=1))
     assert page.locator(".cb-output canvas:visible").count() == 6
     page.get_by_role("combobox", name="Pool size").select_option("3")
-    page.get_by_text("No window fits: 3 × 3").wait_for()
+    wait_for_speech(page, "Change: strided read")
     reason = "No window fits: 3 × 3 is larger than the response map of 2 × 5."
     assert verdict(page) == f"{reason} Choose pool size 2, or enlarge the picture."
     assert page.locator(".cb-output canvas:visible").count() == 2  # the strided read and its dots
@@ -438,29 +398,16 @@ def test_a_pool_that_does_not_fit_is_explained_and_not_drawn(show):
     assert verdict(show(Pooling(SMALL[:3]))).endswith("response map of 1 × 5. Enlarge the picture.")
 
 
-def test_every_control_is_reached_by_keyboard_in_order(show):
-    page = show(Pooling(GREY))
-    reached = []
-    for _ in range(10):
-        page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent"))
-    assert reached[3:8] == [*(f"Move picture {name}" for name in ("left", "up", "down", "right")), "Back"]
-    assert reached[8] == "Picture of 13 rows and 18 columns, not moved; arrow keys move the picture"
-    assert reached[9].startswith("Output of max pooling, 5 rows and 8 columns")
-
-
 def test_result_and_window_are_spoken_once_the_reader_rests(show):
     page = show(Pooling(GREY, row=4, column=5))
     page.get_by_role("button", name="Move picture right").click()
-    page.get_by_text("picture moved 1 right. Change: max pooling").wait_for(state="attached")
+    wait_for_speech(page, "picture moved 1 right. Change: max pooling")
     assert verdict(page) in spoken(page)
     pixel_grid(page, "output").focus()
     page.keyboard.press("ArrowRight")
-    page.get_by_text("Window at row 4, column 6:").wait_for(state="attached")
-    values = re.findall(r"(?:pooling|read) (−?\d+(?:\.\d+)?)", spoken(page))
+    wait_for_speech(page, "Window at row 4, column 6:")
     _, (_, moved), _ = before_and_after(GREY, right=1)
-    expected = [output[4, 6] for output in moved.values()]
-    assert [number(value) for value in values] == pytest.approx(expected, abs=0.006)
+    assert numbers(spoken(page)) == pytest.approx([4, 6, *(output[4, 6] for output in moved.values())], abs=0.006)
 
 
 # ---- themes, room --------------------------------------------------------------------------------------------------
