@@ -23,27 +23,16 @@ MOVES_PX = {"home": [(0, 0)]} | {f"moved {px} px": [(0, px), (0, -px), (px, 0), 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How one net is trained.
+    """How one net is trained."""
 
-    Attributes:
-        name: "dense" or "convnet".
-        sizes: units of the hidden Dense layers, or filters of the convnet's stages.
-        epochs: passes over the training digits.
-        learning_rate: Adam's rate at the start; it falls to 0 along half a cosine.
-        batch_size: pictures in a step.
-        beside_px: in each epoch a digit stands at most this many pixels beside the centre, along each axis.
-        seed: decides initial weights, order and positions.
-        canvas_px: height and width of the canvas.
-    """
-
-    name: str
-    sizes: tuple
+    name: str  # "dense" or "convnet"
+    sizes: tuple  # units of the hidden Dense layers, or filters of the convnet's stages
     epochs: int
-    learning_rate: float
+    learning_rate: float  # Adam's at the start; it falls to 0 along half a cosine
     batch_size: int = 32
-    beside_px: int = 2
-    seed: int = 0
-    canvas_px: int = CANVAS_PX
+    beside_px: int = 2  # in each epoch a digit stands at most this many pixels beside the centre, along each axis
+    seed: int = 0  # decides initial weights, order and positions
+    canvas_px: int = CANVAS_PX  # height and width of the canvas
 
 
 RECIPES = (
@@ -53,10 +42,10 @@ RECIPES = (
 
 
 def pretrain(path=digit_nets.FILE, recipes=RECIPES, report: Callable = print):
-    """Train the nets from scratch and write them into one file.
+    """Train the nets from scratch and write them into one file, replaced in one step once all of them are trained.
 
     Args:
-        path: the file. What is there is replaced in one step, once both nets are trained.
+        path: the file.
         recipes: a `Recipe` for each net.
         report: function that is given sentences about what is done.
 
@@ -84,15 +73,7 @@ def pretrain(path=digit_nets.FILE, recipes=RECIPES, report: Callable = print):
 
 
 def train(recipe, digits):
-    """Train one net on digits in the centre of the canvas.
-
-    Args:
-        recipe: a `Recipe`.
-        digits: a photos.Digits; its test pictures are not touched.
-
-    Returns:
-        The trained keras.Model, its weights not yet rounded.
-    """
+    """Train the net of a recipe on the training pictures of `photos.Digits`; its weights are not yet rounded."""
     keras.utils.set_random_seed(recipe.seed)
     model = build(recipe)
     steps = recipe.epochs * -(-len(digits.train_images) // recipe.batch_size)
@@ -107,13 +88,7 @@ def train(recipe, digits):
 
 
 def build(recipe):
-    """Build the untrained net of a recipe.
-
-    Args:
-        recipe: a `Recipe`.
-
-    Returns:
-        A functional keras.Model of `convbook.models`, not compiled.
+    """Build the untrained net of a recipe: a functional keras.Model of `convbook.models`, not compiled.
 
     Example:
         >>> build(RECIPES[1]).get_layer("pool_3").output.shape
@@ -126,16 +101,9 @@ def build(recipe):
 
 
 def place_near_the_centre(images, size_px, beside_px, rng):
-    """Place each picture on a canvas, at a random position near the centre.
+    """Place each of the pictures (n, height, width, channels) on a canvas (size_px, size_px), at a random position.
 
-    Args:
-        images: array (n, height, width, channels).
-        size_px: height and width of the canvas.
-        beside_px: largest distance from the centre along each axis.
-        rng: numpy.random.Generator.
-
-    Returns:
-        An array (n, size_px, size_px, channels) of the same dtype.
+    The position is at most `beside_px` pixels from the centre along each axis; `rng` is a numpy.random.Generator.
 
     Example:
         >>> place_near_the_centre(np.ones((2, 1, 3, 1)), 5, 1, np.random.default_rng(0)).sum(axis=(1, 2, 3))
@@ -150,15 +118,10 @@ def place_near_the_centre(images, size_px, beside_px, rng):
 
 
 def measure(model, digits):
-    """Measure a net on digits in the centre ("home"), moved by 4 and by 8 pixels along one axis, and in the corners.
+    """Measure the shares of the test digits that a net gets right, all directions of a move together.
 
-    Args:
-        model: keras.Model from pictures on a canvas to probabilities.
-        digits: a photos.Digits.
-
-    Returns:
-        {"home": …, "moved 4 px": …, "moved 8 px": …, "corners": …}, shares of the test digits that it gets right; all
-        directions together.
+    They stand in the centre ("home"), moved by 4 and by 8 pixels along one axis, and in the corners; returns
+    {"home": …, "moved 4 px": …, "moved 8 px": …, "corners": …}.
     """
     size_px = model.input_shape[1]
     far_px = (size_px - digits.test_images.shape[1]) // 2

@@ -27,33 +27,19 @@ STATE = "state.json"
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How one base is trained.
+    """How one base is trained, and what it learns to classify."""
 
-    Attributes:
-        name: name of the preset.
-        kinds: what it learns to classify, names out of `drawings.WORLD`.
-        pictures_per_kind: number of training pictures of each kind, seeds from 0 on.
-        validation_per_kind: number of validation pictures of each kind, of the seeds after those.
-        epochs: passes over the training pictures.
-        batch_size: pictures in a step.
-        learning_rate: Adam's rate at the start; it falls to 0 along half a cosine.
-        filters: for each block of the Xception, the filters of its convolutions.
-        pooling: for each block, whether it ends in a pooling layer.
-        seed: decides initial weights, and for each epoch the order of the pictures and which are flipped.
-        size_px: height and width of a picture.
-    """
-
-    name: str
-    kinds: tuple
-    pictures_per_kind: int = 600
-    validation_per_kind: int = 25
+    name: str  # of the preset
+    kinds: tuple  # names out of `drawings.WORLD`
+    pictures_per_kind: int = 600  # for training, of the seeds from 0 on
+    validation_per_kind: int = 25  # of the seeds after those
     epochs: int = 12
     batch_size: int = 64
-    learning_rate: float = 2e-3
-    filters: tuple = ((16, 32), (64, 64), (128, 128), (256, 256))
-    pooling: tuple = (False, True, True, True)
-    seed: int = 0
-    size_px: int = 64
+    learning_rate: float = 2e-3  # Adam's at the start; it falls to 0 along half a cosine
+    filters: tuple = ((16, 32), (64, 64), (128, 128), (256, 256))  # for each block of the Xception, of its convolutions
+    pooling: tuple = (False, True, True, True)  # for each block, whether it ends in a pooling layer
+    seed: int = 0  # decides initial weights, and for each epoch the order of the pictures and which are flipped
+    size_px: int = 64  # height and width of a picture
 
 
 DRAWN_WORLD = Recipe(name="drawn_world", kinds=drawings.WORLD)
@@ -74,8 +60,7 @@ def pretrain(recipe, folder, report: Callable = print, progress=True):
         progress: whether to show progress bars.
 
     Returns:
-        The training log as a dict: recipe, accuracies, seconds, versions and device. The folder holds it as
-        training_log.json.
+        The training log as a dict: recipe, accuracies, seconds, versions and device; the folder's training_log.json.
 
     Raises:
         ValueError: if the state on disk belongs to another recipe; delete the folder that the message names.
@@ -136,13 +121,8 @@ def read_training_log(name):
 def build_classifier(recipe, dtype="float32"):
     """Build the untrained network of a recipe: Xception, global average pooling, softmax.
 
-    Args:
-        recipe: a `Recipe`.
-        dtype: type of its weights and numbers.
-
-    Returns:
-        A keras_hub.models.ImageClassifier from pictures with values from -1 to 1 (n, height, width, 3) to probabilities
-        (n, number of kinds). Its preprocessor turns values from 0 to 255 into that range.
+    It is a keras_hub.models.ImageClassifier from pictures (n, height, width, 3) with values from -1 to 1 to
+    probabilities (n, number of kinds). Its preprocessor turns values from 0 to 255 into that range.
 
     Example:
         >>> build_classifier(DRAWN_WORLD).backbone.output.shape

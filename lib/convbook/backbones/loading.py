@@ -86,9 +86,7 @@ def load_classifier(preset, image_size_px=None):
     # Not by from_preset: keras-hub 0.26 with Keras 3.13 looks for the backbone's weights in this file too.
     with _reading_weights(found, presets.TASK_WEIGHTS):
         keras.saving.load_weights(
-            classifier,
-            str(found.folder / presets.TASK_WEIGHTS),
-            objects_to_skip=[*backbone._flatten_layers()],
+            classifier, str(found.folder / presets.TASK_WEIGHTS), objects_to_skip=[*backbone._flatten_layers()]
         )
     return classifier
 

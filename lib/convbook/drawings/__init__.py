@@ -5,8 +5,8 @@ lies in local cues (ears, eyes, muzzle, whiskers) under large nuisance variation
 background, light, occluders, blur and noise.
 
 From the bottom to the top: `random_stream`, `colours` and `curves` are independent of animals; the `pen` draws on a
-canvas; `looks` and `coats` decide what an animal looks like; `ears`, `eyes`, `muzzles`, `heads`, `bodies` and `animals`
-draw it; `pets` and `world` define the kinds; `backgrounds`, `camera` and `scenes` make a picture of it; `pictures` and
+canvas; `looks` and `coats` decide what an animal looks like; `ears`, `eyes`, `muzzles`, `heads` and `bodies` draw
+it; `pets` and `world` define the kinds; `backgrounds`, `camera` and `scenes` make a picture of it; `pictures` and
 `sets` are what the rest of the book calls.
 """
 

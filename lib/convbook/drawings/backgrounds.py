@@ -10,12 +10,7 @@ WINDOW_GLASS = (206, 228, 244)
 
 
 def draw_background(pen, rng):
-    """Fill the canvas with a background.
-
-    Args:
-        pen: a `Pen`.
-        rng: a `RandomStream`.
-    """
+    """Fill the pen's canvas with one of `BACKGROUNDS`."""
     rng.choice(BACKGROUNDS)(pen, rng, pastel(rng), pastel(rng))
 
 
@@ -36,11 +31,7 @@ def draw_room(pen, rng, wall, floor):
 
 def _draw_window(pen, rng, frame):
     size = pen.canvas_px
-    left, top, width = (
-        size * rng.uniform(0.05, 0.6),
-        size * rng.uniform(0.02, 0.2),
-        size * rng.uniform(0.2, 0.4),
-    )
+    left, top, width = size * rng.uniform(0.05, 0.6), size * rng.uniform(0.02, 0.2), size * rng.uniform(0.2, 0.4)
     box = (left, top, left + width, top + width)
     pen.draw.rectangle(box, fill=WINDOW_GLASS, outline=frame, width=_line_px(pen, 0.03))
     middle = left + width / 2

@@ -1,19 +1,26 @@
-"""Bodies: an animal that sits below its head."""
+"""Animals: a head with its face and, in some pictures, wings and a sitting body."""
 
 import numpy as np
 
 from convbook.drawings.colours import shade
 from convbook.drawings.curves import bezier, closed
+from convbook.drawings.heads import draw_head
+
+
+def draw_animal(pen, looks, coat, with_body):
+    """Draw an animal from back to front; the pen is placed where the head's centre will be."""
+    if looks.wings == "bat":
+        draw_bat_wings(pen, coat)
+    if with_body:
+        draw_body(pen, looks, coat)
+        with pen.moved(0, 0, rotation=looks.body_turn):
+            draw_head(pen, looks, coat)
+    else:
+        draw_head(pen, looks, coat)
 
 
 def draw_body(pen, looks, coat):
-    """Draw a sitting body with tail, legs and collar.
-
-    Args:
-        pen: a `Pen`, placed where the head's centre will be.
-        looks: the animal's `Looks`.
-        coat: its `Coat`.
-    """
+    """Draw a sitting body with tail, legs and collar; the pen is placed where the head's centre will be."""
     width, height = looks.body_width, looks.body_height
     y = looks.height * 0.75 + height * 0.75
     with pen.part("body"):

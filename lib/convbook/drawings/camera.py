@@ -14,39 +14,20 @@ NOISES = (0, 0.01, 0.02, 0.045)
 
 @dataclass(frozen=True)
 class Camera:
-    """The settings of one photograph.
+    """The settings of one photograph."""
 
-    Attributes:
-        blur: radius of the blur, as a share of the picture's width.
-        slope: how much brighter the picture becomes from left to right and from top to bottom.
-        tint: factors of red, green and blue.
-        exposure: factor of the brightness.
-        contrast: factor of the distance from middle grey.
-        lift: what is added to all values, as a share of white.
-        noise: standard deviation of the noise, as a share of white.
-        grain_seed: seed of the noise.
-    """
-
-    blur: float
-    slope: tuple
-    tint: tuple
-    exposure: float
-    contrast: float
-    lift: float
-    noise: float
-    grain_seed: int
+    blur: float  # radius, as a share of the picture's width
+    slope: tuple  # how much brighter the picture becomes from left to right and from top to bottom
+    tint: tuple  # factors of red, green and blue
+    exposure: float  # factor of the brightness
+    contrast: float  # factor of the distance from middle grey
+    lift: float  # what is added to all values, as a share of white
+    noise: float  # standard deviation, as a share of white
+    grain_seed: int  # seed of the noise
 
 
 def choose_camera(rng, stage):
-    """Choose the settings of one photograph.
-
-    Args:
-        rng: a `RandomStream`; always the same number of draws is taken from it.
-        stage: a `Staging`.
-
-    Returns:
-        A `Camera`.
-    """
+    """Choose the settings of one photograph for a `Staging`; always takes the same number of draws from `rng`."""
     blurred, blur = rng.happens(stage.blurred_share), rng.uniform(0.005, 0.0137) * stage.blur
     angle, strength = rng.uniform(0, math.tau), rng.uniform(0, 1.4) * stage.light
     return Camera(
@@ -62,14 +43,9 @@ def choose_camera(rng, stage):
 
 
 def photograph(canvas, camera):
-    """Reduce a canvas to a picture and put focus, light and noise on it.
+    """Reduce a canvas to a picture, and put focus, light and noise on it.
 
-    Args:
-        canvas: a Pillow image, `SUPERSAMPLING` times as large as the picture.
-        camera: a `Camera`.
-
-    Returns:
-        The picture, uint8 (size_px, size_px, 3).
+    The canvas is a Pillow image, `SUPERSAMPLING` times as large as the returned picture, uint8 (size_px, size_px, 3).
     """
     picture = canvas.reduce(SUPERSAMPLING)
     size_px = picture.width
@@ -86,17 +62,10 @@ def photograph(canvas, camera):
 
 
 def make_grain(seed, shape):
-    """Return film grain: independent numbers with mean 0 and standard deviation 1.
+    """Return film grain: a float32 array of independent numbers with mean 0 and standard deviation 1.
 
     The sum of four random bytes is close enough to a normal distribution for a picture's noise, and NumPy guarantees
     the bits of PCG64 for all time, but not those of its normal distribution.
-
-    Args:
-        seed: whole number.
-        shape: shape of the array.
-
-    Returns:
-        Float32 array.
     """
     count = math.prod(shape)
     bits = np.random.PCG64(seed).random_raw((count + 1) // 2)

@@ -28,27 +28,16 @@ STYLES = {"plain": 2, "tabby": 2, "spots": 1, "patches": 1, "mask": 1, "fading":
 
 @dataclass
 class Coat:
-    """The colours of one animal.
+    """The colours of one animal."""
 
-    Attributes:
-        base: colour of the fur.
-        marking: colour of stripes and spots.
-        edge: colour of outlines.
-        light: colour of muzzle, belly and paws where they are paler.
-        inner: colour of the inside of an ear.
-        ear: colour of a hanging ear.
-        fill: what fills head and body: the base colour, or a layer with the markings on it.
-        limb: what fills ears and legs: the same where the markings reach them.
-    """
-
-    base: tuple
-    marking: tuple
-    edge: tuple
-    light: tuple
-    inner: tuple
-    ear: tuple
-    fill: tuple | Image.Image
-    limb: tuple | Image.Image
+    base: tuple  # of the fur
+    marking: tuple  # of stripes and spots
+    edge: tuple  # of outlines
+    light: tuple  # of muzzle, belly and paws where they are paler
+    inner: tuple  # of the inside of an ear
+    ear: tuple  # of a hanging ear
+    fill: tuple | Image.Image  # of head and body: the base colour, or a layer with the markings on it
+    limb: tuple | Image.Image  # of ears and legs: the same where the markings reach them
 
 
 def fur_colour(rng):
@@ -59,16 +48,7 @@ def fur_colour(rng):
 def make_coat(pen, rng, base=None, style=None, marking=None, with_body=True):
     """Make a coat, with its markings where the pen's head and body will be.
 
-    Args:
-        pen: a `Pen`, placed where the animal will be.
-        rng: a `RandomStream`.
-        base: colour of the fur; a random one near those of `FURS` if None.
-        style: one of `STYLES`; a random one if None.
-        marking: colour of the markings; darker or lighter than the base if None.
-        with_body: whether a body will be drawn, which needs stripes too.
-
-    Returns:
-        A `Coat`.
+    What is None is chosen: a fur near those of `FURS`, one of `STYLES`, markings darker or lighter than the base.
     """
     base = base or fur_colour(rng)
     marking = marking or _marking_colour(rng, base)

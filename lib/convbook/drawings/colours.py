@@ -18,14 +18,7 @@ def clip(red, green, blue):
 
 
 def mix(first, second, share):
-    """Blend two colours.
-
-    Args:
-        first, second: colours.
-        share: how much of the second, from 0 to 1.
-
-    Returns:
-        A colour.
+    """Blend two colours; `share` is how much of the second, from 0 to 1.
 
     Example:
         >>> mix((0, 0, 0), (200, 100, 40), 0.5)

@@ -16,14 +16,7 @@ def _bezier_weights(count):
 
 
 def bezier(start, control, end, count=8):
-    """Return points on the curve from `start` to `end` that is pulled towards `control`.
-
-    Args:
-        start, control, end: points (x, y).
-        count: number of points.
-
-    Returns:
-        Float array (count, 2).
+    """Return points (count, 2) on the curve from `start` to `end` that is pulled towards `control`.
 
     Example:
         >>> bezier((0, 0), (1, 2), (2, 0), count=3).tolist()
@@ -44,14 +37,7 @@ def _closed_weights(corners, steps):
 
 
 def closed(points, steps=4):
-    """Return a smooth closed outline through the given points (Catmull-Rom).
-
-    Args:
-        points: sequence of (x, y).
-        steps: points from one given point to the next.
-
-    Returns:
-        Float array (len(points) * steps, 2).
+    """Return a smooth closed outline through points (Catmull-Rom), with `steps` points from each to the next.
 
     Example:
         >>> outline = closed([(0, 0), (2, 0), (2, 1), (0, 1)], steps=4)
@@ -88,29 +74,12 @@ def _star_directions(rays):
 
 
 def star(rays, outer, inner):
-    """Return the corners of a star, the first at the top.
-
-    Args:
-        rays: number of rays.
-        outer, inner: radii of the tips and of the notches between them.
-
-    Returns:
-        Float array (2 * rays, 2).
-    """
+    """Return the corners (2 * rays, 2) of a star, the first at the top; the radii are those of tips and notches."""
     radii = np.where(np.arange(2 * rays) % 2 == 0, outer, inner)
     return _star_directions(rays) * radii[:, None]
 
 
 def spiral(turns, outer, inner, count=40):
-    """Return points on a spiral around (0, 0).
-
-    Args:
-        turns: how often it goes around.
-        outer, inner: radii at its beginning and its end.
-        count: number of points.
-
-    Returns:
-        Float array (count, 2).
-    """
+    """Return points (count, 2) on a spiral around (0, 0), from the radius `outer` to the radius `inner`."""
     angles = np.linspace(0, turns * 2 * np.pi, count)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.linspace(outer, inner, count)[:, None]

@@ -9,13 +9,7 @@ IN_FRONT = ("floppy", "drooping")
 
 
 def draw_ears(pen, looks, coat):
-    """Draw both ears of an animal.
-
-    Args:
-        pen: a `Pen`, placed on the head.
-        looks: the animal's `Looks`; `looks.ears` names the shape.
-        coat: its `Coat`.
-    """
+    """Draw both ears in the shape that `looks.ears` names; the pen is placed on the head."""
     if looks.ears == "none":
         return
     draw_ear = SHAPES[looks.ears]

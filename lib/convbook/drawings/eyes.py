@@ -8,12 +8,9 @@ EYE_WHITE = (250, 248, 242)
 
 
 def draw_eyes(pen, looks, coat):
-    """Draw both eyes; a head that looks to one side shows the farther eye smaller and closer.
+    """Draw both eyes in the shape that `looks.eyes` names; the pen is placed on the face.
 
-    Args:
-        pen: a `Pen`, placed on the face.
-        looks: the animal's `Looks`; `looks.eyes` names the shape.
-        coat: its `Coat`.
+    A head that looks to one side shows the farther eye smaller and closer.
     """
     draw_eye = SHAPES[looks.eyes]
     with pen.part("eyes"):

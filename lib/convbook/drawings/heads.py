@@ -10,13 +10,7 @@ from convbook.drawings.muzzles import draw_muzzle, draw_whiskers
 
 
 def draw_head(pen, looks, coat):
-    """Draw a head with its face.
-
-    Args:
-        pen: a `Pen`, placed where the head's centre will be.
-        looks: the animal's `Looks`.
-        coat: its `Coat`.
-    """
+    """Draw a head with its face; the pen is placed where the head's centre will be."""
     with pen.part("head"):
         _draw_behind(pen, looks, coat)
         if looks.ears not in ears.IN_FRONT:
@@ -41,12 +35,7 @@ def head_outline(looks):
     """Return the ten corner points of a head, clockwise from the crown."""
     width, height = looks.width, looks.height
     cheek = (width * 1.12, height * 0.5) if looks.fluffy_cheeks else (width * (0.92 + looks.cheek), height * 0.35)
-    right = [
-        (width * 0.62, -height * 0.86),
-        (width * 0.98, -height * 0.22),
-        cheek,
-        (width * looks.jaw, height * 0.86),
-    ]
+    right = [(width * 0.62, -height * 0.86), (width * 0.98, -height * 0.22), cheek, (width * looks.jaw, height * 0.86)]
     left = [(-x, y) for x, y in reversed(right)]
     return [(0, -height), *right, (0, height), *left]
 

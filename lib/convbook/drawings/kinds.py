@@ -14,13 +14,7 @@ WORLD = (*ANIMALS, *THINGS)
 
 
 def check_kind(kind):
-    """Raise an error unless a name is one that can be drawn.
-
-    Args:
-        kind: a name.
-
-    Raises:
-        ValueError: if it is neither in `PETS` nor in `WORLD`; the message names the closest that is.
+    """Raise a ValueError, which names the closest known kind, for what is neither in `PETS` nor in `WORLD`.
 
     Example:
         >>> check_kind("cat")

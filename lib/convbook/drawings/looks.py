@@ -19,61 +19,27 @@ NOSE_COLOURS = ((40, 32, 36), (214, 128, 132), (96, 62, 54))
 
 @dataclass(slots=True)
 class Looks:
-    """The looks of one animal, in head units unless stated otherwise.
+    """The looks of one animal, in head units unless stated otherwise; what is None is not there."""
 
-    Attributes:
-        width, height: half the width and half the height of the head.
-        cheek, jaw: how far the cheeks stand out, and the width of the jaw as a share of the head's.
-        fluffy_cheeks: whether tufts of fur stick out at the cheeks.
-        line: width of the outlines.
-        yaw: how far the head looks to one side, -1 to 1.
-        ears: a shape in `ears.SHAPES`, or "none".
-        ear_size, ear_inset, ear_length, ear_spread: size and position of the ears.
-        ear_tilts: how far the left and the right ear lean outwards.
-        eyes: a shape in `eyes.SHAPES`.
-        eye_x, eye_y, eye_size: position and size of an eye.
-        eye_opening, eye_slant, pupil, white_eyes, gaze, iris: how an eye looks, and where to (x, y from -1 to 1).
-        muzzle: a shape in `muzzles.SHAPES`.
-        muzzle_size, muzzle_height, muzzle_y, light_muzzle: its size, position and paleness.
-        nose, nose_size, nose_colour: a shape in `muzzles.NOSES`, its size and colour.
-        mouth, smile, open_mouth, tongue, tongue_x, teeth: the mouth ("w" or "smile") and what shows in it.
-        whiskers, whisker_length, whisker_droop, pale_whiskers: number to each side, length, direction and colour.
-        trunk_swing: where the tip of an elephant's trunk hangs.
-        blaze, brows, blush, light_cheeks: whether the face has a pale stripe, brows, red or pale cheeks.
-        face_patch: size, height (y) and spread of a pale face, or None; spread parts it into two lobes, as a monkey's.
-        ear_colour, ear_inside: colours of upright ears, or None for the coat's.
-        eye_patches, mane, wool, horn, spines: colours of these, or None for an animal without them.
-        horns: "cow", "goat" or "giraffe", or None.
-        bulging_eyes: whether the eyes stand on bumps, as a frog's.
-        beard, tusks: whether the animal has them.
-        tuft: colour of a tuft of hair on the forehead, or None.
-        wings: "bat" or "bird", or None.
-        body_width, body_height: half the width and half the height of the body.
-        tail, tail_side, dark_tail: a shape in `bodies.TAILS` or "none", the side it is on, its colour.
-        belly, socks: whether belly and paws are pale.
-        collar: its colour, or None.
-        body_turn: how far the head leans against the body, in radians.
-    """
-
-    width: float
-    height: float
-    cheek: float
-    jaw: float
-    line: float
-    yaw: float
+    width: float  # half the width of the head
+    height: float  # half its height
+    cheek: float  # how far the cheeks stand out
+    jaw: float  # its width as a share of the head's
+    line: float  # width of the outlines
+    yaw: float  # how far the head looks to one side, -1 to 1
     ear_size: float
     ear_inset: float
     ear_length: float
     ear_spread: float
-    ear_tilts: tuple
+    ear_tilts: tuple  # how far the left and the right ear lean outwards
     eye_x: float
     eye_y: float
     eye_size: float
-    eye_opening: float
+    eye_opening: float  # height of an eye as a share of its width
     eye_slant: float
-    pupil: float
+    pupil: float  # width of an upright pupil as a share of the eye's
     white_eyes: bool
-    gaze: tuple
+    gaze: tuple  # where the eyes look to: x and y from -1 to 1
     iris: tuple
     muzzle_size: float
     muzzle_height: float
@@ -81,60 +47,53 @@ class Looks:
     light_muzzle: bool
     nose_size: float
     nose_colour: tuple
-    mouth: str
+    mouth: str  # "w" or "smile"
     smile: float
     open_mouth: bool
     tongue_x: float
     whisker_length: float
-    whisker_droop: float
-    trunk_swing: float
-    blaze: bool
+    whisker_droop: float  # how far the tips of the whiskers hang
+    trunk_swing: float  # where the tip of an elephant's trunk hangs
+    blaze: bool  # a pale stripe on the face
     brows: bool
     blush: bool
-    body_width: float
-    body_height: float
-    tail: str
-    tail_side: int
+    body_width: float  # half the width of the body
+    body_height: float  # half its height
+    tail: str  # a shape in `bodies.TAILS`, or "none"
+    tail_side: int  # -1 or 1
     dark_tail: bool
-    belly: bool
-    socks: bool
-    collar: tuple | None
-    body_turn: float
-    ears: str = "round"
-    eyes: str = "round"
-    muzzle: str = "bear"
-    nose: str = "oval"
+    belly: bool  # whether it is pale
+    socks: bool  # whether the paws are pale
+    collar: tuple | None  # its colour
+    body_turn: float  # how far the head leans against the body, in radians
+    ears: str = "round"  # a shape in `ears.SHAPES`, or "none"
+    eyes: str = "round"  # a shape in `eyes.SHAPES`
+    muzzle: str = "bear"  # a shape in `muzzles.SHAPES`
+    nose: str = "oval"  # a shape in `muzzles.NOSES`
     tongue: bool = False
     teeth: bool = False
-    whiskers: int = 0
+    whiskers: int = 0  # number to each side
     pale_whiskers: bool = True
-    fluffy_cheeks: bool = False
+    fluffy_cheeks: bool = False  # tufts of fur at the cheeks
     light_cheeks: bool = False
-    face_patch: tuple | None = None
-    ear_colour: tuple | None = None
-    ear_inside: tuple | None = None
-    eye_patches: tuple | None = None
-    mane: tuple | None = None
-    wool: tuple | None = None
-    spines: tuple | None = None
-    horns: str | None = None
-    horn: tuple = (220, 204, 172)
-    bulging_eyes: bool = False
+    face_patch: tuple | None = None  # size, y and spread of a pale face; spread parts it into two lobes, as a monkey's
+    ear_colour: tuple | None = None  # of upright ears; None for the coat's
+    ear_inside: tuple | None = None  # the same for their inside
+    eye_patches: tuple | None = None  # colour of the fur around the eyes, as a panda's
+    mane: tuple | None = None  # its colour
+    wool: tuple | None = None  # its colour
+    spines: tuple | None = None  # their colour
+    horns: str | None = None  # "cow", "goat" or "giraffe"
+    horn: tuple = (220, 204, 172)  # colour of the horns
+    bulging_eyes: bool = False  # eyes on bumps, as a frog's
     beard: bool = False
-    wings: str | None = None
+    wings: str | None = None  # "bat" or "bird"
     tusks: bool = False
-    tuft: tuple | None = None
+    tuft: tuple | None = None  # colour of a tuft of hair on the forehead
 
 
 def choose_looks(rng):
-    """Choose the looks that all animals have in common; a species then sets its own ears, eyes and muzzle.
-
-    Args:
-        rng: a `RandomStream`.
-
-    Returns:
-        `Looks`.
-    """
+    """Choose the looks that all animals have in common; a species then sets its own ears, eyes and muzzle."""
     lean = rng.uniform(-0.12, 0.22)
     return Looks(
         width=rng.uniform(0.92, 1.12),

@@ -15,13 +15,7 @@ BEAK = (240, 168, 48)
 
 
 def draw_muzzle(pen, looks, coat):
-    """Draw an animal's muzzle.
-
-    Args:
-        pen: a `Pen`, placed on the face.
-        looks: the animal's `Looks`; `looks.muzzle` names the shape.
-        coat: its `Coat`.
-    """
+    """Draw the muzzle in the shape that `looks.muzzle` names; the pen is placed on the face."""
     with pen.part("muzzle"):
         SHAPES[looks.muzzle](pen, looks, coat)
 

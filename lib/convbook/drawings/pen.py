@@ -18,13 +18,7 @@ PARTS = ("body", "head", "ears", "eyes", "muzzle", "nose", "whiskers")
 
 
 class Pen:
-    """Draws shapes on a canvas; can also keep a map of which part of the subject each pixel shows.
-
-    Args:
-        size_px: height and width of the picture.
-        colour: colour of the empty canvas.
-        maps_parts: whether to keep the map of parts.
-    """
+    """Draws shapes on a canvas; with `maps_parts`, also keeps a map of which part of the subject each pixel shows."""
 
     def __init__(self, size_px, colour=(0, 0, 0), maps_parts=False):
         self.size_px = size_px
@@ -48,12 +42,10 @@ class Pen:
         """Choose where on the canvas the next shapes go.
 
         Args:
-            x, y: where the point (0, 0) lies, as fractions of the canvas.
-            scale: length of one unit, as a fraction of the canvas.
+            x, y, scale: where the point (0, 0) lies, and the length of one unit, as fractions of the canvas.
             rotation: clockwise, in radians.
             flip: -1 mirrors left and right, 1 does not.
-            squash: factor of the vertical axis.
-            shear: how far a unit downwards leads to the right.
+            squash, shear: factor of the vertical axis, and how far a unit downwards leads to the right.
         """
         unit_px = scale * self.canvas_px
         right, down = unit_px * math.cos(rotation), unit_px * math.sin(rotation)
@@ -118,13 +110,9 @@ class Pen:
     # ---------------------------------------------------------------- what the pen draws
 
     def polygon(self, points, fill=None, outline=None, width=0.05):
-        """Draw a filled shape.
+        """Draw a filled shape with corners `points` (n, 2) and a line of `width` around it, all in units.
 
-        Args:
-            points: corners (n, 2) in units.
-            fill: a colour, or a canvas-sized image that shows through the shape, or None.
-            outline: colour of the line around it, or None.
-            width: of that line, in units.
+        `fill` is a colour or a canvas-sized image that shows through; None leaves the filling or the line out.
         """
         self._fill(self._on_canvas(points), fill, outline, width)
 

@@ -8,12 +8,7 @@ in both.
 
 
 def make_cat(looks, rng):
-    """Give an animal the face of a cat.
-
-    Args:
-        looks: `Looks` that all animals share; changed in place.
-        rng: a `RandomStream`.
-    """
+    """Give `looks` that all animals share, changed in place, the face of a cat."""
     looks.ears = rng.pick({"pointed": 80, "folded": 14, "round": 6})
     looks.eyes = rng.pick({"slit": 60, "round": 25, "closed": 10, "dot": 5})
     looks.muzzle = rng.pick({"cat": 92, "bear": 8})
@@ -28,12 +23,7 @@ def make_cat(looks, rng):
 
 
 def make_dog(looks, rng):
-    """Give an animal the face of a dog.
-
-    Args:
-        looks: `Looks` that all animals share; changed in place.
-        rng: a `RandomStream`.
-    """
+    """Give `looks` that all animals share, changed in place, the face of a dog."""
     looks.ears = rng.pick({"floppy": 52, "folded": 20, "pointed": 24, "round": 4})
     looks.eyes = rng.pick({"round": 62, "dot": 22, "closed": 10, "slit": 6})
     looks.muzzle = rng.pick({"dog": 90, "bear": 10})

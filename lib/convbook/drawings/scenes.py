@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 
-from convbook.drawings.animals import draw_animal
 from convbook.drawings.backgrounds import draw_background
+from convbook.drawings.bodies import draw_animal
 from convbook.drawings.camera import choose_camera, photograph
 from convbook.drawings.coats import make_coat
 from convbook.drawings.colours import pastel, shade
@@ -26,45 +26,24 @@ CLUTTER_COUNTS = {0: 25, 1: 25, 2: 20, 3: 15, 5: 15}
 
 @dataclass(frozen=True)
 class Staging:
-    """How hard a scene is to read.
+    """How hard a scene is to read; sizes and distances are shares of the picture."""
 
-    Attributes:
-        head_scale: smallest and largest head unit (half a head's width) of an animal without body, as shares of the
-            picture.
-        body_scale: the same for an animal with its body.
-        thing_scale: the same for a creature or thing.
-        body_share: how many animals show their bodies.
-        wander: how far from the centre an animal may be, as a share of the picture.
-        tilt: standard deviation of the head's rotation, in radians.
-        occluded_share: how many pictures have something in front of the subject.
-        light: how much brighter one side of the picture may be than the other.
-        blurred_share, blur: how many pictures are out of focus, and a factor of the blur.
-        noise: factor of the camera's noise.
-    """
-
-    head_scale: tuple
-    body_scale: tuple
-    thing_scale: tuple
-    body_share: float
-    wander: float
-    tilt: float
-    occluded_share: float
-    light: float
-    blurred_share: float
-    blur: float
-    noise: float
+    head_scale: tuple  # smallest and largest head unit (half a head's width) of an animal without body
+    body_scale: tuple  # the same for an animal with its body
+    thing_scale: tuple  # the same for a creature or thing
+    body_share: float  # how many animals show their bodies
+    wander: float  # how far from the centre an animal may be
+    tilt: float  # standard deviation of the head's rotation, in radians
+    occluded_share: float  # how many pictures have something in front of the subject
+    light: float  # how much brighter one side of the picture may be than the other
+    blurred_share: float  # how many pictures are out of focus
+    blur: float  # factor of their blur
+    noise: float  # factor of the camera's noise
 
 
 @lru_cache
 def staging(difficulty):
-    """Turn the one number that sets the difficulty into a `Staging`.
-
-    Args:
-        difficulty: 0 for large, central, clean subjects; 1 for the book's setting; 2 for small ones, half of them with
-            bodies, 40 % occluded; anything between.
-
-    Returns:
-        A `Staging`.
+    """Turn the one number that sets the difficulty, 0 to 2, into a `Staging`.
 
     Example:
         >>> staging(1.0).head_scale, staging(1.0).body_share, staging(1.0).occluded_share
@@ -92,18 +71,9 @@ def staging(difficulty):
 
 
 def draw_scene(kind, seed, size_px, difficulty, maps_parts=False, with_subject=True):
-    """Draw a scene.
+    """Return the picture of a scene, uint8 (size_px, size_px, 3), and the `Pen` that drew it.
 
-    Args:
-        kind: what to draw, a key of `PETS`, `SPECIES`, `CREATURES` or `THINGS`.
-        seed: which of the pictures of this kind.
-        size_px: height and width.
-        difficulty: see `staging`.
-        maps_parts: whether the pen should keep the map of the subject's parts.
-        with_subject: False leaves the subject out and everything else as it is.
-
-    Returns:
-        The picture, uint8 (size_px, size_px, 3), and the `Pen` that drew it.
+    `kind` is a key of `PETS`, `SPECIES`, `CREATURES` or `THINGS`. Without the subject, everything else stays as it is.
     """
     stage = staging(difficulty)
     rng = RandomStream(kind, seed, "scene")

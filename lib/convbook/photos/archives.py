@@ -13,13 +13,7 @@ DRIVE = re.compile(r"[a-z]:", flags=re.I)
 
 
 def open_archive(path):
-    """Open a zip archive for reading, after a check of the names in it.
-
-    Args:
-        path: Path of the archive.
-
-    Returns:
-        A `zipfile.ZipFile`, to be closed by the caller.
+    """Open a zip archive, which the caller closes, after a check of the names in it.
 
     Raises:
         PhotosError: if it is no zip or was cut off; get a complete copy.
@@ -42,13 +36,9 @@ def open_archive(path):
 
 
 def photos_in(archive):
-    """List the files of an open archive.
+    """Return the files of an open archive: {"PetImages/Cat/0.jpg": Photo, …}.
 
-    Args:
-        archive: a `zipfile.ZipFile` from `open_archive`; the photos can be read while it is open, from any thread.
-
-    Returns:
-        {"PetImages/Cat/0.jpg": Photo, …}
+    They can be read while it is open, from any thread.
     """
     photos = {}
     for entry in archive.infolist():
@@ -59,15 +49,7 @@ def photos_in(archive):
 
 
 def unpack_member(archive, name, folder):
-    """Copy one file out of an open archive.
-
-    Args:
-        archive: a `zipfile.ZipFile` from `open_archive`.
-        name: its path in the archive.
-        folder: Path of the folder to copy it into.
-
-    Returns:
-        Path of the copy, which has the last part of that name.
+    """Copy one file out of an open archive into a folder, and return the path of the copy.
 
     Raises:
         PhotosError: if the archive is damaged there; get a complete copy.

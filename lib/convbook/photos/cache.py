@@ -48,14 +48,7 @@ def cache_folder():
 
 @contextlib.contextmanager
 def explained(folder):
-    """Turn a full disk and a folder that cannot be written into one sentence with the remedy.
-
-    Args:
-        folder: Path in the cache that is written to.
-
-    Raises:
-        PhotosError: instead of these two kinds of OSError.
-    """
+    """Raise a PhotosError with the remedy in place of the OSError of a full disk or of an unwritable folder."""
     try:
         yield
     except OSError as error:
@@ -76,11 +69,7 @@ def locked(area, report):
     """Let one process at a time work in a folder of the cache, and clear away what killed ones left in it.
 
     The system releases the lock when a process dies. Where the file system has no locks, processes work side by side,
-    and the first one that renames its result into place wins.
-
-    Args:
-        area: Path of the folder; made if need be.
-        report: function that is given one sentence if this process has to wait.
+    and the first one that renames its result into place wins. `report` is given one sentence if this process waits.
     """
     area.mkdir(parents=True, exist_ok=True)
     lock = FileLock(area / "lock", fallback_to_soft=False)
@@ -92,14 +81,10 @@ def locked(area, report):
 
 
 def build(target, fill, is_complete, report):
-    """Fill a folder beside the target and rename it into place once it is complete.
+    """Let `fill(folder)` fill a folder beside the target, and rename it into place once it is complete.
 
-    Args:
-        target: Path of the folder to make. One that is already there and is not complete is kept under another name:
-            perhaps somebody changed it on purpose.
-        fill: function of the folder to write to.
-        is_complete: function of a folder that returns whether it needs no building.
-        report: function that is given one sentence if an old folder is renamed.
+    A target that is there and not complete is kept under another name, which `report` is told: perhaps somebody changed
+    it on purpose. `is_complete(folder)` tells whether a folder needs no building.
     """
     with scratch(target.parent) as unfinished:
         fresh = unfinished / target.name

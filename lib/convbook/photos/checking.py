@@ -19,43 +19,24 @@ PROBLEMS = ("broken", "duplicate", "too large")
 
 @dataclass(frozen=True)
 class Photo:
-    """A file that may be a photo, in a folder or in an archive.
+    """A file that may be a photo, in a folder or in an archive."""
 
-    Attributes:
-        name: file name.
-        size_bytes: its length.
-        read: function that returns its bytes.
-    """
-
-    name: str
+    name: str  # of the file
     size_bytes: int
-    read: Callable[[], bytes]
+    read: Callable[[], bytes]  # returns its bytes
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The outcome of the check of a file.
+    """The outcome of the check of a file."""
 
-    Attributes:
-        data: bytes of an upright RGB JPEG; None if the file is not usable.
-        digest: SHA-256 of the file as it was; None if it was not read.
-        problem: "broken" or "too large"; None for a good photo.
-    """
-
-    data: bytes | None = None
-    digest: bytes | None = None
-    problem: str | None = None
+    data: bytes | None = None  # an upright RGB JPEG; None if the file is not usable
+    digest: bytes | None = None  # SHA-256 of the file as it was; None if it was not read
+    problem: str | None = None  # "broken" or "too large"; None for a good photo
 
 
 def check(photo):
-    """Decode a file, and convert it where it is not an upright RGB JPEG already.
-
-    Args:
-        photo: a `Photo`.
-
-    Returns:
-        `Checked`.
-    """
+    """Decode a `Photo`, convert it where it is not an upright RGB JPEG already, and return what is `Checked`."""
     if photo.size_bytes > MOST_BYTES:
         return Checked(problem="too large")
     # Pillow and zipfile document no list of what they raise for damaged bytes.

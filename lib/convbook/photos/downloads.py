@@ -31,16 +31,14 @@ class _Stale(Exception):
 
 
 def download(url, path, check, report, progress=True, timeouts=TIMEOUTS, pause_seconds=PAUSE_SECONDS):
-    """Download a file, unless it is there already.
+    """Download a file, unless it is there already, with retries and a progress bar on standard error.
 
     The data go to `NAME.partial` first. A later call continues there if the server still has the same file.
 
     Args:
-        url: where the file is.
-        path: Path to put it; its folder must exist.
+        url, path: where the file is, and the Path to put it, in a folder that exists.
         check: function of a Path that raises an OSError or ValueError unless the file there is the one that was wanted.
         report: function that is given one sentence before each new attempt.
-        progress: whether to show a progress bar on standard error.
         timeouts: seconds to wait for a connection, and for the next piece of data.
         pause_seconds: seconds before the second attempt; twice as long before the third.
 

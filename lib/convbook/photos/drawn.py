@@ -16,12 +16,6 @@ SEEDS_OF_A_SET = len(PARTS) * SEEDS_OF_A_PART
 def first_seeds(seed):
     """Return the first seed of each part of a set of drawings; each part has a range of 100,000 seeds to itself.
 
-    Args:
-        seed: number of the set, from 0.
-
-    Returns:
-        {"train": seed of the first drawing of each class, "validation": …, "test": …}
-
     Example:
         >>> first_seeds(0)
         {'train': 0, 'validation': 100000, 'test': 200000}
@@ -32,14 +26,9 @@ def first_seeds(seed):
 
 
 def draw_files(folder, sizes, size_px, seed, progress):
-    """Draw cats and dogs into PNG files; the number in a file's name is the seed to draw it again from.
+    """Draw cats and dogs into PNG files in train, validation and test, each named after the seed that draws it again.
 
-    Args:
-        folder: Path of an empty folder, which gets train, validation and test.
-        sizes: number of pictures per class, {"train": 200, …}.
-        size_px: height and width of a picture.
-        seed: number of the set.
-        progress: whether to show progress bars on standard error.
+    `sizes` are the numbers of pictures per class, {"train": 200, …}; `seed` is the number of the set.
     """
     for part, first_seed in first_seeds(seed).items():
         for class_name in CLASS_NAMES:
@@ -51,11 +40,7 @@ def draw_files(folder, sizes, size_px, seed, progress):
 
 
 def hash_of_drawing_code():
-    """Hash the code that draws, so that pictures of another version are not taken for those of this one.
-
-    Returns:
-        8 hexadecimal digits.
-    """
+    """Return 8 hexadecimal digits that tell pictures of another version of the drawing code from those of this one."""
     folder = Path(drawings.__file__).parent
     code = b"".join(path.read_bytes() for path in sorted(folder.rglob("*.py")))
     return hashlib.sha256(code).hexdigest()[:8]

@@ -6,13 +6,7 @@ class PhotosError(OSError):
 
 
 def in_words(error):
-    """Say in one line what went wrong.
-
-    Args:
-        error: an exception of anybody's.
-
-    Returns:
-        Its message without line breaks, or the name of its type where it has none.
+    """Return an exception's message without line breaks, or the name of its type where it has none.
 
     Example:
         >>> in_words(OSError("no\\n  luck")), in_words(KeyError())

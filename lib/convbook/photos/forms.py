@@ -26,11 +26,7 @@ FORMS = (
 
 @contextlib.contextmanager
 def opened(path, scratch):
-    """Open photos in whatever form they come.
-
-    Args:
-        path: Path of a folder or of a zip archive.
-        scratch: Path of a folder to unpack an archive in an archive to.
+    """Open photos in whatever form they come, in a folder or a zip archive; archives within unpack to `scratch`.
 
     Yields:
         Photos by part and class: {"train": {"cat": [Photo, …], "dog": […]}, "validation": …, "test": …}, or {None: {…}}
@@ -45,14 +41,7 @@ def opened(path, scratch):
 
 
 def fingerprint(path):
-    """Hash names, sizes and times of the files at a path, to notice when they change.
-
-    Args:
-        path: Path of a folder or of a zip archive.
-
-    Returns:
-        Hexadecimal digits.
-    """
+    """Hash names, sizes and times of the photos and archives at a path, to notice when they change."""
     files = [path] if path.is_file() else [Path(entry) for _, entry in _walk(path, {*SUFFIXES, ".zip"})]
     lines = [f"{path.absolute()}"]
     for file in sorted(files):
@@ -62,17 +51,9 @@ def fingerprint(path):
 
 
 def arrange(files, origin):
-    """Sort files by part and class, which their paths say.
+    """Sort files, {relative path with slashes: anything}, by the part and class that their paths say.
 
-    Args:
-        files: {relative path with slashes: anything}.
-        origin: what the files are in, for messages.
-
-    Returns:
-        {part: {"cat": […], "dog": […]}}, with the part None where nothing is split yet.
-
-    Raises:
-        ValueError: as `opened`.
+    Returns and refuses what `opened` does; `origin` is what the files are in, for messages.
 
     Example:
         >>> arrange({"PetImages/Cat/0.jpg": 1, "PetImages/Dog/0.jpg": 2, "readme.txt": 3}, "the archive")

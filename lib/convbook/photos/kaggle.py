@@ -13,13 +13,7 @@ TOKENS = "https://www.kaggle.com/settings"
 
 
 def download_from_kaggle(timeouts=TIMEOUTS):
-    """Download the photos of Kaggle's competition Dogs vs. Cats, unless they are in Kaggle's cache already.
-
-    Args:
-        timeouts: seconds to wait for a connection, and for the next piece of data.
-
-    Returns:
-        Path of the folder with the competition's files.
+    """Download the photos of Kaggle's competition Dogs vs. Cats, unless they are in its cache, and return their folder.
 
     Raises:
         PhotosError: if there is no token, a wrong one, the competition's rules were not accepted, or there is no

@@ -29,28 +29,14 @@ class Pictures:
 
 
 def write_manifest(folder, source, seed, dropped):
-    """Write the manifest of a folder whose pictures are complete.
-
-    Args:
-        folder: Path with train, validation and test.
-        source: where the pictures come from, in words.
-        seed: the seed of the split, or of the drawings.
-        dropped: number of files left out, by reason.
-    """
+    """Write the manifest of a folder whose pictures are complete; `dropped` counts the files left out, by reason."""
     counts, sizes = _count_files(folder)
     manifest = {"format": FORMAT, "source": source, "seed": seed, "counts": counts, "bytes": sizes, "dropped": dropped}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_pictures(folder):
-    """Read a prepared folder, if all of it is there.
-
-    Args:
-        folder: Path.
-
-    Returns:
-        `Pictures`, or None where there is no manifest, or the files are no longer those that it counts.
-    """
+    """Return the `Pictures` of a prepared folder, or None unless the files are those that its manifest counts."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if manifest["format"] == FORMAT and (manifest["counts"], manifest["bytes"]) == _count_files(folder):

@@ -19,19 +19,11 @@ AHEAD = 8  # photos in the queue of each thread
 
 
 def seeded_order(photos, class_name, seed):
-    """Put the photos of one class into the order in which they are taken.
+    """Return the photos of one class, sorted into the order in which they are taken.
 
     A photo's position comes from a hash of the seed, its class and its number (or its name, if it has no number). So it
     is the same on every machine, whatever order the file system lists the files in, and the same for cat.12.jpg as for
     Cat/12.jpg.
-
-    Args:
-        photos: list of `Photo`.
-        class_name: "cat" or "dog".
-        seed: a whole number.
-
-    Returns:
-        A new list.
     """
 
     def position(photo):
@@ -41,15 +33,12 @@ def seeded_order(photos, class_name, seed):
 
 
 def copy_split(parts, folder, sizes, seed, progress):
-    """Write the wanted number of good photos of each class into train, validation and test.
+    """Write the wanted number of good photos of each class into train, validation and test of an empty folder.
 
     Args:
         parts: photos by part and class, {"train": {"cat": [Photo, …], …}, …}; or {None: {…}} for photos that are not
             split yet: then one seeded order serves train first, validation next, and test last.
-        folder: Path of an empty folder to write into.
         sizes: number of photos per class, {"train": 1000, …}.
-        seed: seed of the order.
-        progress: whether to show a progress bar on standard error.
 
     Returns:
         Number of files dropped, by reason.

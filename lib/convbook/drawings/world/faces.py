@@ -15,22 +15,13 @@ TYPICAL_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Species:
-    """What tells one animal from the others.
+    """What tells one animal from the others."""
 
-    Attributes:
-        make: a function (looks, rng) that sets ears, eyes, muzzle and other features.
-        colours: its typical colours; three animals in four have a random fur instead, so that only shapes tell the
-            classes apart, as with cats and dogs.
-        styles: its typical markings, with weights.
-        marking: typical colour of the markings, or None.
-        scale: size of the head, less than 1 where ears, horns or wings need room.
-    """
-
-    make: Callable
-    colours: tuple = ()
-    styles: dict = field(default_factory=lambda: STYLES)
-    marking: tuple | None = None
-    scale: float = 1.0
+    make: Callable  # a function (looks, rng) that sets ears, eyes, muzzle and other features
+    colours: tuple = ()  # typical ones; three in four have a random fur, so that shapes alone tell the kinds apart
+    styles: dict = field(default_factory=lambda: STYLES)  # typical markings, with weights
+    marking: tuple | None = None  # typical colour of the markings
+    scale: float = 1.0  # size of the head, less than 1 where ears, horns or wings need room
 
     def choose_colours(self, rng):
         """Choose base colour, style and marking colour of one animal, each None to leave it to the coat."""
