@@ -104,29 +104,11 @@ def test_convolution_agrees_with_a_keras_layer_and_its_bias():
     np.testing.assert_allclose(convolve2d(image, kernel, bias, (2, 1), "same"), theirs, rtol=1e-5, atol=1e-5)
 
 
-@some
-@given(windows(), st.integers(0, 99))
-def test_convolution_is_the_cross_correlation_of_scipy_summed_over_channels(window, seed):
-    shape, kernel_size, _, _, _ = window
-    shape = (shape[0] + 3, shape[1] + 3, shape[2])  # SciPy exchanges image and kernel where the kernel is larger
-    image, kernel = whole_numbers(seed, *shape), whole_numbers(seed + 1, *kernel_size, shape[2], 1)
-    expected = sum(
-        scipy.signal.correlate2d(image[:, :, channel], kernel[:, :, channel, 0], mode="valid")
-        for channel in range(shape[2])
-    )
-    np.testing.assert_array_equal(convolve2d(image, kernel)[:, :, 0], expected)
-
-
 def test_a_flipped_kernel_gives_the_convolution_of_mathematics():
     image, kernel = whole_numbers(3, 5, 8), whole_numbers(4, 2, 3)
     flipped = kernel[::-1, ::-1, np.newaxis, np.newaxis]
     expected = scipy.signal.convolve2d(image, kernel, mode="valid")
     np.testing.assert_array_equal(convolve2d(image[:, :, np.newaxis], flipped)[:, :, 0], expected)
-
-
-def test_a_shifted_image_gives_shifted_response_maps():
-    image, kernel = whole_numbers(5, 9, 12, 2), whole_numbers(6, 3, 2, 2, 4)
-    np.testing.assert_array_equal(convolve2d(image[2:, 3:], kernel), convolve2d(image, kernel)[2:, 3:])
 
 
 def test_spread_kernel_puts_zeros_between_the_weights():
@@ -159,30 +141,15 @@ def test_padding_never_wins_the_maximum_and_never_counts_in_the_average():
 
 
 @many
-@given(windows(), st.integers(0, 99))
-def test_max_pooling_agrees_with_keras(window, seed):
+@given(windows(), st.booleans(), st.integers(0, 99))
+def test_pooling_agrees_with_keras(window, touching, seed):
     shape, pool_size, strides, padding, _ = window
+    strides = None if touching else strides
     image = whole_numbers(seed, *shape) - 20  # all below zero, so that a zero of the padding would show
-    ours = max_pool2d(image, pool_size, strides, padding)
-    np.testing.assert_array_equal(ours, in_keras(keras.ops.max_pool, image, pool_size, strides, padding))
-    assert ours.shape == pooling_shape(shape, pool_size, strides, padding)
-
-
-@many
-@given(windows(), st.integers(0, 99))
-def test_average_pooling_agrees_with_keras(window, seed):
-    shape, pool_size, strides, padding, _ = window
-    image = whole_numbers(seed, *shape) - 20
-    ours = average_pool2d(image, pool_size, strides, padding)
-    np.testing.assert_allclose(ours, in_keras(keras.ops.average_pool, image, pool_size, strides, padding), rtol=1e-6)
-    assert ours.shape == pooling_shape(shape, pool_size, strides, padding)
-
-
-def test_windows_touch_unless_strides_are_given():
-    image = whole_numbers(7, 7, 11, 2)
-    for pool, layer in [(max_pool2d, keras.layers.MaxPooling2D), (average_pool2d, keras.layers.AveragePooling2D)]:
-        theirs = keras.ops.convert_to_numpy(layer((2, 3))(image[np.newaxis]))[0]
-        np.testing.assert_allclose(pool(image, (2, 3)), theirs, rtol=1e-6)
+    for pool, operation in ((max_pool2d, keras.ops.max_pool), (average_pool2d, keras.ops.average_pool)):
+        ours = pool(image, pool_size, strides, padding)
+        np.testing.assert_allclose(ours, in_keras(operation, image, pool_size, strides, padding), rtol=1e-6)
+        assert ours.shape == pooling_shape(shape, pool_size, strides, padding)
 
 
 # Patches
@@ -205,23 +172,6 @@ def test_patches_are_those_that_keras_cuts(window, seed):
     ours = extract_patches(image, patch_size, strides, padding)
     theirs = in_keras(keras.ops.image.extract_patches, image, patch_size, strides=strides, padding=padding)
     np.testing.assert_array_equal(ours.reshape(theirs.shape), theirs)
-
-
-@some
-@given(windows(), st.integers(1, 3), st.integers(0, 99))
-def test_patches_times_kernel_matrix_is_the_convolution(window, filters, seed):
-    shape, kernel_size, strides, padding, _ = window
-    image, kernel = whole_numbers(seed, *shape), whole_numbers(seed + 1, *kernel_size, shape[2], filters)
-    patches = extract_patches(image, kernel_size, strides, padding)
-    product = patches.reshape(-1, kernel[..., 0].size) @ kernel.reshape(-1, filters)
-    convolved = convolve2d(image, kernel, strides=strides, padding=padding)
-    np.testing.assert_array_equal(product.reshape(convolved.shape), convolved)
-
-
-def test_patches_are_a_copy():
-    image = image_3x4.copy()
-    extract_patches(image, 2)[:] = 99
-    np.testing.assert_array_equal(image, image_3x4)
 
 
 # Types of numbers
@@ -251,19 +201,13 @@ def test_integer_images_do_not_overflow():
         ("bool", "float32", "float32"),
     ],
 )
-def test_convolution_gives_float32_or_wider(image_dtype, kernel_dtype, expected):
-    maps = convolve2d(np.ones((3, 4, 1), image_dtype), np.ones((2, 2, 1, 1), kernel_dtype), bias=np.ones(1))
+def test_convolution_gives_float32_or_wider_and_an_average_is_a_float(image_dtype, kernel_dtype, expected):
+    image = np.ones((3, 4, 1), image_dtype)
+    maps = convolve2d(image, np.ones((2, 2, 1, 1), kernel_dtype), bias=np.ones(1))
     assert maps.dtype == expected
     assert np.all(maps == 5)
-
-
-@pytest.mark.parametrize(
-    ("image_dtype", "expected"),
-    [("float16", "float32"), ("float32", "float32"), ("float64", "float64"), ("uint8", "float64"), ("bool", "float64")],
-)
-def test_an_average_is_a_float(image_dtype, expected):
-    for padding in ("valid", "same"):
-        assert average_pool2d(np.ones((3, 4, 1), image_dtype), padding=padding).dtype == expected
+    average = {"uint8": "float64", "bool": "float64", "float64": "float64"}.get(image_dtype, "float32")
+    assert {average_pool2d(image, padding=padding).dtype for padding in ("valid", "same")} == {np.dtype(average)}
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "uint64", "float16", "float32", "float64"])
@@ -276,12 +220,13 @@ def test_a_maximum_and_a_patch_keep_the_type_and_the_value(dtype):
             assert result.max() == largest
 
 
-def test_arguments_are_left_as_they_were():
+def test_arguments_are_left_as_they_were_and_patches_are_a_copy():
     image, kernel = whole_numbers(8, 5, 6, 2), whole_numbers(9, 3, 3, 2, 2)
     before = image.copy(), kernel.copy()
     convolve2d(image, kernel, padding="same")
     max_pool2d(image, padding="same")
     average_pool2d(image, padding="same")
+    extract_patches(image, 2)[:] = 99
     np.testing.assert_array_equal(image, before[0])
     np.testing.assert_array_equal(kernel, before[1])
 
@@ -296,10 +241,8 @@ def test_the_functions_that_chapters_show_do_the_work_of_the_public_ones():
     np.testing.assert_array_equal(slide_pool(image, (2, 3), (2, 2), np.max), max_pool2d(image, (2, 3), 2))
     np.testing.assert_array_equal(slide_pool(image, (2, 3), (2, 2), np.mean), average_pool2d(image, (2, 3), 2))
     np.testing.assert_array_equal(cut_patches(image, (3, 2)), extract_patches(image, (3, 2)))
-
-
-def test_the_mean_of_whole_numbers_is_not_cut_off():
-    np.testing.assert_array_equal(slide_pool(np.array([[[1], [2]]], "uint8"), (1, 2), (1, 1), np.mean), [[[1.5]]])
+    mean_of_integers = slide_pool(np.array([[[1], [2]]], "uint8"), (1, 2), (1, 1), np.mean)
+    np.testing.assert_array_equal(mean_of_integers, [[[1.5]]])
 
 
 @pytest.mark.parametrize("function", SHOWN_IN_CHAPTERS, ids=lambda function: function.__name__)
@@ -323,49 +266,39 @@ def test_a_64_by_64_picture_with_8_filters_takes_well_under_a_second():
 
 # Bad input
 
-image_5x7x3, kernel_3x3x3x8 = np.zeros((5, 7, 3)), np.zeros((3, 3, 3, 8))
+picture, filters = np.zeros((5, 7, 3)), np.zeros((3, 3, 3, 8))
 
 
 @pytest.mark.parametrize(
     ("call", "parts"),
     [
-        (lambda: convolve2d(np.zeros((5, 7)), kernel_3x3x3x8), ["(5, 7)", "(height, width, channels)", "np.newaxis"]),
-        (lambda: convolve2d(image_5x7x3[np.newaxis], kernel_3x3x3x8), ["(1, 5, 7, 3)", "images[0]"]),
+        (lambda: convolve2d(np.zeros((5, 7)), filters), ["(5, 7)", "(height, width, channels)", "np.newaxis"]),
+        (lambda: convolve2d(picture[np.newaxis], filters), ["(1, 5, 7, 3)", "images[0]"]),
         (lambda: max_pool2d(np.zeros(5)), ["(5,)", "(height, width, channels)"]),
-        (lambda: convolve2d(image_5x7x3, np.zeros((3, 3))), ["(3, 3)", "filters", "kernel.reshape"]),
-        (lambda: convolve2d(image_5x7x3, np.zeros((3, 0, 3, 8))), ["(3, 0, 3, 8)", "at least 1"]),
-        (
-            lambda: convolve2d(image_5x7x3, np.zeros((3, 3, 1, 8))),
-            ["(3, 3, 1, 8)", "(5, 7, 3)", "spans 1 channels", "has 3"],
-        ),
-        (
-            lambda: convolve2d(np.moveaxis(image_5x7x3, -1, 0), kernel_3x3x3x8),
-            ["(3, 5, 7)", "(3, 3, 3, 8)", "np.moveaxis(image, 0, -1)"],
-        ),
-        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, bias=np.zeros(3)), ["8 filters", "(3, 3, 3, 8)", "(3,)"]),
-        (
-            lambda: convolve2d(image_5x7x3[:2], kernel_3x3x3x8),
-            ["No window fits", "(2, 7, 3)", "kernel_size (3, 3)", "Enlarge", "padding='same'"],
-        ),
-        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, dilation_rate=3), ["(5, 7, 3)", "spans (7, 7)"]),
-        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, strides=2, dilation_rate=2), ["strides", "both above 1"]),
-        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, strides=0), ["strides", "at least 1"]),
-        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, strides=1.5), ["strides", "1.5"]),
-        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8, padding="full"), ["'full'", "'valid'", "'same'"]),
-        (lambda: convolve2d(image_5x7x3 * 1j, kernel_3x3x3x8), ["image", "complex128", "astype"]),
-        (lambda: convolve2d(image_5x7x3, kernel_3x3x3x8.astype("str")), ["kernel", "real numbers"]),
-        (lambda: max_pool2d(image_5x7x3[:1]), ["No window fits", "(1, 7, 3)", "pool_size (2, 2)"]),
-        (lambda: max_pool2d(image_5x7x3, padding="zeros"), ["'zeros'", "'same'"]),
-        (lambda: average_pool2d(image_5x7x3, (2, 2, 2)), ["pool_size", "(2, 2, 2)"]),
-        (lambda: average_pool2d(image_5x7x3, 8), ["No window fits", "(5, 7, 3)", "pool_size (8, 8)"]),
+        (lambda: convolve2d(picture, np.zeros((3, 3))), ["(3, 3)", "filters", "kernel.reshape"]),
+        (lambda: convolve2d(picture, np.zeros((3, 0, 3, 8))), ["(3, 0, 3, 8)", "at least 1"]),
+        (lambda: convolve2d(picture, filters[:, :, :1]), ["(3, 3, 1, 8)", "(5, 7, 3)", "spans 1 channels", "has 3"]),
+        (lambda: convolve2d(picture.transpose(2, 0, 1), filters), ["(3, 5, 7)", "np.moveaxis(image, 0, -1)"]),
+        (lambda: convolve2d(picture, filters, bias=np.zeros(3)), ["8 filters", "(3, 3, 3, 8)", "(3,)"]),
+        (lambda: convolve2d(picture[:2], filters), ["No window fits", "(2, 7, 3)", "Enlarge", "padding='same'"]),
+        (lambda: convolve2d(picture, filters, dilation_rate=3), ["(5, 7, 3)", "spans (7, 7)"]),
+        (lambda: convolve2d(picture, filters, strides=2, dilation_rate=2), ["strides", "both above 1"]),
+        (lambda: convolve2d(picture, filters, strides=0), ["strides", "at least 1"]),
+        (lambda: convolve2d(picture, filters, strides=1.5), ["strides", "1.5"]),
+        (lambda: convolve2d(picture, filters, padding="full"), ["'full'", "'valid'", "'same'"]),
+        (lambda: convolve2d(picture * 1j, filters), ["image", "complex128", "astype"]),
+        (lambda: convolve2d(picture, filters.astype("str")), ["kernel", "real numbers"]),
+        (lambda: max_pool2d(picture[:1]), ["No window fits", "(1, 7, 3)", "pool_size (2, 2)"]),
+        (lambda: max_pool2d(picture, padding="zeros"), ["'zeros'", "'same'"]),
+        (lambda: average_pool2d(picture, (2, 2, 2)), ["pool_size", "(2, 2, 2)"]),
+        (lambda: average_pool2d(picture, 8), ["No window fits", "(5, 7, 3)", "pool_size (8, 8)"]),
         (lambda: average_pool2d(np.zeros((0, 7, 3))), ["height", "(0, 7, 3)", "at least 1"]),
-        (lambda: extract_patches(image_5x7x3, (6, 2)), ["No window fits", "(5, 7, 3)", "patch_size (6, 2)"]),
-        (lambda: extract_patches(image_5x7x3, True), ["patch_size", "True"]),
+        (lambda: extract_patches(picture, (6, 2)), ["No window fits", "(5, 7, 3)", "patch_size (6, 2)"]),
+        (lambda: extract_patches(picture, True), ["patch_size", "True"]),
         (lambda: extract_patches(np.zeros((5, 7)), 2), ["(5, 7)", "np.newaxis"]),
     ],
 )
 def test_impossible_input_is_refused_with_both_shapes_and_the_remedy(call, parts):
     with pytest.raises(ValueError, match=r".") as refusal:
         call()
-    for part in parts:
-        assert part in str(refusal.value)
+    assert [part for part in parts if part not in str(refusal.value)] == []
