@@ -91,10 +91,7 @@ class Experiment:
 
 
 def load_experiments():
-    """Collect the experiments of all parts of the book.
-
-    Returns:
-        {claim: Experiment}, in the order of the book.
+    """Collect the experiments of all parts of the book: {claim: Experiment}, in the order of the book.
 
     Example:
         >>> load_experiments()["dense-global"].chapter

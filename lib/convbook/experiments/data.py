@@ -26,12 +26,7 @@ BASE_PHOTOS = MORE_PHOTOS | {"size_px": 96, "backbone": "xception_41_imagenet"}
 def choose_digits(rng, settings):
     """Choose handwritten digits to train on, and take the first ones of the test digits.
 
-    Args:
-        rng: numpy.random.Generator that chooses.
-        settings: dict with digits, see `photos.load_digits`, train_pictures and test_pictures.
-
-    Returns:
-        Training images and labels, test images and labels: uint8 (n, 28, 28, 1) and int (n,).
+    Returns training images and labels, test images and labels: uint8 (n, 28, 28, 1) and int (n,).
     """
     digits = photos.load_digits(settings["digits"])
     chosen = rng.choice(len(digits.train_images), settings["train_pictures"], replace=False)
@@ -47,15 +42,10 @@ def choose_digits(rng, settings):
 def draw_parts(kinds, seed, settings, first_seed=0):
     """Draw pictures to train on, to choose with and to test on, other ones for each seed.
 
-    Args:
-        kinds: names of what is drawn; labels are indices into this sequence.
-        seed: decides the pictures.
-        settings: dict with train_pictures, validation_pictures and test_pictures, numbers per class, and size_px, which
-            is 64 where it is missing.
-        first_seed: seed of the very first drawing. The packaged bases were pretrained on drawings below 1000.
+    The settings count pictures per class; size_px is 64 where it is missing. Labels are indices into kinds. The very
+    first drawing has the seed first_seed: the packaged bases were pretrained on drawings below 1000.
 
-    Returns:
-        {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
+    Returns {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
     """
     parts = {}
     for index, part in enumerate(PARTS):
@@ -66,17 +56,9 @@ def draw_parts(kinds, seed, settings, first_seed=0):
 
 
 def choose_photos(seed, settings):
-    """Choose cats and dogs out of the photos that are there, other ones for each seed.
-
-    Args:
-        seed: decides which.
-        settings: dict with train_pictures, validation_pictures and test_pictures, numbers per class, and size_px.
-
-    Returns:
-        {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
+    """Choose cats and dogs out of the photos that are there, other ones for each seed; returns what `draw_parts` does.
 
     Raises:
-        PhotosError: if there are no photos.
         ValueError: if there are fewer than asked for.
     """
     rng, parts = np.random.default_rng(seed), {}
@@ -90,17 +72,7 @@ def choose_photos(seed, settings):
 
 
 def all_photos(size_px):
-    """Load the photos of cats and dogs that are there.
-
-    Args:
-        size_px: height and width that they are resized to.
-
-    Returns:
-        {"train": (images, labels), "validation": …, "test": …}: uint8 (n, size_px, size_px, 3) and int64 (n,).
-
-    Raises:
-        PhotosError: if there are no photos.
-    """
+    """Load the photos of cats and dogs that are there, as {part: (images, labels)}; PhotosError if there are none."""
     folder = photos.prepare("photos", progress=False).folder
     return {part: _load_photos(folder / part, size_px) for part in PARTS}
 

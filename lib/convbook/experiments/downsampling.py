@@ -24,18 +24,11 @@ HEADS = {"average": keras.layers.GlobalAveragePooling2D, "flatten": keras.layers
 def build_net(input_shape, filters, num_classes, between="max", head="average", dilation_rates=None):
     """Build a convnet of 3x3 convolutions without padding that differ only in what stands between them.
 
-    Args:
-        input_shape: (height, width, channels) of a picture with values from 0 to 255.
-        filters: number of filters of each convolution.
-        num_classes: number of classes.
-        between: "max" or "average", 2x2 pooling of that kind behind each convolution but the last; "strides", a stride
-            of 2 in each convolution but the last; "nothing".
-        head: "average", the mean of each response map, or "flatten", all their numbers.
-        dilation_rates: one for each convolution; without it, 1.
+    "max" and "average" put 2x2 pooling of that kind behind each convolution but the last, "strides" gives each but the
+    last a stride of 2. The head is "average", the mean of each response map, or "flatten", all their numbers.
 
-    Returns:
-        keras.Model, not compiled, from pictures (n, height, width, channels) to probabilities (n, num_classes). Layers
-        are named stage_1, stage_2, …: the convolution, or the pooling behind it.
+    Returns a keras.Model from pictures with values from 0 to 255 to probabilities (n, num_classes). Layers are named
+    stage_1, stage_2, …: the convolution, or the pooling behind it.
     """
     poolings = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
     image = keras.Input(input_shape)
@@ -60,9 +53,8 @@ def build_net(input_shape, filters, num_classes, between="max", head="average", 
 def measure_downsample(seed, settings):
     """Train the same three convolutions with pooling between them, with nothing, and with dilation.
 
-    Returns:
-        {name: number or list}: test accuracy and number of parameters of each of the three with each head; with global
-        average pooling also the test accuracy on the way, after each quarter of the epochs.
+    Each gets its test accuracy and number of parameters with each head; with global average pooling also the test
+    accuracy after each quarter of the epochs.
     """
     numbers = {}
     for head in HEADS:
@@ -127,10 +119,7 @@ def measure_into_channels(seed, settings):
 
     The probe is trained on the maps of the training pictures and tested on those of the test pictures: once as they
     are, once with the locations of each picture in an order of its own, so that only what the channels hold is left.
-
-    Returns:
-        {name: number}: for the nets with and without pooling, trained under global average pooling and under Flatten,
-        and each stage, the probe's accuracy on the maps as they are and shuffled, and the difference.
+    The nets are those with and without pooling, trained under global average pooling and under Flatten.
     """
     train_images, train_labels, test_images, test_labels = choose_digits(np.random.default_rng(seed), settings)
     numbers = {}
@@ -160,14 +149,7 @@ def _probe(train_maps, test_maps, train_labels, test_labels, seed, settings):
 
 
 def shuffle_locations(maps, rng):
-    """Put the locations of each response map into a new order, another one for each picture; channels stay together.
-
-    Args:
-        maps: array (n, height, width, channels).
-        rng: numpy.random.Generator.
-
-    Returns:
-        A new array of the same shape.
+    """Put the locations of maps (n, height, width, channels) into another order for each picture, all channels alike.
 
     Example:
         >>> maps = np.arange(8).reshape(1, 2, 2, 2)
@@ -203,9 +185,8 @@ INTO_CHANNELS = Experiment(
 def measure_max_vs_mean(seed, settings):
     """Train the same convnet with max pooling, with average pooling, and with strides.
 
-    Returns:
-        {name: number}: test accuracy of each of the three, and training accuracy, which tells a network that did not
-        learn from one that learned the training pictures only.
+    Beside test accuracy stands training accuracy, which tells a network that did not learn from one that learned the
+    training pictures only.
     """
     if settings["kind"] == "digits":
         sample = choose_digits(np.random.default_rng(seed), settings)

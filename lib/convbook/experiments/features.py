@@ -53,18 +53,11 @@ class HeadValidation(keras.callbacks.Callback):
 
 
 def multiply_adds(model, size_px):
-    """Count the multiply-adds of one picture on its way through a model, layer by layer.
+    """Count the multiply-adds of one picture on its way through a model, for each layer that has a kernel.
 
     Each weight of a kernel is used once at each location of the layer's output. Biases, batch normalization and
-    pooling, which take about one operation for each number, are not counted.
-
-    Args:
-        model: functional keras.Model of convolutional (plain, separable or depthwise) and Dense layers, without models
-            inside it.
-        size_px: height and width of the picture in pixels.
-
-    Returns:
-        {name of the layer: int}, for the layers that have a kernel.
+    pooling, which take about one operation for each number, are not counted. The model has convolutional (plain,
+    separable or depthwise) and Dense layers, and no models inside it.
 
     Example:
         >>> from convbook import models
@@ -81,16 +74,9 @@ def multiply_adds(model, size_px):
 
 
 def build_base(preset, size_px, layers=()):
-    """Load a frozen base with its converter, and with augmentation in front of it where it is wanted.
+    """Load a frozen base with its converter, and with layers of augmentation in front of it where they are wanted.
 
-    Args:
-        preset: a preset that `backbones.load` knows.
-        size_px: height and width of the pictures in pixels.
-        layers: the augmentation, a list of keras layers.
-
-    Returns:
-        The keras.Model from pictures (n, size_px, size_px, 3) with values from 0 to 255 to feature maps, and the
-        backbone in it.
+    Returns the keras.Model from pictures (n, size_px, size_px, 3), 0 to 255, to feature maps, and the backbone in it.
     """
     backbone, converter = backbones.load(preset, size_px)
     freezing.freeze(backbone)
@@ -104,16 +90,10 @@ def build_base(preset, size_px, layers=()):
 def train_head(head, model, batches, validation, settings, epochs=None):
     """Train a head, alone or on top of a frozen base, and put it back to its lowest validation loss.
 
-    Args:
-        head: keras.Model from features to probabilities; its weights change.
-        model: what is trained: the head itself, or a model that ends with it.
-        batches: what the model is trained on, features or pictures with their labels, see `Batches`.
-        validation: recorded features of the validation pictures, and their labels.
-        settings: dict with learning_rate and epochs.
-        epochs: number of epochs where it is another one.
+    What is trained is `model`, the head itself or a model that ends with it, on batches of what it takes. The
+    validation part is recorded features and labels, since the base is frozen.
 
-    Returns:
-        The history (loss, accuracy, val_loss, val_accuracy), and the median seconds of an epoch.
+    Returns the history (loss, accuracy, val_loss, val_accuracy), and the median seconds of an epoch.
     """
     epochs = epochs or settings["epochs"]
     clock = EpochSeconds()
@@ -132,12 +112,9 @@ def train_head(head, model, batches, validation, settings, epochs=None):
 def measure_option_1_cheap(seed, settings):
     """Train the same head by three methods: on a record, on one of several augmented passes, and on top of the base.
 
-    All three make the same number of updates.
-
-    Returns:
-        {name: number or list}: for each method test accuracy of the best epoch, and the gap between its accuracy on the
-        clean training pictures and on the test pictures; for both options the history, seconds of an epoch, seconds of
-        the whole training (with recording, without validation), and multiply-adds of both.
+    All three make the same number of updates. Each gets its test accuracy in the best epoch, and the gap between clean
+    training and test pictures; both options also their history, seconds of an epoch and of the whole training (with
+    recording, without validation), and multiply-adds.
     """
     parts = cats_and_dogs(seed, settings)
     images, labels = parts["train"]
@@ -162,12 +139,6 @@ def measure_option_1_cheap(seed, settings):
 
 def multiply_adds_of_head(head):
     """Count the multiply-adds of a head for one picture: each weight of its Dense layers is used once.
-
-    Args:
-        head: keras.Model whose weights are all in Dense layers behind a global pooling.
-
-    Returns:
-        {name of the layer: int}.
 
     Example:
         >>> from convbook import models

@@ -42,9 +42,8 @@ OWN_BASE = {"backbone": "drawn_world"}
 def measure_fine_tune_helps(seed, settings):
     """Train a head, then go on with the base frozen or with the base unfrozen, for equally many updates.
 
-    Returns:
-        {name: number}: test accuracy and gap between training and validation accuracy of the head as it was, with the
-        base frozen further on (at the head's rate and at the low one), and with the base unfrozen.
+    The frozen base goes on at the head's rate and at the low one. Each gets its test accuracy and the gap between
+    training and validation accuracy, and so does the head as it was.
     """
     start = started(seed, settings)
     found = {
@@ -82,18 +81,10 @@ FINE_TUNE_HELPS = Experiment(
 
 
 def gradient_norm(net, base, head, images, labels, seed):
-    """Measure the gradient that reaches a base in the first step of training.
+    """Measure the norm of the gradient that reaches a base in the first step of training on one batch.
 
-    Plain gradient descent with a rate of 1 moves each weight by its gradient, so the step is the gradient.
-
-    Args:
-        net: a `Net` compiled with SGD.
-        base, head: weights.
-        images, labels: one batch.
-        seed: of the dropout.
-
-    Returns:
-        Norm of the base's step, a float.
+    The net is compiled with SGD: plain gradient descent with a rate of 1 moves each weight by its gradient, so the step
+    is the gradient. The seed is that of the dropout.
     """
     reset(net, base, head, 1.0, seed)
     before = [np.array(weight) for weight in net.backbone.trainable_weights]
@@ -105,12 +96,9 @@ def gradient_norm(net, base, head, images, labels, seed):
 def measure_error_signal(seed, settings):
     """Compare the gradient that reaches the base through heads before, on the way, and after their training.
 
-    The base is not trained, and what is compared is the same head on the same batches.
-
-    Returns:
-        {name: number or list}: for training and for validation pictures the norm by number of the head's updates
-        (geometric mean over heads), and how often it is doubled without training; for validation pictures the error at
-        the top, the mean of |p - y|, untrained and trained.
+    The base is not trained, and what is compared is the same head on the same batches. For training and for validation
+    pictures: the norm by number of the head's updates (geometric mean over heads), and how often it is doubled without
+    training; for validation pictures also the error at the top, the mean of |p - y|.
     """
     start = started(seed, settings)
     net = compiled_net(settings["backbone"], start.parts["train"][0].shape[1], "SGD")
@@ -182,10 +170,8 @@ ERROR_SIGNAL = Experiment(
 def measure_head_first(seed, settings):
     """Unfreeze the base with a trained head and with an untrained one, with two optimizers at several rates.
 
-    Returns:
-        {name: number or list}: for each optimizer and order, by rate: drift of the last block, test accuracy, that of a
-        probe for old kinds and of one for cats and dogs on the tuned base; single numbers for the lowest and the
-        highest rate; and the accuracy of the probe for old kinds on the base as it was.
+    Each gets by rate, and for the lowest and the highest rate by itself: drift of the last block, test accuracy, and
+    the accuracy of a probe for old kinds and of one for cats and dogs on the tuned base.
     """
     start = started(seed, settings)
     of_old = functools.partial(probe_old, seed=seed, preset=settings["backbone"])
@@ -251,9 +237,8 @@ HEAD_FIRST = Experiment(
 def measure_low_rate(seed, settings):
     """Fine-tune from the same start at ever higher learning rates.
 
-    Returns:
-        {name: number or list}: by rate: drift of the first and of the last block, test accuracy, gap between training
-        and validation accuracy, and what a probe finds of the old kinds; single numbers for the rates in the effects.
+    By rate, and by itself for the rates in the effects: drift of the first and of the last block, test accuracy, gap
+    between training and validation accuracy, and what a probe finds of the old kinds.
     """
     found = [tune_and_evaluate(seed, settings | {"learning_rate": rate}) for rate in settings["rates"]]
     by_rate = {
@@ -303,10 +288,8 @@ LOW_RATE = Experiment(
 def measure_batchnorm(seed, settings):
     """Fine-tune with batch normalization frozen and moving; and move its statistics alone, training no weight.
 
-    Returns:
-        {name: number}: test accuracy frozen and moving for batches of 32 and of 4, for a quick momentum and for dark
-        pictures; test accuracy before, and after batches at a learning rate of 0; the largest change of a moving
-        statistic, frozen and moving.
+    Frozen and moving are compared in batches of 32 and of 4, with a quick momentum and on dark pictures. A learning
+    rate of 0 moves the statistics alone; it is compared with the model before.
     """
     quick = {"batch_norm": True, "momentum": settings["momentum"]}
     small = settings | settings["small"]
@@ -381,10 +364,8 @@ BATCHNORM = Experiment(
 def measure_partial(seed, settings):
     """Unfreeze 0, 1, 2 and all blocks from the top, on few and on more pictures, for equally many updates.
 
-    Returns:
-        {name: number or list}: for both numbers of pictures, by number of blocks: test accuracy, gap between training
-        and validation accuracy, and number of weights of the base that were trained; the same for all blocks but the
-        top one.
+    The same for all blocks but the top one. Each gets its test accuracy, the gap between training and validation
+    accuracy, and the number of weights of the base that were trained.
     """
     numbers = {}
     for count in settings["pictures"]:

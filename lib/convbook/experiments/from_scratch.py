@@ -23,14 +23,9 @@ VALIDATIONS = 40  # how often a training is validated, however long its epochs a
 
 
 def augmentation(strength, seed):
-    """Build the transforms of the best-known recipe, turned up or down.
+    """Build the transforms of the best-known recipe, turned up or down, as a list of keras layers.
 
-    Args:
-        strength: 1 for a rotation of up to a tenth of a turn and a zoom of up to a fifth; 0 for no transform at all.
-        seed: decides the random numbers.
-
-    Returns:
-        A list of keras layers.
+    A strength of 1 rotates by up to a tenth of a turn and zooms by up to a fifth; 0 is no transform at all.
 
     Source:
         F. Chollet and M. Watson, Deep Learning with Python, 3rd edition, chapter 8.
@@ -52,16 +47,10 @@ def build(size_px, filters, dropout=0.0, augmentation=None):
 def train(parts, seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     """Train the small convnet with batch normalization on cats and dogs for a number of updates.
 
-    Args:
-        parts: {"train": (images, labels), "validation": (images, labels), …}.
-        seed: decides the initial weights, the order of batches, dropout and augmentation.
-        settings: dict with filters, updates and learning_rate, the rate of the first update.
-        strength: of the augmentation.
-        dropout: share of numbers before the classifier that are set to 0 in training.
-        in_pipeline: whether the pictures are augmented in the pipeline and not in the model.
+    The strength is that of the augmentation, which happens in the model or in the pipeline; dropout is the share of
+    numbers before the classifier that are set to 0 in training.
 
-    Returns:
-        The model as it was after the last update, its history, and the weights of its lowest validation loss.
+    Returns the model as it was after the last update, its history, and the weights of its lowest validation loss.
     """
     keras.utils.set_random_seed(seed)
     layers = augmentation(strength, seed)
@@ -118,17 +107,7 @@ class Training(NamedTuple):
     "learning_rate",
 )
 def trained(seed, settings, strength=0, dropout=0.0, in_pipeline=False):
-    """Get pictures, train on them and measure; once, however many claims ask for the same training.
-
-    Args:
-        seed: decides the pictures and all random numbers of the training.
-        settings: dict with kind, train_pictures, validation_pictures, test_pictures (per class), filters, updates and
-            learning_rate; for photos with size_px.
-        strength, dropout, in_pipeline: as for `train`.
-
-    Returns:
-        A `Training`.
-    """
+    """Get pictures, train on them and measure; once, however many claims ask for the same training; see `train`."""
     parts = cats_and_dogs(seed, settings)
     start = time.perf_counter()
     model, _, best_weights = train(parts, seed, settings, strength, dropout, in_pipeline)
@@ -150,9 +129,7 @@ def build_plain(size_px):
 def measure_small_data(seed, settings):
     """Train chapter 6's convnet on few pictures for long.
 
-    Returns:
-        {name: number or list}: accuracy on the training and validation pictures after the last update; the history;
-        loss and accuracy on the test pictures with the weights of the lowest validation loss and with the last ones.
+    Measured after the last update, and on the test pictures also with the weights of the lowest validation loss.
     """
     parts = cats_and_dogs(seed, settings)
     images, labels = parts["train"]
@@ -208,12 +185,7 @@ SMALL_DATA = Experiment(
 
 
 def measure_more_pictures(seed, settings):
-    """Train the convnet with batch normalization on ever more pictures, with equally many updates.
-
-    Returns:
-        {name: number}: for each number of pictures per class, accuracy on the training and validation pictures after
-        the last update, and the gap between them.
-    """
+    """Train the convnet with batch normalization on ever more pictures, with equally many updates."""
     numbers = {}
     for count in settings["pictures"]:
         one = trained(seed, settings | {"train_pictures": count})
@@ -241,12 +213,7 @@ MORE_PICTURES = Experiment(
 
 
 def measure_augment_helps(seed, settings):
-    """Train with and without augmentation, with and without dropout, with equally many updates.
-
-    Returns:
-        {name: number}: for each of the four, accuracy on the clean training pictures after the last update, the gap to
-        the validation pictures, and test accuracy of the best epoch.
-    """
+    """Train with and without augmentation, with and without dropout, with equally many updates."""
     nets = {
         "plain": {},
         "dropout": {"dropout": settings["dropout"]},
@@ -282,12 +249,7 @@ AUGMENT_HELPS = Experiment(
 
 
 def measure_augment_place(seed, settings):
-    """Train with the same augmentation at both places.
-
-    Returns:
-        {name: number}: test accuracy of the best epoch and seconds of the training, for the layers in the model and for
-        the same layers in the pipeline.
-    """
+    """Train with the same augmentation in the model and in the pipeline, and take the seconds of both."""
     in_model, in_pipeline = trained(seed, settings, strength=1), trained(seed, settings, strength=1, in_pipeline=True)
     return {
         "in_model": in_model.test,
@@ -313,12 +275,7 @@ AUGMENT_PLACE = Experiment(
 
 
 def measure_augment_train_only(seed, settings):
-    """Test one augmented net on clean test pictures, on augmented ones, and on the average over many augmented ones.
-
-    Returns:
-        {name: number}: test accuracy on clean pictures, the mean and the range of that on augmented ones over the
-        calls, and the accuracy of the mean probability over all calls.
-    """
+    """Test one augmented net on clean test pictures, on augmented ones, and on the average over many augmented ones."""
     images, labels = cats_and_dogs(seed, settings)["test"]
     model = build(images.shape[1], settings["filters"])
     model.set_weights(trained(seed, settings, strength=1).best_weights)
@@ -353,12 +310,7 @@ AUGMENT_TRAIN_ONLY = Experiment(
 
 
 def measure_augment_strength(seed, settings):
-    """Train with the augmentation turned up step by step.
-
-    Returns:
-        {name: number or list}: test accuracy of the best epoch, by strength; and that of the strengths that the effects
-        compare.
-    """
+    """Train with the augmentation turned up step by step."""
     by_strength = [trained(seed, settings, strength=strength).test for strength in settings["strengths"]]
     return {
         "by_strength": by_strength,

@@ -18,12 +18,9 @@ def measure_methods(seed, settings):
     """Train a classifier by each of the five methods, with the recipe of its chapter.
 
     Option 1 trains a head on a record of the frozen base's features; option 2 the same head on top of the base, behind
-    augmentation; fine-tuning goes on from there with the base unfrozen and batch normalization frozen.
-
-    Returns:
-        {name: number}: for each method test accuracy with the weights of the lowest validation loss, seconds of the
-        training with all that it needs before (recording, option 2), number of trained weights, and multiply-adds of
-        one picture on its way through the network.
+    augmentation; fine-tuning goes on from there with the base unfrozen and batch normalization frozen. What is measured
+    of each stands in `_row`: the test accuracy is that of the lowest validation loss, and the seconds are those of the
+    training with all that it needs before (recording, option 2).
     """
     return _from_scratch(seed, settings | settings["scratch"]) | _with_a_base(seed, settings)
 

@@ -18,18 +18,10 @@ BATCH_SIZE = 64
 
 
 def untrain(backbone, seed, images):
-    """Build a backbone of the same shape with random weights, and run some pictures through it.
+    """Build a backbone of the same shape with random weights, and run some float32 pictures through it.
 
     Batch normalization without data divides by 1; so the pictures set its means and variances, and nothing else.
     Without that, the random base would be worse than it needs to be.
-
-    Args:
-        backbone: keras.Model that can be built from its configuration.
-        seed: decides the weights.
-        images: float32 pictures as the backbone gets them.
-
-    Returns:
-        A keras.Model.
     """
     keras.utils.set_random_seed(seed)
     random = backbone.__class__.from_config(backbone.get_config())
@@ -45,11 +37,7 @@ def untrain(backbone, seed, images):
 
 
 def measure_generic(seed, settings):
-    """Train the same probe on the features of two pretrained bases, of a random one, and on pixels.
-
-    Returns:
-        {name: number}: test accuracy on the features of each base, on those of the random base, and on pixels.
-    """
+    """Train the same probe on the features of two pretrained bases, of a random one, and on pixels."""
     parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     numbers = {}
     for name in BASES:
@@ -88,9 +76,8 @@ GENERIC = Experiment(
 def measure_no_old_classifier(seed, settings):
     """Train a new classifier on a base's features, and on what its old classifier says, with equally many numbers.
 
-    Returns:
-        {name: number}: for both bases the test accuracy on all features, on as many of their principal directions and
-        of random directions as the base has old classes, and on the old classifier's logits and probabilities.
+    For both bases: on all features, on as many of their principal directions and of random directions as the base has
+    old classes, and on the old classifier's logits and probabilities.
     """
     parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     numbers = {}
@@ -154,9 +141,8 @@ RANGES = {
 def measure_converter(seed, settings):
     """Give a base pixels in the range that it was pretrained on, -1 to 1, and in two others.
 
-    Returns:
-        {name: number}: for each range the test accuracy of a probe for cats and dogs that is trained and tested on it,
-        of one that is trained on the right range and tested on this one, and of the old classifier on old kinds.
+    For each range: a probe for cats and dogs that is trained and tested on it, one that is trained on the right range
+    and tested on this one, and the old classifier on old kinds.
     """
     parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     classifier = backbones.load_classifier(settings["base"])
@@ -203,14 +189,7 @@ CONVERTER = Experiment(
 def build_base(filters, num_classes, size_px):
     """Build a small convnet to pretrain: a 3x3 convolution to a stage, and 2x2 pooling between stages.
 
-    Args:
-        filters: number of filters of each stage.
-        num_classes: number of classes.
-        size_px: height and width of a picture.
-
-    Returns:
-        keras.Model, not compiled, from pictures with values from 0 to 255 to probabilities. The last layer of each
-        stage is called stage_1, stage_2, …
+    From pictures with values from 0 to 255 to probabilities. The last layer of each stage is called stage_1, stage_2, …
     """
     image = keras.Input((size_px, size_px, 3))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(image)
@@ -225,15 +204,9 @@ def build_base(filters, num_classes, size_px):
 
 
 def pretrain(images, labels, seed, settings):
-    """Pretrain a small base for a number of updates, however many pictures there are.
+    """Pretrain a small base for a number of updates, however many pictures there are; see `build_base`.
 
-    Args:
-        images, labels: uint8 (n, size_px, size_px, 3) and int (n,) from 0 on.
-        seed: decides the initial weights, the order of the pictures and which are flipped.
-        settings: dict with filters, updates and learning_rate; the rate falls to 0 along half a cosine.
-
-    Returns:
-        The trained keras.Model, see `build_base`.
+    Pictures are uint8 (n, size_px, size_px, 3), labels count from 0; the rate falls to 0 along half a cosine.
     """
     keras.utils.set_random_seed(seed)
     model = build_base(settings["filters"], int(labels.max()) + 1, images.shape[1])
@@ -257,9 +230,8 @@ def stage(model, number):
 def measure_large_enough(seed, settings):
     """Pretrain bases on more and more pictures, and on more and more kinds, with equally many updates.
 
-    Returns:
-        {name: number}: test accuracy of a probe for cats and dogs on the features of a random base, of one for each
-        number of pictures of all kinds, and of one for each number of kinds with equally many pictures in all.
+    On the features of each, and of a random base, a probe for cats and dogs is tested. Bases of more and more kinds see
+    equally many pictures in all.
     """
     parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
     kinds = np.random.default_rng(seed).permutation(drawings.WORLD)
@@ -318,10 +290,9 @@ def measure_early_late(seed, settings):
     All bases see other pictures and start from other weights. The features that are compared are those of cats and
     dogs, which none of them has seen.
 
-    Returns:
-        {name: number}: after each stage s the similarity (CKA) of two bases of the same kinds, same_s, of different
-        kinds, different_s, and their quotient, relative_s; and the test accuracy of probes for the base's own kinds,
-        old_s, for those of the other half, new_s, and the difference, lead_s; each the mean of two bases.
+    Returns after each stage s the similarity (CKA) of two bases of the same kinds, same_s, of different kinds,
+    different_s, and their quotient, relative_s; and the test accuracy of probes for the base's own kinds, old_s, for
+    those of the other half, new_s, and the difference, lead_s; each the mean of two bases.
     """
     kinds = np.random.default_rng(seed).permutation(drawings.WORLD)
     halves = tuple(kinds[: len(kinds) // 2]), tuple(kinds[len(kinds) // 2 :])

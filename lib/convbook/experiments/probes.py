@@ -14,13 +14,8 @@ PENALTIES = 10.0 ** np.arange(-1, 7)
 def outputs(model, images, prepare=None):
     """Run pictures through a model, called as it is: to compile it would take longer than to run it.
 
-    Args:
-        model: keras.Model with one output, or with a dict of outputs.
-        images: uint8 array (n, height, width, channels).
-        prepare: what is done to the pictures before, as float32 arrays; nothing if None.
-
-    Returns:
-        An array (n, …), or a dict of such arrays.
+    Before, the pictures become float32 and go through `prepare`, if it is given. Returns an array (n, …), or a dict of
+    such arrays for a model with a dict of outputs.
     """
     found = []
     for first in range(0, len(images), PREDICTED_AT_ONCE):
@@ -38,30 +33,18 @@ def _joined(batches):
 def features_of(model, parts, prepare=None):
     """Run pictures through a model, and keep the mean of each channel where its output is a map.
 
-    Args:
-        model: keras.Model from pictures to maps (n, height, width, channels) or to rows (n, channels).
-        parts: {part: (images, labels)}, see `data.draw_parts`.
-        prepare: as for `outputs`.
-
-    Returns:
-        {part: (features (n, channels), labels)}.
+    Takes {part: (images, labels)} and returns {part: (features (n, channels), labels)}; prepare is as for `outputs`.
     """
     found = {part: (outputs(model, images, prepare), labels) for part, (images, labels) in parts.items()}
     return {part: (x.mean(axis=(1, 2)) if x.ndim == 4 else x, labels) for part, (x, labels) in found.items()}
 
 
 def probe(parts, served=None):
-    """Train a linear classifier on features, and measure it on the test part.
+    """Train a linear classifier on features {part: (features (n, d), labels (n,))}; returns its test accuracy.
 
     It is ridge regression on one column of 0 and 1 for each class, each feature divided by its spread on the training
-    part. Of eight penalties the one with the smallest squared error on the validation part is taken.
-
-    Args:
-        parts: {"train": (features (n, d), labels (n,)), "validation": …, "test": …}.
-        served: features of the same test pictures as another pipeline would give them; without it those of `parts`.
-
-    Returns:
-        Test accuracy, a float from 0 to 1.
+    part. Of eight penalties the one with the smallest squared error on the validation part is taken. `served` are
+    features of the same test pictures as another pipeline would give them, in the place of those of `parts`.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -85,27 +68,16 @@ def probe(parts, served=None):
 
 
 def principal_components(parts, count):
-    """Keep of features the directions along which those of the training part vary most.
-
-    Args:
-        parts: {part: (features (n, d), labels)}.
-        count: how many directions.
-
-    Returns:
-        {part: (features (n, count), labels)}.
-    """
+    """Keep of features {part: (features (n, d), labels)} the directions along which those of "train" vary most."""
     components = PCA(count, svd_solver="full").fit(parts["train"][0])
     return {part: (components.transform(features), labels) for part, (features, labels) in parts.items()}
 
 
 def similarity(first, second):
-    """Measure how alike two sets of features of the same pictures are: linear CKA, without the bias of few pictures.
+    """Measure how alike two sets of features of the same n > 3 pictures are, arrays (n, …): linear CKA.
 
-    Args:
-        first, second: arrays (n, …) of n > 3 pictures' features; the number of features may differ.
-
-    Returns:
-        1.0 if they are the same but for rotation and scale, about 0 if they have nothing in common.
+    It is 1.0 if they are the same but for rotation and scale, about 0 if they have nothing in common, and free of the
+    bias of few pictures.
 
     Source:
         S. Kornblith, M. Norouzi, H. Lee and G. Hinton, Similarity of neural network representations revisited, ICML

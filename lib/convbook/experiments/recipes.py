@@ -45,16 +45,10 @@ SOURCE = (
 
 
 def build(recipe, size_px, pictures, seed):
-    """Build and compile the network of a recipe.
+    """Build and compile the network of a recipe, from pictures to the probability of a dog.
 
-    Args:
-        recipe: one of the settings' recipes.
-        size_px: height and width of the pictures in pixels.
-        pictures: how many there are to train on, which decides when the learning rate falls to 0.
-        seed: of the augmentation; the initial weights come from `keras.utils.set_random_seed`.
-
-    Returns:
-        A compiled keras.Model from pictures to the probability of a dog.
+    The number of pictures decides when the learning rate falls to 0. The seed is that of the augmentation; the initial
+    weights come from `keras.utils.set_random_seed`.
 
     Source:
         F. Chollet and M. Watson, Deep Learning with Python, 3rd edition, chapter 8, for the book's recipe.
@@ -84,16 +78,10 @@ def train_epoch(model, batches):
 
 
 def train(recipe, parts, seed):
-    """Train a recipe to its end, and measure it on the test photos.
+    """Train a recipe to its end on "train", and measure it on "test" with the weights of the lowest validation loss.
 
-    Args:
-        recipe: one of the settings' recipes.
-        parts: {"train": (images, labels), "validation": …, "test": …}.
-        seed: decides the initial weights, the order of batches, dropout and augmentation.
-
-    Returns:
-        The model with the weights of the lowest validation loss; and accuracy and loss on the test photos, the epoch
-        with the lowest validation loss (from 1), and the seconds of all processor cores together.
+    Returns the model with these weights, and test accuracy and loss, their epoch (from 1), and the seconds of all
+    processor cores together.
     """
     keras.utils.set_random_seed(seed)
     images, labels = parts["train"]
@@ -126,11 +114,7 @@ def precision(name):
 
 
 def measure_recipes(seed, settings):
-    """Train both recipes on the same photos, each without augmentation and with it.
-
-    Returns:
-        {name: number}: for each recipe what `train` measures.
-    """
+    """Train both recipes on the same photos, each without augmentation and with it; see `train`."""
     parts, kept = all_photos(settings["size_px"]), _kept_file(seed)
     numbers = _read_kept(kept, settings)
     for name, recipe in settings["recipes"].items():
@@ -182,9 +166,7 @@ RECIPES = Experiment(
 def measure_pace(seed, settings):
     """Time one epoch of each recipe, one after the other.
 
-    Returns:
-        {name: number}: for each recipe the seconds of all processor cores together that its epochs take without
-        validation; for the book's also half of them.
+    Gives the seconds of all processor cores together that its epochs take without validation, for the book's also half.
     """
     images, labels = all_photos(settings["size_px"])["train"]
     numbers, prepared = {}, {}

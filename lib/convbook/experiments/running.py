@@ -28,17 +28,16 @@ def run_experiment(
 
     After each seed its numbers are kept in a file `<result>.partial` beside the result, so that a run that was stopped
     goes on where it was. Seeds that were measured by the same code, with the same settings, files, versions, backend
-    and processor are not measured again; those that failed are.
+    and processor are not measured again, unless all must be fresh; those that failed are.
 
     Args:
         experiment: an `Experiment`.
-        kind: kind of data; without it, the experiment's first.
+        kind, backbone: kind of data and preset of a base; without them, the first and the own one of the experiment.
         seeds: the seeds that the result must have.
         folder: where results are; without it, those that come with the package.
         fresh: measure all seeds again.
         track: wraps the list of seeds still to measure and yields them, such as a progress bar.
         report: called with a sentence when a seed fails or kept seeds cannot be used.
-        backbone: a preset to measure with in the place of the experiment's own.
 
     Returns:
         The result, as it was written.
@@ -72,14 +71,7 @@ def verify_experiment(experiment, kind=None, folder=None, report=print, backbone
     """Measure the first seed of a result again, and stamp the result as valid for the code as it is now if it agrees.
 
     A number agrees if it differs from the same seed's recorded one by no more than the recorded seeds differ among
-    themselves. Seconds measure the machine and are not compared.
-
-    Args:
-        experiment: an `Experiment`.
-        kind: kind of data; without it, the experiment's first.
-        folder: where results are; without it, those that come with the package.
-        report: called with a sentence that says how far the seed agreed.
-        backbone: the preset that it was measured with, if not the experiment's own.
+    themselves. Seconds measure the machine and are not compared. Arguments are those of `run_experiment`.
 
     Returns:
         The result, as it was written. Its provenance stays that of its seeds; what is new stands there as "verified".

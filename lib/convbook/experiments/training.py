@@ -12,15 +12,10 @@ PREDICTED_AT_ONCE = 250
 
 
 class Batches(keras.utils.PyDataset):
-    """Arrays in batches, in a new order for each epoch; pass shuffle=False to fit.
+    """Arrays (n, …) and (n,) in batches, in a new order for each epoch; pass shuffle=False to fit.
 
     After `keras.utils.set_random_seed`, fit shuffles plain arrays in the same way in each epoch (Keras 3.15 with
     TensorFlow), so that the same pictures meet in every batch.
-
-    Args:
-        inputs, labels: arrays of shape (n, …) and (n,).
-        batch_size: pictures of a batch; the last one of an epoch may have fewer.
-        seed: decides the orders.
 
     Example:
         >>> batches = Batches(np.arange(5), np.zeros(5), batch_size=2, seed=0)
@@ -47,16 +42,9 @@ class Batches(keras.utils.PyDataset):
 
 
 def full_batches(count, batch_size, updates, rng, by_class=None):
-    """Yield the indices of the pictures of each batch; all batches have the same length.
+    """Yield for each update the indices of its batch, all of the same length, in another order for each epoch.
 
-    Args:
-        count: number of pictures.
-        batch_size, updates: pictures of a batch, and number of batches.
-        rng: numpy.random.Generator that draws the order, another one for each epoch.
-        by_class: labels (n,), to take the pictures class by class in each epoch as out of folders; None mixes them.
-
-    Yields:
-        Arrays of ints (batch_size,).
+    With labels in by_class each epoch takes the pictures class by class, as out of folders; without, they are mixed.
 
     Example:
         >>> first, second, third = full_batches(4, 2, 3, np.random.default_rng(0))
@@ -88,17 +76,7 @@ class BestWeights(keras.callbacks.Callback):
 
 
 def train(model, images, labels, settings):
-    """Compile a classifier of several classes with Adam, and train it.
-
-    Args:
-        model: keras.Model that returns probabilities; its weights change.
-        images: array of shape (n, height, width, channels).
-        labels: int array of shape (n,).
-        settings: dict with learning_rate, epochs and batch_size.
-
-    Returns:
-        The same model.
-    """
+    """Compile a classifier of several classes with Adam, train it, and return it."""
     model.compile(
         optimizer=keras.optimizers.Adam(settings["learning_rate"]),
         loss="sparse_categorical_crossentropy",
@@ -108,15 +86,7 @@ def train(model, images, labels, settings):
 
 
 def augment(images, layers):
-    """Make a random version of each picture.
-
-    Args:
-        images: array (n, height, width, channels).
-        layers: list of keras layers for augmentation.
-
-    Returns:
-        float32 pictures of the same shape.
-    """
+    """Make a random version of each picture with layers for augmentation; returns float32."""
     changed = images.astype("float32")
     for layer in layers:
         changed = layer(changed, training=True)
@@ -126,13 +96,7 @@ def augment(images, layers):
 def accuracy(model, images, labels):
     """Measure the share of pictures that a model puts into the right class.
 
-    Args:
-        model: keras.Model that returns the probability of each class (n, classes), or that of label 1 (n, 1).
-        images: array of shape (n, height, width, channels).
-        labels: int array of shape (n,).
-
-    Returns:
-        float from 0 to 1.
+    The model returns the probability of each class (n, classes), or that of label 1 (n, 1).
     """
     # Whole batches only where possible: a batch of another size would be traced and compiled anew.
     probabilities = model.predict(images, batch_size=min(len(images), PREDICTED_AT_ONCE), verbose=0)
@@ -143,13 +107,9 @@ def accuracy(model, images, labels):
 def done_once(*names, at_most=None):
     """Decorate a training, so that claims which ask for the same one share it within a process.
 
-    Args:
-        names: of the settings that decide the training; it gets no others, and others do not make it another one.
-        at_most: how many trainings are remembered; None for all.
-
-    Returns:
-        A decorator of functions of (seed, settings, **options). What they return must not be changed. `forget` of the
-        decorated function empties its memory.
+    The names are those of the settings that decide the training: it gets no others, and others do not make it another
+    one. What the decorated function returns must not be changed; its `forget` empties its memory, and at_most says how
+    many trainings are remembered.
 
     Example:
         >>> @done_once("epochs")

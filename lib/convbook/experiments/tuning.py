@@ -59,15 +59,9 @@ class Net(NamedTuple):
 
 
 def build_net(preset, size_px, momentum=None):
-    """Put a head on a pretrained base.
+    """Put a head on a pretrained base, all of it trainable.
 
-    Args:
-        preset: a preset that `backbones.load` knows.
-        size_px: height and width of the pictures in pixels.
-        momentum: of the moving statistics of all batch normalizations; None leaves the base's own.
-
-    Returns:
-        A `Net`, all of it trainable.
+    The momentum is that of the moving statistics of all batch normalizations; None leaves the base's own.
     """
     backbone, converter = backbones.load(preset, size_px)
     if momentum is not None:
@@ -94,13 +88,8 @@ def moving_statistics(backbone):
 def compiled_net(preset, size_px, optimizer, blocks=None, batch_norm=False, momentum=None):
     """Build a net once for each method of training it, because compiling takes longer than an epoch.
 
-    Args:
-        preset, size_px, momentum: as for `build_net`.
-        optimizer: "SGD" or "Adam".
-        blocks, batch_norm: what is unfrozen, as for `freezing.unfreeze`.
-
-    Returns:
-        A compiled `Net`. Its weights and its optimizer have to be put back before each training, see `reset`.
+    Blocks and batch_norm say what is unfrozen, as for `freezing.unfreeze`. The weights and the optimizer of the net
+    have to be put back before each training, see `reset`.
     """
     net = build_net(preset, size_px, momentum)
     freezing.unfreeze(net.backbone, blocks, batch_norm=batch_norm)
@@ -109,14 +98,7 @@ def compiled_net(preset, size_px, optimizer, blocks=None, batch_norm=False, mome
 
 
 def reset(net, base, head, rate, seed):
-    """Put a compiled net back to some weights, and make its optimizer and its dropout begin anew.
-
-    Args:
-        net: a compiled `Net`; its weights change.
-        base, head: weights, two lists of arrays.
-        rate: learning rate.
-        seed: of the dropout.
-    """
+    """Put a compiled net back to some weights, and make its optimizer and its dropout begin anew."""
     net.set_weights(base, head)
     for variable in net.model.optimizer.variables:
         variable.assign(keras.ops.zeros_like(variable))
@@ -138,17 +120,9 @@ def train(model, inputs, labels, batches):
 
 
 def train_head(weights, record, seed, stops, rate, batch_size=32):
-    """Train a head on recorded features, which is to train it on top of the frozen base.
+    """Train a head on recorded features {"train": (features, labels), …}: that is to train it on the frozen base.
 
-    Args:
-        weights: of the head before.
-        record: {"train": (features, labels), …}.
-        seed: decides the order of batches and dropout.
-        stops: numbers of updates, rising, after which its weights are kept.
-        rate, batch_size: learning rate of Adam, and pictures of a batch.
-
-    Returns:
-        List of its weights after each of these numbers of updates.
+    Returns its weights after each of the numbers of updates in stops, which rise.
     """
     features, labels = record["train"]
     head = models.build_head(features.shape[1:])
@@ -224,13 +198,7 @@ class Evaluation(NamedTuple):
 def started(seed, settings, domain="day"):
     """Get pictures, run them through the base once, and train a head; once, however many claims ask for it.
 
-    Args:
-        seed: decides the pictures, the head's initial weights, the order of batches and dropout.
-        settings: dict with the names in `START`.
-        domain: "day" for pictures as they are, "night" for dark and bluish ones.
-
-    Returns:
-        A `Start`.
+    The domain is "day" for pictures as they are, "night" for dark and bluish ones.
     """
     pictures = cats_and_dogs(seed, settings)
     parts = {part: (DOMAINS[domain](images), labels) for part, (images, labels) in pictures.items()}
@@ -250,12 +218,8 @@ def started(seed, settings, domain="day"):
 def evaluator(preset, size_px):
     """Build a net to evaluate: it is never trained, only given weights.
 
-    Args:
-        preset, size_px: as for `build_net`.
-
-    Returns:
-        A `Net`, and a keras.Model from pictures to {"features": …, "probability": …, name of a block: mean of each of
-        its channels}.
+    Returns a `Net`, and a keras.Model from pictures to {"features": …, "probability": …, name of a block: mean of each
+    of its channels}.
     """
     net = build_net(preset, size_px)
     image = keras.Input((size_px, size_px, 3))
@@ -276,16 +240,7 @@ def pretrained_weights(preset, size_px):
 
 
 def evaluate(start, base, head, preset):
-    """Measure what a base and a head can do and how far the base has drifted.
-
-    Args:
-        start: the `Start` that they came from.
-        base, head: weights.
-        preset: the preset of the base.
-
-    Returns:
-        An `Evaluation`.
-    """
+    """Measure what a base and a head can do, and how far the base has drifted since its start."""
     net, measured = evaluator(preset, start.parts["train"][0].shape[1])
     net.set_weights(base, head)
     found = {part: outputs(measured, images) for part, (images, _) in start.parts.items()}
@@ -302,13 +257,9 @@ def evaluate(start, base, head, preset):
 
 
 def channel_means(features):
-    """Mean of each channel; 0 in all where steps were so large that one of the numbers is infinite or none.
+    """Mean of each channel, (n, height, width, channels) to (n, channels).
 
-    Args:
-        features: array (n, height, width, channels).
-
-    Returns:
-        float64 array (n, channels).
+    It is 0 in all where steps were so large that one of the numbers is infinite or none.
 
     Example:
         >>> channel_means(np.full((2, 1, 1, 3), np.nan)).tolist()
@@ -319,14 +270,10 @@ def channel_means(features):
 
 
 def drift(before, after):
-    """Measure how far features have come from what they were: 1 - CKA.
+    """Measure how far features (n, channels) of the same pictures have come from what they were: 1 - CKA.
 
-    Args:
-        before, after: arrays (n, channels) of the same pictures' features.
-
-    Returns:
-        0.0 if they are the same but for rotation and scale; 1.0 if they have nothing in common, or if there is nothing
-        left to compare because they are infinite or the same for each picture.
+    It is 0.0 if they are the same but for rotation and scale; 1.0 if they have nothing in common, or if there is
+    nothing left to compare because they are infinite or the same for each picture.
 
     Example:
         >>> before = np.random.default_rng(0).normal(size=(20, 3))
@@ -359,18 +306,8 @@ def tuned(
 ):
     """Fine-tune a base and a head together; once, however many claims ask for the same.
 
-    Args:
-        seed: decides the start, the order of batches and dropout.
-        settings: dict with the names in `TUNING`.
-        blocks: None for all, an int for the top ones, or names.
-        batch_norm, momentum: whether batch normalization moves, and the momentum of its moving statistics.
-        optimizer: "Adam" or "SGD".
-        head_first: False begins with the untrained head.
-        by_class: whether the pictures come class by class.
-        domain: as for `started`.
-
-    Returns:
-        A `Tuned`.
+    Blocks and batch_norm say what is unfrozen, as for `freezing.unfreeze`; momentum is that of the moving statistics.
+    Without head_first it begins with the untrained head; with by_class the pictures come class by class.
     """
     start = started(seed, settings, domain=domain)
     images, labels = start.parts["train"]
@@ -396,32 +333,14 @@ def tune_and_evaluate(seed, settings, **options):
 
 
 def evaluate_frozen(seed, settings, rate):
-    """Go on training the head alone, and evaluate it with the frozen base.
-
-    Args:
-        seed: decides the start, the order of batches and dropout.
-        settings: as for `tuned`.
-        rate: learning rate.
-
-    Returns:
-        An `Evaluation`.
-    """
+    """Go on training the head alone at this rate, and evaluate it with the frozen base."""
     start = started(seed, settings)
     (head,) = train_head(start.trained, start.record, seed, [settings["updates"]], rate, settings["batch_size"])
     return evaluate(start, start.base, head, settings["backbone"])
 
 
 def probe_old(base, seed, preset):
-    """Train a linear probe for the base's old kinds on its features.
-
-    Args:
-        base: weights of the base.
-        seed: decides the pictures.
-        preset: the preset of the base.
-
-    Returns:
-        Test accuracy, a float from 0 to 1.
-    """
+    """Train a linear probe for the base's old kinds on its features; returns its test accuracy."""
     net, measured = evaluator(preset, OLD_PICTURES["size_px"])
     net.backbone.set_weights(base)
     parts = old_pictures(seed)

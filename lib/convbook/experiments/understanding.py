@@ -18,11 +18,7 @@ def measure_dense_global(seed, settings):
     Two things are measured that are easily mixed up. Locality: with one fixed permutation of all pixels, near and far
     lose their meaning; a net that bets on neighbours should lose by it, a net that does not should not. Invariance:
     a net that saw digits only in the centre is tested on digits that were moved, an average over moves to the right,
-    left, top and bottom.
-
-    Returns:
-        {name: number or list}: test accuracies, what is lost by permutation and by a move of settings["stated_px"], and
-        numbers of parameters.
+    left, top and bottom; settings["stated_px"] is the move that the effects compare.
     """
     rng = np.random.default_rng(seed)
     sample = choose_digits(rng, settings)
@@ -133,14 +129,10 @@ DENSE_GLOBAL = Experiment(
 
 
 def measure_equivariance(seed, settings):
-    """Train on digits in the lower right of a large canvas, test where no digit was ever seen.
+    """Train on digits in the lower right of a large canvas, home, and test far from there, where no digit ever was.
 
     The canvas leaves room on all sides, so that a window never meets the border. A move by a multiple of the nets'
-    total stride brings the same pixels under the same windows; a move by one pixel more does not.
-
-    Returns:
-        {name: test accuracy} of three nets where the digits were in training, home, and far from there; of the one with
-        global average pooling also one pixel beside the far place, odd.
+    total stride brings the same pixels under the same windows; a move by one pixel more, odd, does not.
     """
     train_images, train_labels, test_images, test_labels = choose_digits(np.random.default_rng(seed), settings)
     size_px, far_px = settings["canvas_px"], settings["far_px"]
@@ -200,10 +192,9 @@ EQUIVARIANCE = Experiment(
 def measure_hierarchy(seed, settings):
     """Train a convnet on digits and measure what its two stages react to.
 
-    Returns:
-        {name: number}: the share of the first kernels' energy that the best oriented derivative explains, before and
-        after training; and how far the mean responses of each stage move, relative to their spread over pictures, when
-        tiles of the picture change places.
+    First kernels: how much of their energy the best oriented derivative explains, before and after training. Both
+    stages: how far the mean responses move, relative to their spread over pictures, when tiles of the picture change
+    places.
     """
     model, test_images, _ = _trained_on_digits(seed, settings)
     before = models.build_digits_convnet().get_layer("conv_1")
@@ -220,14 +211,9 @@ def measure_hierarchy(seed, settings):
 
 
 def edge_share(kernels):
-    """Measure how much of each 3x3 kernel is an edge detector.
+    """Measure how much of each 3x3 kernel is an edge detector, from 0 to 1: (3, 3, filters) to (filters,).
 
-    Args:
-        kernels: float array (3, 3, filters).
-
-    Returns:
-        float array (filters,), from 0 to 1: the share of the squared weights that the best oriented derivative, a slope
-        in any direction, explains.
+    It is the share of the squared weights that the best oriented derivative, a slope in any direction, explains.
 
     Example:
         >>> edge_share(np.array([[-1, 0, 1]] * 3)[:, :, np.newaxis])
@@ -240,16 +226,7 @@ def edge_share(kernels):
 
 
 def shuffle_tiles(images, tile_px, rng):
-    """Cut pictures into square tiles and put the tiles into another order, the same for all pictures.
-
-    Args:
-        images: array (n, height, width, channels), height and width multiples of the tile.
-        tile_px: side of a tile in pixels.
-        rng: numpy.random.Generator.
-
-    Returns:
-        A new array of the same shape and dtype.
-    """
+    """Put the square tiles of pictures (n, height, width, channels) into another order, the same for all pictures."""
     count, height, width, channels = images.shape
     rows, columns = height // tile_px, width // tile_px
     tiles = images.reshape(count, rows, tile_px, columns, tile_px, channels).swapaxes(2, 3)
@@ -284,14 +261,10 @@ HIERARCHY = Experiment(
 def measure_presence(seed, settings):
     """Measure where the response maps of a trained convnet peak, and whether that location matters.
 
-    Planting: the pattern that a first kernel responds to is put at a random location of a noisy picture. Covering: for
-    each test digit that is classified correctly, the window under the largest response of the second stage is covered
-    with background. Two controls: a window at another, random location, and the window at least half a window away
-    that hides most nearly as much ink.
-
-    Returns:
-        {name: number}: the share of planted patterns found within one pixel, the share that a guess would find, and the
-        mean fall of the right class's probability after each kind of covering.
+    Planting: the pattern that a first kernel responds to is put at a random location of a noisy picture, and counts as
+    found within one pixel. Covering: for each test digit that is classified correctly, the window under the largest
+    response of the second stage is covered with background, and the right class's probability falls. Two controls: a
+    window at another, random location, and the window at least half a window away that hides most nearly as much ink.
     """
     model, test_images, test_labels = _trained_on_digits(seed, settings)
     rng = np.random.default_rng(seed)
