@@ -371,27 +371,28 @@ function moveByPointer(picture, moveTo) {
 // Where each key leads, from the epoch that is read off.
 function keyTargets({ epoch, epochs }, { shiftKey }) {
   const far = Math.max(2, Math.round(epochs / 10));
-  const [back, on] = [-1, 1].map((sign) => epoch + sign * (shiftKey ? far : 1));
-  return {
-    ...{ ArrowLeft: back, ArrowDown: back, ArrowRight: on, ArrowUp: on },
-    ...{ PageDown: epoch - far, PageUp: epoch + far, Home: 1, End: epochs },
-  };
+  const [ArrowLeft, ArrowRight] = [-1, 1].map((sign) => epoch + sign * (shiftKey ? far : 1));
+  const pages = { PageDown: epoch - far, PageUp: epoch + far, Home: 1, End: epochs };
+  return { ArrowLeft, ArrowDown: ArrowLeft, ArrowRight, ArrowUp: ArrowRight, ...pages };
 }
 
 // ---- below the chart: the legend, which chooses the curves and holds their numbers ----------------------------------
 
 function createTable(set, read, goTo) {
+  const { runs } = read();
   const heads = Object.keys(PARTS).map((part) => {
     const name = part[0].toUpperCase() + part.slice(1);
     const tick = createCheckbox(name, (checked) => set({ [part]: checked }), drawSwatch(part));
-    return { part, tick, cell: createHead(tick.element) };
+    const cell = createHead(tick.element);
+    if (runs.length === 1) cell.dataset.color = colorOf({ runs }, runs[0], part);
+    return { part, tick, cell };
   });
   const corner = createHead();
   const meaning = h("span", { class: "cb-hint" });
   const lowest = createHead("Lowest", h("span", { class: "cb-hint" }, "validation loss"));
   const cells = [corner, ...heads.map(({ cell }) => cell), createHead("Gap", meaning), lowest];
   const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...cells));
-  const rows = read().runs.map((run) => createRow(run, set, read, goTo));
+  const rows = runs.map((run) => createRow(run, set, read, goTo));
   const body = h("tbody", { role: "rowgroup" }, ...rows.map(({ element: row }) => row));
   const element = h("table", { class: "cb-runs", role: "table" }, head, body); // roles: a phone shows rows as grids
   return {
@@ -401,11 +402,7 @@ function createTable(set, read, goTo) {
       setText(meaning, GAPS[view.metric]);
       lowest.hidden = !view.marks;
       element.classList.toggle("cb-unmarked", !view.marks);
-      for (const { part, tick, cell } of heads) {
-        tick.update(view.parts.includes(part));
-        if (view.runs.length === 1) cell.dataset.color = colorOf(view, view.runs[0], part);
-        else delete cell.dataset.color;
-      }
+      for (const { part, tick } of heads) tick.update(view.parts.includes(part));
       rows.forEach((row, n) => row.update(view, view.runs[n]));
     },
   };
@@ -419,34 +416,31 @@ function createCell(...children) {
   return h("td", { role: "cell" }, ...children);
 }
 
-function createRow({ name, index }, set, read, goTo) {
+function createRow({ name, index, lowest: epoch }, set, read, goTo) {
   const choose = (checked) => {
     const chosen = (run) => (run.name === name ? checked : read().shown.includes(run));
     set({ shown: read().runs.filter(chosen).map((run) => run.name) });
   };
   const tick = createCheckbox(name, choose);
-  const key = createKey(index);
+  const isOnly = read().runs.length === 1;
+  const key = createKey(index, isOnly);
   tick.element.querySelector("input").after(key.element);
   const cells = ["training", "validation", "gap"].map((kind) => createReadCell(kind));
-  const button = createButton("", () => goTo(read().runs[index].lowest));
-  const text = h("span");
-  const lowest = createCell(button, text);
+  const button = createButton(`epoch ${epoch}`, () => goTo(epoch));
+  button.setAttribute("aria-label", `Go to epoch ${epoch}, the lowest validation loss of ${name}`);
+  const lowest = createCell(epoch === null ? "never finite" : button);
   const head = h("th", { scope: "row", role: "rowheader" }, tick.element);
-  const row = h("tr", { role: "row", "data-color": index }, head, ...cells.map((cell) => cell.element), lowest);
+  const color = { "data-color": !isOnly && index };
+  const row = h("tr", { role: "row", ...color }, head, ...cells.map((cell) => cell.element), lowest);
   return {
     element: row,
     update(view, run) {
       const isShown = view.shown.includes(run);
-      if (view.runs.length === 1) delete row.dataset.color;
       tick.update(isShown);
-      key.update(view);
+      key.update(view.marks);
       row.classList.toggle("cb-off", !isShown);
       for (const cell of cells) cell.update(view, run, isShown);
       lowest.hidden = !view.marks;
-      button.hidden = run.lowest === null;
-      setText(button, `epoch ${run.lowest}`);
-      button.setAttribute("aria-label", `Go to epoch ${run.lowest}, the lowest validation loss of ${name}`);
-      setText(text, run.lowest === null ? "never finite" : "");
     },
   };
 }
@@ -471,19 +465,18 @@ function createReadCell(kind) {
   };
 }
 
-// A piece of the run's line with its mark on it; a single run has two colours of line, which the heads show.
-function createKey(index) {
-  const line = s("path", { class: "cb-key-line", d: "M-15 0H15" });
+// A piece of the run's line with its mark on it; an only run has two colours of line, which the heads show.
+function createKey(index, isOnly) {
+  const half = isOnly ? 9 : 17;
+  const line = isOnly ? [] : [s("path", { class: "cb-key-line", d: "M-15 0H15" })];
   const mark = s("path", { class: "cb-key-mark", d: markShape(index, 6.5) });
-  const element = s("svg", { class: "cb-key", "aria-hidden": "true" }, line, mark);
+  const size = { viewBox: `${-half} -9 ${2 * half} 18`, width: 2 * half, height: 18 };
+  const element = s("svg", { class: "cb-key", "aria-hidden": "true", ...size }, ...line, mark);
   return {
     element,
-    update({ marks, runs }) {
-      const half = runs.length === 1 ? 9 : 17;
-      setAttributes(element, { viewBox: `${-half} -9 ${2 * half} 18`, width: 2 * half, height: 18 });
-      line.style.display = runs.length === 1 ? "none" : "";
-      mark.style.display = marks ? "" : "none";
-      element.style.display = !marks && runs.length === 1 ? "none" : "";
+    update(marks) {
+      const hidden = isOnly ? element : mark;
+      hidden.style.display = marks ? "" : "none";
     },
   };
 }

@@ -6,7 +6,7 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from convbook.figures.base import Choice, FigureError, LiveFigure, Number, Switch, Whole, refuse_outside
+from convbook.figures.base import Checked, Choice, FigureError, LiveFigure, Number, Switch, Whole, refuse_outside
 
 METRICS, SCALES = ("accuracy", "loss"), ("linear", "log")
 KEYS = ("accuracy", "val_accuracy", "loss", "val_loss")
@@ -51,7 +51,7 @@ class TrainingCurves(LiveFigure):
         remedy="0 is none; above 0.95 a curve says more about its first epochs than about the present one.",
     ).tag(sync=True)
     epoch = Whole(1).tag(sync=True)
-    shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    shown = Checked(lambda names: _check_names(names), []).tag(sync=True)
     training = Switch(True).tag(sync=True)
     validation = Switch(True).tag(sync=True)
     scale = Choice(SCALES).tag(sync=True)
@@ -60,7 +60,7 @@ class TrainingCurves(LiveFigure):
 
     def __init__(self, runs, *, shown=None, epoch=None, **traits):
         curves = pack_runs(runs)
-        shown = list(runs) if shown is None else [shown] if isinstance(shown, str) else shown
+        shown = list(runs) if shown is None else _check_names(shown)
         lengths = [len(run["loss"]) for run in curves if run["name"] in shown or not shown]
         epoch = min(lengths, default=1) if epoch is None else epoch
         super().__init__(_curves=curves, shown=shown, epoch=epoch, **traits)
@@ -74,7 +74,7 @@ class TrainingCurves(LiveFigure):
     def check(self, state):
         names = [run["name"] for run in state._curves]
         if unknown := [name for name in state.shown if name not in names]:
-            raise FigureError(f"There is no run {unknown[0]!r} to show; there are: {', '.join(names)}.")
+            raise FigureError(f"There is no run {unknown[0]!r} to show; give some of: {', '.join(names)}.")
         longest = max(len(run["loss"]) for run in state._curves)
         refuse_outside(state, "epoch", 1, longest, f"the runs have up to {longest} epochs, counted from 1")
 
@@ -90,6 +90,14 @@ class TrainingCurves(LiveFigure):
         if axes.lines:
             axes.legend(fontsize="small", frameon=False)
         return drawing
+
+
+def _check_names(names):
+    """A list of names; a text is one name."""
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise FigureError(f"shown is {names!r}; give a list of runs' names.")
+    return list(names)
 
 
 def pack_runs(runs):
