@@ -30,18 +30,7 @@ def main(arguments=None):
 
 
 def prepare_photos(options):
-    """Put cats and dogs on disk, photos or drawings.
-
-    Args:
-        options: parsed command line with source, folder, train, validation, test and seed.
-
-    Returns:
-        0.
-
-    Raises:
-        ValueError: if a number is out of range or a named folder is in no known form.
-        PhotosError: if photos can be had nowhere.
-    """
+    """Put cats and dogs on disk, photos or drawings."""
     from convbook import photos
 
     sizes = {part: getattr(options, part) for part in ("train", "validation", "test")}
@@ -56,17 +45,7 @@ def prepare_photos(options):
 
 
 def pretrain_base(options):
-    """Train one of the book's bases from scratch, and write it as a preset; or the small nets for digits.
-
-    Args:
-        options: parsed command line with base and folder.
-
-    Returns:
-        0.
-
-    Raises:
-        ValueError: if a training by another recipe is half done there.
-    """
+    """Train one of the book's bases from scratch, and write it as a preset; or the small nets for digits."""
     _prepare_tensorflow()
     if options.base == "digits":
         from convbook import digit_nets, digit_pretraining
@@ -82,18 +61,7 @@ def pretrain_base(options):
 
 
 def measure_evidence(options):
-    """Measure claims and write their results, or verify results that there are.
-
-    Args:
-        options: parsed command line with claims, seeds, data, backbone, folder, fresh, verify, jobs and list.
-
-    Returns:
-        0, or 1 if a claim failed: a seed of it, or its verification.
-
-    Raises:
-        ValueError: if a claim, a kind of data or a base is unknown.
-        PhotosError: if photos are needed and can be had nowhere.
-    """
+    """Measure claims and write their results, or verify results that there are; 1 if a claim failed, else 0."""
     _prepare_tensorflow()
     from convbook import evidence, photos
     from convbook.experiments import load_experiments
@@ -207,17 +175,7 @@ def _default_jobs():
 
 
 def write_repository(options):
-    """Write the address of the book's repository wherever the book names it.
-
-    Args:
-        options: parsed command line with url.
-
-    Returns:
-        0.
-
-    Raises:
-        ValueError: if the address has another form, or the current folder is not the book's.
-    """
+    """Write the address of the book's repository wherever the book names it."""
     from convbook.repository import set_repository
 
     changed = set_repository(options.url)

@@ -40,17 +40,7 @@ from convbook.evidence.provenance import (
     hash_base,
     is_packaged,
 )
-from convbook.evidence.results import (
-    FORMAT,
-    NOT_RECORDED,
-    check,
-    is_stale,
-    names,
-    read,
-    results_folder,
-    values,
-    write,
-)
+from convbook.evidence.results import FORMAT, NOT_RECORDED, check, is_stale, names, read, results_folder, values, write
 from convbook.evidence.tables import Table, overview, table
 from convbook.evidence.verdicts import DIRECTIONS, Effect, interval, judge, verdict
 

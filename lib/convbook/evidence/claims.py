@@ -32,10 +32,7 @@ class Claim:
 
 CLAIMS = (
     Claim(
-        "shapes-3d",
-        "Conv2D and MaxPooling2D give 3D tensors: height, width, channels",
-        (1,),
-        proofs=("shape-28-28-1",),
+        "shapes-3d", "Conv2D and MaxPooling2D give 3D tensors: height, width, channels", (1,), proofs=("shape-28-28-1",)
     ),
     Claim(
         "channels",
@@ -121,12 +118,7 @@ CLAIMS = (
         proofs=("print-3-3-stride-2-n-siz",),
         correction='With 3×3 windows exactly half only for even sizes with "same"; with "valid" 28 becomes 13.',
     ),
-    Claim(
-        "pool-fixed",
-        "Max pooling is hard-coded, nothing is learned",
-        (4,),
-        proofs=("generator-np-random-defa",),
-    ),
+    Claim("pool-fixed", "Max pooling is hard-coded, nothing is learned", (4,), proofs=("generator-np-random-defa",)),
     Claim(
         "pool-halves",
         "Windows of 2×2 with a stride of 2 halve the map",
@@ -167,11 +159,7 @@ CLAIMS = (
         (6,),
         condition="The loss on new pictures rises again; their accuracy need not fall with it.",
     ),
-    Claim(
-        "more-pictures",
-        "The gap closes as pictures are added",
-        (6,),
-    ),
+    Claim("more-pictures", "The gap closes as pictures are added", (6,)),
     Claim(
         "never-twice",
         "With augmentation a model does not see the same picture twice",
@@ -202,11 +190,7 @@ CLAIMS = (
         condition="Augmented test pictures make the score a lottery. That they are harder, five sets leave undecided "
         "by a hair. That averaging over many versions helps was not shown.",
     ),
-    Claim(
-        "augment-strength",
-        "Random transformations should yield believable pictures",
-        (7,),
-    ),
+    Claim("augment-strength", "Random transformations should yield believable pictures", (7,)),
     Claim(
         "recipes",
         "On photos our recipe from scratch beats the best-known book's, and augmentation helps both (the book's own)",
@@ -219,11 +203,7 @@ CLAIMS = (
         "Our recipe takes less than half of the time that the best-known book's takes (the book's own)",
         (7,),
     ),
-    Claim(
-        "generic",
-        "Features learned on some classes serve others",
-        (8,),
-    ),
+    Claim("generic", "Features learned on some classes serve others", (8,)),
     Claim(
         "large-enough",
         "If the original data set is large enough, its features are a generic model of the visual world",
@@ -244,12 +224,7 @@ CLAIMS = (
         condition="Its probabilities are a bad start. The logits from which they are computed were about as good as "
         "equally many numbers of the features.",
     ),
-    Claim(
-        "converter",
-        "The ImageConverter rescales pictures to what the checkpoint expects",
-        (8,),
-        proofs=("ranges",),
-    ),
+    Claim("converter", "The ImageConverter rescales pictures to what the checkpoint expects", (8,), proofs=("ranges",)),
     Claim(
         "option-1-no-augment",
         "Option 1 cannot use augmentation, option 2 can",

@@ -46,34 +46,12 @@ def experiment_hash(experiment, kind):
 
 
 def code_files(experiment, kind):
-    """List the files whose code an experiment's hash covers.
-
-    Args:
-        experiment: "module:NAME" of an `Experiment` in this package.
-        kind: kind of data, a key of the experiment's `data`.
-
-    Returns:
-        A sorted list of paths, as strings.
-
-    Raises:
-        ValueError: if there is no such module or name.
-    """
+    """List the files whose code `experiment_hash` covers, as a sorted list of strings."""
     return sorted({str(module.file) for module, _ in _follow(experiment, kind).values()})
 
 
 def data_files(experiment, kind):
-    """List the files of this package whose bytes an experiment's hash covers.
-
-    Args:
-        experiment: "module:NAME" of an `Experiment` in this package.
-        kind: kind of data, a key of the experiment's `data`.
-
-    Returns:
-        A sorted list of paths, as strings.
-
-    Raises:
-        ValueError: if there is no such module or name.
-    """
+    """List the files of this package whose bytes `experiment_hash` covers, as strings."""
     return [str(file) for entry in _entries(_follow(experiment, kind)) for file in _files_of(entry)]
 
 
@@ -83,15 +61,9 @@ def is_packaged(name):
 
 
 def hash_base(folder):
-    """Hash what a pretrained base in a folder computes with: its settings and its weights.
+    """Hash what a pretrained base computes with, its settings and its weights, in a folder in KerasHub's format.
 
     Not the bytes of the files: Keras writes names into them that count what the process built before.
-
-    Args:
-        folder: path of a folder in KerasHub's format.
-
-    Returns:
-        16 hexadecimal digits.
 
     Raises:
         OSError: if a file of weights is broken.
@@ -139,14 +111,10 @@ def _entries(followed):
 
 
 def commit(files):
-    """Name the commit that files are at.
+    """Name the commit that files of this package are at.
 
-    Args:
-        files: paths of files of this package.
-
-    Returns:
-        What `git describe` calls the commit, with "-dirty" if one of the files differs from it; "unknown" where the
-        files are not under version control or there is no git.
+    It is what `git describe` says, with "-dirty" if one of the files differs from it; "unknown" where the files are not
+    under version control or there is no git.
     """
     folder = Path(files[0]).parent
 

@@ -147,13 +147,7 @@ def judge(effect, seeds):
 
 
 def is_finite_number(value):
-    """Tell whether a value is a number that JSON can hold.
-
-    Args:
-        value: anything.
-
-    Returns:
-        True for finite ints and floats, False for everything else, True and False included.
+    """Tell whether a value is a number that JSON can hold: a finite int or float, and neither True nor False.
 
     Example:
         >>> is_finite_number(0.5), is_finite_number(float("nan")), is_finite_number("0.5")

@@ -100,11 +100,7 @@ def train_head(head, model, batches, validation, settings, epochs=None):
     best = keras.callbacks.EarlyStopping("val_loss", mode="min", patience=epochs, restore_best_weights=True)
     model.compile(keras.optimizers.Adam(settings["learning_rate"]), "binary_crossentropy", metrics=["accuracy"])
     history = model.fit(
-        batches,
-        epochs=epochs,
-        callbacks=[clock, HeadValidation(head, *validation), best],
-        shuffle=False,
-        verbose=0,
+        batches, epochs=epochs, callbacks=[clock, HeadValidation(head, *validation), best], shuffle=False, verbose=0
     ).history
     return history, clock.median()
 

@@ -261,10 +261,7 @@ LOW_RATE = Experiment(
     chapter=11,
     measure=measure_low_rate,
     settings=RECIPE
-    | {
-        "rates": (1e-5, 1e-4, 3e-4, 1e-3, 1e-2),
-        "named": {"lowest": 1e-5, "low": 1e-4, "middle": 1e-3, "high": 1e-2},
-    },
+    | {"rates": (1e-5, 1e-4, 3e-4, 1e-3, 1e-2), "named": {"lowest": 1e-5, "low": 1e-4, "middle": 1e-3, "high": 1e-2}},
     data={"drawn": OWN_BASE},
     sources={"drawn": ONE_BASE},
     effects={

@@ -97,14 +97,7 @@ class Training(NamedTuple):
 
 
 @done_once(
-    "kind",
-    "size_px",
-    "train_pictures",
-    "validation_pictures",
-    "test_pictures",
-    "filters",
-    "updates",
-    "learning_rate",
+    "kind", "size_px", "train_pictures", "validation_pictures", "test_pictures", "filters", "updates", "learning_rate"
 )
 def trained(seed, settings, strength=0, dropout=0.0, in_pipeline=False):
     """Get pictures, train on them and measure; once, however many claims ask for the same training; see `train`."""
@@ -269,7 +262,7 @@ AUGMENT_PLACE = Experiment(
     sources={"drawn": DRAWN_PETS},
     effects={
         Effect("same-accuracy", "in_model", "in_pipeline", margin=0.03, direction="equal"): "A net is equally good "
-        "with the augmentation in the model and in the pipeline",
+        "with the augmentation in the model and in the pipeline"
     },
 )
 
@@ -329,7 +322,7 @@ AUGMENT_STRENGTH = Experiment(
     sources={"drawn": DRAWN_PETS},
     effects={
         Effect("too-much-hurts", "usual", "strongest", margin=0.02): "With four times the usual strength a net is "
-        "worse than with the usual one",
+        "worse than with the usual one"
     },
 )
 

@@ -96,14 +96,7 @@ FIVE_METHODS = Experiment(
     "lecture.",
     chapter=12,
     measure=measure_methods,
-    settings=RECIPE
-    | {
-        "dropout": 0.25,
-        "epochs": 40,
-        "tuning_epochs": 6,
-        "tuning_rate": 1e-4,
-        "scratch": {},
-    },
+    settings=RECIPE | {"dropout": 0.25, "epochs": 40, "tuning_epochs": 6, "tuning_rate": 1e-4, "scratch": {}},
     data={
         "drawn": {"backbone": "drawn_world"},
         "photos": BASE_PHOTOS | {"epochs": 20, "scratch": {"size_px": SMALL_PHOTOS["size_px"]}},

@@ -17,8 +17,7 @@ def run_claims(requests, report, jobs=1):
     Claims of one module share trainings, so they stay in one process and keep their order.
 
     Args:
-        requests: list of dicts with claim, kind, backbone, seeds, folder, fresh and verify, see `run_experiment` and
-            `verify_experiment`.
+        requests: list of dicts with claim, kind, backbone, seeds, folder, fresh and verify, see `run_experiment`.
         report: function of (event, name, what): "seeds" with how many seeds of a result are to be measured, "seed" when
             one is done, "note" with a sentence, "done" with whether all went well.
         jobs: number of processes; with 1, or where all claims are of one module, everything runs in this one.

@@ -77,10 +77,7 @@ class BestWeights(keras.callbacks.Callback):
 
 def train(model, images, labels, settings):
     """Compile a classifier of several classes with Adam, train it, and return it."""
-    model.compile(
-        optimizer=keras.optimizers.Adam(settings["learning_rate"]),
-        loss="sparse_categorical_crossentropy",
-    )
+    model.compile(optimizer=keras.optimizers.Adam(settings["learning_rate"]), loss="sparse_categorical_crossentropy")
     model.fit(images, labels, epochs=settings["epochs"], batch_size=settings["batch_size"], verbose=0)
     return model
 
