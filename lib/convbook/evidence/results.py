@@ -24,10 +24,7 @@ _PROVENANCE = {"python", "backend", "device", *PACKAGES, "seconds", "commit", "d
 
 
 def check(result):
-    """Refuse a result that is incomplete or does not follow from its own seeds.
-
-    Args:
-        result: a dict in the format that `convbook.evidence` describes.
+    """Refuse a result that is not in the format that `convbook.evidence` describes, or does not follow from its seeds.
 
     Raises:
         ValueError: naming the claim, what is wrong, and the remedy.
@@ -104,15 +101,7 @@ def read(name, folder=None):
 
 
 def is_stale(result):
-    """Tell whether what decides a result's numbers has changed since it was measured or verified.
-
-    Args:
-        result: a dict as `read` returns it.
-
-    Returns:
-        True if code, settings or a file of this package that the experiment opens is no longer the same; see
-        `experiment_hash`.
-    """
+    """Tell whether what decides the numbers has changed since they were measured or verified; see `experiment_hash`."""
     try:
         return experiment_hash(result["experiment"], result["data"]["kind"]) != result["experiment_hash"]
     except ValueError:  # the experiment is gone
@@ -120,13 +109,7 @@ def is_stale(result):
 
 
 def names(folder=None):
-    """List the results there are, as "claim" or "claim.kind".
-
-    Args:
-        folder: where the results are; without it, those that come with the package.
-
-    Returns:
-        A sorted list of names.
+    """List the results there are, sorted, as "claim" or "claim.kind"; without a folder, those of the package.
 
     Example:
         >>> "dense-global" in names()
@@ -137,15 +120,9 @@ def names(folder=None):
 
 
 def write(result, name, folder=None):
-    """Check a result and write it, so that at no moment a half-written file bears its name.
+    """Check a result and write it, so that at no moment a half-written file bears its name; returns the file's path.
 
-    Args:
-        result: a dict in the format that `convbook.evidence` describes.
-        name: the file's name without ".json": "claim" or "claim.kind".
-        folder: where to write; without it, into the package.
-
-    Returns:
-        The path of the file.
+    The name is "claim" or "claim.kind", without ".json". Without a folder, the package's own results are written.
 
     Raises:
         ValueError: if the result is incomplete or does not follow from its seeds.

@@ -75,8 +75,7 @@ def verdict(differences, direction, margin=0.0):
 
     Args:
         differences: (n,) numbers, one for each seed, n >= 2.
-        direction: "greater" or "less" than 0, or "equal" to 0 within the margin.
-        margin: for "equal": differences smaller than this count as none.
+        direction, margin: as for `Effect`.
 
     Returns:
         "reproduced" if the interval lies wholly where the claim says, "contradicted" if it lies wholly elsewhere, and

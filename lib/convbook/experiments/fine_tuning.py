@@ -36,9 +36,6 @@ RECIPE = FEW_PETS | {
 OWN_BASE = {"backbone": "drawn_world"}
 
 
-# ---- fine-tune-helps ----
-
-
 def measure_fine_tune_helps(seed, settings):
     """Train a head, then go on with the base frozen or with the base unfrozen, for equally many updates.
 
@@ -75,9 +72,6 @@ FINE_TUNE_HELPS = Experiment(
         "validation accuracy is larger with the base unfrozen",
     },
 )
-
-
-# ---- error-signal ----
 
 
 def gradient_norm(net, base, head, images, labels, seed):
@@ -164,9 +158,6 @@ ERROR_SIGNAL = Experiment(
 )
 
 
-# ---- head-first ----
-
-
 def measure_head_first(seed, settings):
     """Unfreeze the base with a trained head and with an untrained one, with two optimizers at several rates.
 
@@ -231,9 +222,6 @@ HEAD_FIRST = Experiment(
 )
 
 
-# ---- low-rate ----
-
-
 def measure_low_rate(seed, settings):
     """Fine-tune from the same start at ever higher learning rates.
 
@@ -277,9 +265,6 @@ LOW_RATE = Experiment(
         "the base after 0.0001 than after 0.001",
     },
 )
-
-
-# ---- batchnorm ----
 
 
 def measure_batchnorm(seed, settings):
@@ -353,9 +338,6 @@ BATCHNORM = Experiment(
         "momentum of 0.9, and the pictures come class by class",
     },
 )
-
-
-# ---- partial ----
 
 
 def measure_partial(seed, settings):

@@ -33,9 +33,6 @@ def untrain(backbone, seed, images):
     return random
 
 
-# ---- generic ----
-
-
 def measure_generic(seed, settings):
     """Train the same probe on the features of two pretrained bases, of a random one, and on pixels."""
     parts = draw_parts(drawings.PETS, seed, settings, PARTS_SEED)
@@ -68,9 +65,6 @@ GENERIC = Experiment(
         "pixels",
     },
 )
-
-
-# ---- no-old-classifier ----
 
 
 def measure_no_old_classifier(seed, settings):
@@ -126,9 +120,6 @@ NO_OLD_CLASSIFIER = Experiment(
         ): "All 256 features of the base against the 46 probabilities, as one would use them",
     },
 )
-
-
-# ---- converter ----
 
 
 RANGES = {
