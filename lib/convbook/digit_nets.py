@@ -104,13 +104,7 @@ def pack(model):
 
 
 def unpack(net):
-    """Build the Keras model of a packed net.
-
-    Args:
-        net: a dictionary as `pack` makes it.
-
-    Returns:
-        A functional keras.Model, not compiled, with the rounded weights.
+    """Build the Keras model of a net that `pack` made: functional, not compiled, with the rounded weights.
 
     Example:
         >>> [layer.name for layer in unpack(packed("dense")).layers]
@@ -128,10 +122,7 @@ def unpack(net):
 
 
 def pack_kernel(kernel):
-    """Round a kernel to bytes, with one scale for each filter or unit.
-
-    Args:
-        kernel: float array, its last axis the filters or units.
+    """Round a kernel, whose last axis are filters or units, to bytes with one scale for each of these.
 
     Returns:
         {"shape": list, "values": int8 in base64, "scales": float32 in base64}.
@@ -148,13 +139,7 @@ def pack_kernel(kernel):
 
 
 def unpack_kernel(packed_kernel):
-    """Return the numbers of a packed kernel.
-
-    Args:
-        packed_kernel: a dictionary as `pack_kernel` makes it.
-
-    Returns:
-        float32 array of its shape.
+    """Return the numbers of a kernel that `pack_kernel` made: a float32 array of its shape.
 
     Example:
         >>> unpack_kernel({"shape": [1, 1], "values": "fw==", "scales": "AAAAPw=="})  # 127 halves

@@ -20,10 +20,10 @@ def set_repository(url, folder="."):
         folder: the book's folder, which holds _config.yml and book/.
 
     Returns:
-        List of the files that changed; empty if the address stood there already.
+        List of the files that changed.
 
     Raises:
-        ValueError: if the address has another form, or the folder is not the book's; the message says what is needed.
+        ValueError: if the address has another form, or the folder is not the book's.
     """
     address = url.strip().rstrip("/").removesuffix(".git")
     if not ADDRESS.fullmatch(address):

@@ -81,15 +81,9 @@ def current():
 
 
 def banner(run):
-    """Say in four lines which run this is, on what device, from what data, and how to switch.
+    """Say in four lines for a setup cell which run this is, on what device, from what data, and how to switch.
 
     In Colab without a GPU a fifth line says what is different.
-
-    Args:
-        run: a `Run`.
-
-    Returns:
-        The text that every chapter's setup cell prints.
     """
     import keras
 
