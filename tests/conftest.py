@@ -15,6 +15,7 @@ PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><meta charset="utf
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 html[data-theme="light"] {{ --pst-color-text-base: #1f252c; --pst-color-background: #fff; }}
 html[data-theme="dark"] {{ --pst-color-text-base: #dfe4ea; --pst-color-background: #14181d; }}
+@media print {{ html[data-theme] {{ --pst-color-text-base: #000; --pst-color-background: #fff; }} }}
 html {{ background: var(--pst-color-background); color: var(--pst-color-text-base); }}
 </style><main><h1>Figures</h1>{figures}</main></html>"""
 

@@ -75,7 +75,7 @@
     background: luminance(background(document.body).slice(0, 3)),
     texts,
     figures: document.querySelectorAll(".convbook-page").length,
-    stills: shown(".convbook-still svg").length,
+    live: shown(".convbook-live .convbook-figure").length,
     labels,
     scrollWidth: document.scrollingElement.scrollWidth,
     tooWide: shown("article *").filter(sticksOut).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),
@@ -83,7 +83,7 @@
       .filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent.trim().slice(0, 60)),
     article: shown("article p").length,
     furniture: shown(".bd-sidebar, .bd-header, .article-header-buttons, .copybtn, #pst-back-to-top, button")
-      .map((e) => e.outerHTML.slice(0, 80)),
+      .filter((e) => !e.closest(".convbook-live")).map((e) => e.outerHTML.slice(0, 80)),
     folded: [...document.querySelectorAll("details")].map((e) => e.open),
     cells: document.querySelectorAll("div.cell").length,
     copyButtons: document.querySelectorAll("button.copybtn").length,

@@ -369,6 +369,16 @@ def test_without_javascript_the_alternative_is_shown(show, figure):
     assert page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
 
 
+def test_on_paper_the_live_figure_is_dark_on_white(show, figure):
+    page = show(figure, theme="dark")
+    live(page).locator("xpath=self::*[@data-theme='dark']").wait_for()
+    page.emulate_media(media="print")
+    live(page).locator("xpath=self::*[@data-theme='light']").wait_for()
+    assert live(page).is_visible()
+    assert not page.locator(".convbook-still").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE["width"]
+
+
 def test_a_removed_figure_listens_to_nothing_and_draws_nothing(show, figure):
     page = show(Ruler())
     left, moved = page.evaluate(

@@ -114,8 +114,8 @@ def prints_well(page):
             yield f"pale in print: {text['text']!r}"
     for text in {text["text"] for text in screen["texts"] if not text["live"]} - {t["text"] for t in paper["texts"]}:
         yield f"is missing in print: {text!r}"
-    if paper["stills"] < paper["figures"] or any(text["live"] for text in paper["texts"]):
-        yield f"{paper['figures']} live figures, of which {paper['stills']} are printed as still pictures"
+    if paper["live"] < paper["figures"]:
+        yield f"{paper['figures']} live figures, of which {paper['live']} are printed"
     if paper["folded"] != screen["folded"]:
         yield "printing unfolds what was folded, hints and solutions among it"
 

@@ -55,9 +55,8 @@ export function liveFigure(name, traits, build) {
     const stopWatching = watchTheme(el, (theme) => {
       frame.theme = theme;
       el.dataset.theme = theme;
-      redraw();
+      draw(); // at once: paper does not wait for the next frame
     });
-    draw();
     return () => {
       cancelAnimationFrame(pending);
       announcer.stop();
@@ -154,14 +153,14 @@ function watchTheme(el, onTheme) {
   };
   const observer = new MutationObserver(look);
   for (const element of [document.documentElement, document.body]) observer.observe(element, { attributes: true });
-  const media = matchMedia("(prefers-color-scheme: dark)");
-  media.addEventListener("change", look);
+  const media = ["(prefers-color-scheme: dark)", "print"].map((query) => matchMedia(query));
+  media.forEach((query) => query.addEventListener("change", look));
   const settled = setTimeout(look, 100); // where the host attaches the figure only after it was rendered
   look();
   return () => {
     clearTimeout(settled);
     observer.disconnect();
-    media.removeEventListener("change", look);
+    media.forEach((query) => query.removeEventListener("change", look));
   };
 }
 

@@ -227,14 +227,8 @@ class LiveFigure(anywidget.AnyWidget):
         names = [name for name in self._own_traits() if not name.startswith("_")]
         if unknown := [name for name in traits if not self.has_trait(name)]:
             raise TypeError(f"{type(self).__name__} takes no {unknown[0]!r}; it takes {', '.join(sorted(names))}.")
-        own_validators = set(self._trait_validators)
-        self._register_validator(LiveFigure._check_change, [name for name in names if name not in own_validators])
+        self._register_validator(LiveFigure._check_change, names)
         super().__init__(**traits)
-
-    @property
-    def alternative(self):
-        """One sentence of what the figure shows, for readers who do not see it."""
-        return self.describe()
 
     def check(self, state):
         """Refuse a state in which traits cannot stand together; called before a change is stored.
@@ -309,8 +303,6 @@ class LiveFigure(anywidget.AnyWidget):
     def _show_still(self):
         """What stands in the page where no script runs."""
         drawing = self.draw_still()
-        if isinstance(drawing, str):
-            return drawing
         alternative = html.escape(self.alternative, quote=True)
         return f"<p>{alternative}</p>" if drawing is None else f'<img alt="{alternative}" src="{embed(drawing)}">'
 
