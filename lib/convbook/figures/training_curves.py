@@ -79,7 +79,7 @@ class TrainingCurves(LiveFigure):
         refuse_outside(state, "epoch", 1, longest, f"the runs have up to {longest} epochs, counted from 1")
 
     def draw_still(self):
-        drawing = Figure((6.2, 3.2))
+        drawing = Figure((4.4, 2.5))
         axes = drawing.subplots()
         for run in self._curves:
             for part, begin, line in (("training", "", "-"), ("validation", "val_", "--")):
