@@ -84,7 +84,7 @@ function pool(map, poolSize, strides, join) {
   return { height, width, values };
 }
 
-// The numbers of the window whose first value stands at this place: rows of numbers.
+// The numbers of the window whose first value stands in this row and column: rows of numbers.
 function windowOf(map, row, column, size) {
   return Array.from({ length: size }, (_, i) => {
     const start = (row + i) * map.width + column;
@@ -344,7 +344,7 @@ function createMap(frame, state) {
   };
 }
 
-// The window's place on the response map.
+// The window on the response map.
 function windowOn({ row, column, poolSize, strides }) {
   return { row: row * strides, column: column * strides, height: poolSize, width: poolSize };
 }
@@ -410,10 +410,10 @@ function drawDots(canvas, unmoved, moved, scale, theme) {
   const cell = 16;
   Object.assign(canvas, { height: moved.height * cell, width: moved.width * cell }); // which also clears it
   const paths = { "#000": new Path2D(), "#fff": new Path2D() };
-  moved.values.forEach((value, place) => {
-    const radius = dotRadius(value - unmoved.values[place], scale) * cell;
+  moved.values.forEach((value, index) => {
+    const radius = dotRadius(value - unmoved.values[index], scale) * cell;
     if (!radius) return;
-    const [x, y] = [((place % moved.width) + 0.5) * cell, (Math.floor(place / moved.width) + 0.5) * cell];
+    const [x, y] = [((index % moved.width) + 0.5) * cell, (Math.floor(index / moved.width) + 0.5) * cell];
     const path = paths[readableOn(divergingColor(value / scale, theme))];
     path.moveTo(x + radius, y);
     path.arc(x, y, radius, 0, 2 * Math.PI);
@@ -444,7 +444,7 @@ function createWindows(frame) {
       panel.element.hidden = !now.fits;
       if (!now.fits) return;
       const { row, column, height } = windowOn(now);
-      const places = [now.unmovedMap, now.map].map((map, n) => {
+      const origins = [now.unmovedMap, now.map].map((map, n) => {
         const numbers = windowOf(map, row, column, height);
         const largest = numbers.flat().indexOf(Math.max(...numbers.flat()));
         const tint = (value) => divergingColor((0.6 * value) / now.scale, frame.theme);
@@ -458,7 +458,7 @@ function createWindows(frame) {
         });
       });
       setText(panel.note, `map[${row}:${row + height}, ${column}:${column + height}]`);
-      const [from, to] = places.map((place) => `map[${place.row}, ${place.column}]`);
+      const [from, to] = origins.map((origin) => `map[${origin.row}, ${origin.column}]`);
       const largest = from === to ? `${to}, before and after` : `${from} before, ${to} after`;
       const ring = `Ring: the largest, kept by max pooling, at ${largest}.`;
       setText(origin, `${ring} Dashed: the first, kept by the strided read.`);

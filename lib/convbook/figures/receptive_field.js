@@ -329,10 +329,10 @@ function createState({ model, set }) {
 // The trained net: what it makes of the digits, and the gradient of one of its outputs.
 function createTrained(model) {
   const netOf = remember(unpackNet);
-  const placedOf = remember((net) => {
+  const spatialOf = remember((net) => {
     return net.layers.flatMap((layer, n) => (["conv", "max_pool"].includes(layer.kind) ? [{ layer, map: n + 1 }] : []));
   });
-  const layersOf = remember((placed) => placed.map(({ layer }) => plainLayer(layer)));
+  const layersOf = remember((spatial) => spatial.map(({ layer }) => plainLayer(layer)));
   const digitsOf = remember((packed) => packed.map(decodePicture));
   const runsOf = remember((net, digits) => digits.map((digit) => remember(() => runNet(net, digit)))); // when asked for
   const gradientOf = remember((net, runs, layer, row, column, channel, digit) => {
@@ -345,9 +345,9 @@ function createTrained(model) {
   const digit = () => clampIndex(model.get("digit"), digits().length);
   return {
     picture: () => digits()[digit()],
-    layers: () => layersOf(placedOf(net())),
+    layers: () => layersOf(spatialOf(net())),
     look(sides, depth) {
-      const { map } = placedOf(net())[depth - 1];
+      const { map } = spatialOf(net())[depth - 1];
       const runs = runsOf(net(), digits());
       const output = runs[digit()]()[map];
       const [chosen, overAll] = [model.get("channel"), model.get("all_digits")];
