@@ -49,11 +49,6 @@ def test_digits_are_the_bundled_ones_enlarged_as_pillow_does(digits, number, bun
     assert ours.sum() == ours[4:24, 4:24].sum()
 
 
-def test_every_bundled_digit_is_used_once(digits):
-    labels = np.concatenate([digits.train_labels, digits.test_labels])
-    assert sorted(labels) == sorted(datasets.load_digits().target)
-
-
 def test_digits_are_the_same_every_time_and_belong_to_the_caller(digits):
     again = photos.load_digits()
     np.testing.assert_array_equal(again.train_images, digits.train_images)
@@ -87,19 +82,16 @@ def test_mnist_is_loaded_through_keras(mnist_file, monkeypatch):
     digits.train_images[:] = 0
 
 
-@pytest.mark.parametrize(
-    "error", [Exception("URL fetch failure on https://…:\n None"), EOFError("cut off"), KeyError("x_train")]
-)
+@pytest.mark.parametrize("error", [Exception("URL fetch failure:\n None"), EOFError("cut off"), KeyError("x_train")])
 def test_every_failure_of_mnist_is_one_sentence_with_the_remedy(monkeypatch, error):
     def fail(**_):
         raise error
 
     monkeypatch.setattr(mnist_module, "get_file", fail)
-    with pytest.raises(
-        OSError, match=r"connect to the network, delete .*mnist\.npz.*load_digits\('scikit-learn'\)"
-    ) as e:
+    remedy = r"connect to the network, delete .*mnist\.npz.*load_digits\('scikit-learn'\)"
+    with pytest.raises(OSError, match=remedy) as caught:
         photos.load_digits("mnist")
-    assert "\n" not in str(e.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_was_cut_off_is_reported(mnist_file, monkeypatch):
@@ -167,13 +159,6 @@ def test_pixels_of_a_non_square_colour_picture_are_permuted_by_hand():
     assert permuted[0].tolist() == [[[10, 11], [0, 1], [2, 3]], [[4, 5], [6, 7], [8, 9]]]
     permuted[:] = 0
     assert image.max() == 11
-
-
-def test_a_permutation_can_be_undone(digits):
-    order = np.random.default_rng(0).permutation(784)
-    scrambled = photos.permute_pixels(digits.test_images, order)
-    assert not np.array_equal(scrambled, digits.test_images)
-    np.testing.assert_array_equal(photos.permute_pixels(scrambled, np.argsort(order)), digits.test_images)
 
 
 @pytest.mark.parametrize("wrong", [[0, 1, 2, 3, 4, 4], [0, 1, 2], [[0, 1, 2], [3, 4, 5]], [1, 2, 3, 4, 5, 6]])

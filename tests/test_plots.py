@@ -40,16 +40,19 @@ def test_colour_pictures_keep_their_colours():
 
 
 @pytest.mark.parametrize(
-    ("images", "titles", "words"),
+    ("show", "images", "texts", "words"),
     [
-        (np.zeros((4, 5)), None, r"shape \(4, 5\)"),
-        (np.zeros((0, 4, 5)), None, "stack"),
-        (np.zeros((2, 4, 5)), ["one"], "1 titles for 2 images"),
+        (plots.show_images, np.zeros((4, 5)), None, r"shape \(4, 5\)"),
+        (plots.show_images, np.zeros((0, 4, 5)), None, "stack"),
+        (plots.show_images, np.zeros((2, 4, 5)), ["one"], "1 titles for 2 images"),
+        (plots.show_sheet, [], None, "at least one"),
+        (plots.show_sheet, np.zeros((2, 4, 5)), ["one"], "1 captions for 2 images"),
+        (plots.show_sheet, [np.zeros((4, 5)), np.zeros((5, 4))], None, r"sizes \[\(4, 5\), \(5, 4\)\]"),
     ],
 )
-def test_what_is_no_stack_of_pictures_is_refused(images, titles, words):
+def test_what_is_no_stack_or_sheet_of_pictures_is_refused(show, images, texts, words):
     with pytest.raises(ValueError, match=words):
-        plots.show_images(images, titles)
+        show(images, texts)
 
 
 def read_sheet(shown):
@@ -73,19 +76,6 @@ def test_a_sheet_leaves_pictures_as_large_as_they_are():
     sheet = read_sheet(plots.show_sheet([image], quality=95))
     assert sheet.shape == (4, 6, 3)
     assert np.abs(sheet[:, :, 1] - image).max() < 12
-
-
-@pytest.mark.parametrize(
-    ("images", "captions", "words"),
-    [
-        ([], None, "at least one"),
-        (np.zeros((2, 4, 5)), ["one"], "1 captions for 2 images"),
-        ([np.zeros((4, 5)), np.zeros((5, 4))], None, r"sizes \[\(4, 5\), \(5, 4\)\]"),
-    ],
-)
-def test_what_makes_no_sheet_is_refused(images, captions, words):
-    with pytest.raises(ValueError, match=words):
-        plots.show_sheet(images, captions)
 
 
 def test_feature_maps_of_a_layer_share_one_scale():
@@ -127,12 +117,9 @@ def test_curves_show_the_mean_and_every_seed():
     assert [list(line.get_ydata()) for line in seeds] == [[1, 2], [3, 6]]
     assert list(mean.get_ydata()) == [2, 4]
     assert list(mean.get_xdata()) == [0, 5]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["net"]
-
-
-def test_no_group_of_curves_is_left_out():
-    axis = plots.plot_seed_curves({f"net {n}": [[n, n]] for n in range(7)}, [0, 1], "x", "y").axes[0]
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == [f"net {n}" for n in range(7)]
+    many = plots.plot_seed_curves({f"net {n}": [[n, n]] for n in range(7)}, [0, 1], "x", "y").axes[0]
+    for shown_axis, names in ((axis, ["net"]), (many, [f"net {n}" for n in range(7)])):
+        assert [text.get_text() for text in shown_axis.get_legend().get_texts()] == names
 
 
 def test_a_diagram_displays_itself_and_an_unknown_one_is_refused():

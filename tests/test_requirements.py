@@ -14,23 +14,11 @@ from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PACKAGE_REQUIREMENTS = PROJECT["dependencies"]
-COME_WITH_THE_KERNEL = {
-    "IPython",
-    "matplotlib_inline",
-    "google",
-}  # google.colab: there in Colab, and asked for only there
+COME_WITH_THE_KERNEL = {"IPython", "matplotlib_inline", "google"}  # google.colab: asked for only in Colab
 COLAB = LIST.read_text(encoding="utf-8")
 COLAB_VERSIONS = versions_in(COLAB)
 BOOK_LINES = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-
-
-def requirement_lines(lines):
-    """The lines of a requirements file that name a package."""
-    stripped = [line.split("#")[0].strip() for line in lines]
-    return [line for line in stripped if line and not line.startswith("-")]
-
-
-BOOK_REQUIREMENTS = requirement_lines(BOOK_LINES)
+BOOK_REQUIREMENTS = [line.split("#")[0].strip() for line in BOOK_LINES if line.strip() and line[0] not in "#-"]
 
 
 def unmet(requirements, versions):
@@ -43,11 +31,6 @@ def unmet(requirements, versions):
         elif not requirement.specifier.contains(have, prereleases=True):
             found.append(f"{requirement} does not accept {have}")
     return found
-
-
-def installed_versions():
-    """{canonical name: version} of everything in this environment."""
-    return {canonicalize_name(distribution.name): distribution.version for distribution in distributions()}
 
 
 def undeclared_imports(trees, requirements):
@@ -71,13 +54,9 @@ def test_versions_that_do_not_fit_are_named():
     assert unmet(["keras-hub>=0.26"], {"numpy": "2.1.3"}) == ["keras-hub is not there"]
 
 
-def test_package_needs_only_what_colab_has_in_versions_that_colab_has():
-    assert unmet(PACKAGE_REQUIREMENTS, COLAB_VERSIONS) == []
-
-
-def test_tools_that_colab_has_too_accept_its_versions():
+def test_colab_has_what_the_package_needs_and_the_tools_accept_its_versions():
     shared = [r for r in BOOK_REQUIREMENTS if canonicalize_name(Requirement(r).name) in COLAB_VERSIONS]
-    assert unmet(shared, COLAB_VERSIONS) == []
+    assert unmet([*PACKAGE_REQUIREMENTS, *shared], COLAB_VERSIONS) == []
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", python_of(COLAB)])
@@ -86,7 +65,8 @@ def test_package_installs_on_the_supported_pythons_colabs_among_them(python):
 
 
 def test_installed_environment_satisfies_every_requirement():
-    assert unmet([*PACKAGE_REQUIREMENTS, *BOOK_REQUIREMENTS], installed_versions()) == []
+    versions = {canonicalize_name(distribution.name): distribution.version for distribution in distributions()}
+    assert unmet([*PACKAGE_REQUIREMENTS, *BOOK_REQUIREMENTS], versions) == []
 
 
 def test_requirements_end_with_the_package_itself():
