@@ -9,17 +9,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from test_exercises import WRONG_ANSWERS
+from test_exercises import BOOK_CHECKS, FORMS
 
 from convbook import shapes
 from convbook.checks import feature_extraction, feature_extraction_end_to_end, fine_tuning, training_from_scratch
-
-# A function is the answer to these exercises; the others take numbers, names or layers.
-TAKE_FUNCTIONS = {
-    *("first_convnet.channels_first", "cats_and_dogs.find_copies", "training_from_scratch.threshold"),
-    *("pretrained_models.build_probe", "feature_extraction.record_passes", "feature_extraction.record_shuffled"),
-    *("feature_extraction_end_to_end.what_moved", "fine_tuning.prove", "fine_tuning.repair", "what_we_learned.decide"),
-}
 
 
 def load(check):
@@ -34,21 +27,20 @@ def count_trainable(model):
 # ---------------------------------------------------------------- every check
 
 
-@pytest.mark.parametrize("check", WRONG_ANSWERS)
-def test_a_stub_is_no_answer(check):
+OTHER_FORMS = (None, True, 0, 2.5, "text", [], {}, [None], ["text"] * 3, {"a": 1}, np.zeros((2, 2)), object())
+
+
+@pytest.mark.parametrize("check", BOOK_CHECKS)
+def test_a_stub_is_no_answer_and_one_of_another_form_is_wrong_and_raises_nothing(check):
     for stub in (..., [..., ...], {"a": (1, ...)}):
         assert load(check)(stub).passed is None
-
-
-@pytest.mark.parametrize("check", WRONG_ANSWERS)
-def test_an_answer_of_another_form_is_wrong_and_raises_nothing(check):
-    for answer in (None, True, 0, 2.5, "text", [], {}, [None], ["text"] * 3, {"a": 1}, np.zeros((2, 2)), object()):
+    for answer in OTHER_FORMS:
         feedback = load(check)(answer)
         assert feedback.passed is False
         assert feedback.message
 
 
-@pytest.mark.parametrize("check", sorted(TAKE_FUNCTIONS))
+@pytest.mark.parametrize("check", FORMS["Give the function itself"])
 def test_a_function_that_fails_reaches_its_author_and_a_stub_in_it_is_no_answer(check):
     feedback = load(check)(lambda a=0, b=0, c=0, *others: 1 / 0)
     if check != "pretrained_models.build_probe":  # counts the arguments first
@@ -171,10 +163,7 @@ def test_no_other_side_is_accepted():
 def test_features_of_the_checks_hold_the_number_of_their_picture():
     images, labels = feature_extraction._numbered_pictures(11)
     assert (images.shape, len(labels)) == ((11, 5, 4, 3), 11)
-    for features in (
-        feature_extraction._base(images + 7.5),
-        feature_extraction._base(images).astype("float16"),
-    ):
+    for features in (feature_extraction._base(images + 7.5), feature_extraction._base(images).astype("float16")):
         assert feature_extraction._numbers_in(features).tolist() == list(range(11))
 
 
@@ -200,14 +189,8 @@ def test_a_shuffled_dataset_brings_another_order_each_time_and_every_picture_onc
 
 def test_counts_of_chapter_10_are_those_of_keras():
     counts = feature_extraction_end_to_end.COUNTS
-    base = keras.Sequential(
-        [
-            keras.Input((12, 9, 3)),
-            layers.Conv2D(16, 3, use_bias=False),
-            layers.BatchNormalization(),
-            layers.Conv2D(24, 3),
-        ]
-    )
+    convolutions = [layers.Conv2D(16, 3, use_bias=False), layers.BatchNormalization(), layers.Conv2D(24, 3)]
+    base = keras.Sequential([keras.Input((12, 9, 3)), *convolutions])
     model = keras.Sequential([base, layers.GlobalAveragePooling2D(), layers.Dense(8), layers.Dense(1)])
     assert model.count_params() == counts["all"] == 4185
     assert count_trainable(model) == counts["not frozen"] == 4153
@@ -262,17 +245,17 @@ def run_script(unfreeze, compile_again, batch_norm, training=None):
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"),
+    ("name", "arguments"),  # whether it unfreezes, compiles again, and trains batch normalization
     [
-        ("script A", {"unfreeze": False, "compile_again": True, "batch_norm": False}),
-        ("script B", {"unfreeze": True, "compile_again": True, "batch_norm": True}),
-        ("script C", {"unfreeze": True, "compile_again": False, "batch_norm": False}),
-        ("a sound script", {"unfreeze": True, "compile_again": True, "batch_norm": False}),
+        ("script A", (False, True, False)),
+        ("script B", (True, True, True)),
+        ("script C", (True, False, False)),
+        ("a sound script", (True, True, False)),
     ],
 )
 def test_scripts_of_the_second_exercise_move_what_keras_moves(name, arguments):
     """The check does not train; this test does, and compares."""
-    base, changes = run_script(**arguments)
+    base, changes = run_script(*arguments)
     # The scripts share one base, so that it has to be looked at before the next one is made.
     for _, given, expected_base, expected, _ in fine_tuning._scripts():
         if given == name:

@@ -29,138 +29,84 @@ from chapters import (
 LEAST_EXERCISES = 3  # predict, change, build
 LEAST_WRONG_ANSWERS = 2
 
-TABLE = """answer = {
-    "conv_1": ((26, 18, 8), 608),
-    "pool_1": ((13, 9, 8), 0),
-    "conv_2": ((11, 7, 16), 1168),
-    "pool_2": ((5, 3, 16), 0),
-    "dense": ((4,), 964),
-}
-"""
-NETWORK = """import keras
-from keras import layers
-answer = keras.Sequential([
-    keras.Input((36, 20, 3)), layers.Conv2D(8, 3), layers.MaxPooling2D(), layers.Conv2D(8, 3), layers.MaxPooling2D(),
-    layers.Flatten(), layers.Dense(5, activation="softmax"),
-])"""
-GRADIENT = """answer = {
-    "through_max": [[0, 12, 0, 0], [0, 0, -4, 0]],
-    "through_average": [[3, 3, -1, -1]] * 2,
-}
-"""
+MAXIMA, MEANS = "[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[3, 3, -1, -1]] * 2"
 FIND_COPIES = """def answer(train_images, val_images):
     grey = [images.astype(float).mean(axis=3) for images in (val_images, train_images)]
     return [(v, t) for v, a in enumerate(grey[0]) for t, b in enumerate(grey[1]) if abs(a - b).mean() <= {}]
 """
 
-# For each check, wrong answers that a reader may well give: code that assigns `answer`, and words that the explanation
-# must hold.
-RUNS = """answer = {
-    "A": ("rate too high", "smaller rate"),
-    "B": ("leak", "new split"),
-    "C": ("too small", "larger network"),
-    "D": ("overfitting", "more pictures"),
-}
-"""
 THRESHOLD = """import numpy as np
 def answer(probabilities, labels):
     return {}
 """
 
+
+def gradients(through_max, through_average):
+    return f'answer = {{"through_max": {through_max}, "through_average": {through_average}}}'
+
+
+def stacks(sees_more, sees_less):
+    return f'answer = {{"sees_more": {sees_more}, "sees_less": {sees_less}}}'
+
+
+MEAN_OF_MAPS = "np.mean(part(images, training=False), axis=(1, 2))"
 KERAS = "from keras import layers\n"
-COUNTS = 'answer = {"a": 10, "b": 1, "c": 10, "d": 2, "e": 4}'
 BRIGHTNESS = (
     KERAS + "answer = [layers.Rescaling(1 / 127.5, offset=-1), layers.RandomBrightness(0.2, value_range=(-1, 1))]"
 )
-SIGNS = (
-    KERAS + "answer = [layers.RandomRotation(0.03), layers.RandomZoom(0.2), layers.RandomTranslation(0.1, 0.1), "
-    "layers.RandomBrightness(0.2)]"
-)
-
-RANGES = 'answer = {"0...255": -101.5, "0...1": 0.1, "-1...1": -1.3}'
-RESCALE = 'answer = {"0...255": (1 / 127.5, -1), "0...1": (2, -1), "-0.5...0.5": (2, 0)}'
-PROBE = (
-    "import keras\nimport numpy as np\n"
-    "def answer(backbone, layer, images):\n"
-    "    part = keras.Model(backbone.input, backbone.get_layer(layer).output)\n"
-    "    return part.predict(images, verbose=0).mean(axis=(1, 2))\n"
-)
-
-RECORD = 'answer = {"shape": (6, 6, 2048), "float32": 589_824_000, "float16": 294_912_000}'
-PASSES = """import numpy as np
-def answer(base, images, labels, augmentation, passes):
-    features = [np.asarray(base(augmentation(images, training=True))) for _ in range(passes)]
-    return np.concatenate(features).astype("float16"), np.tile(labels, passes)
-"""
-SHUFFLED = """import numpy as np
-def answer(base, batches):
-    pieces = [(np.asarray(base(images)), np.ravel(labels)) for images, labels in batches]
-    return np.concatenate([features for features, _ in pieces]), np.concatenate([labels for _, labels in pieces])
-"""
 TWO_LOOPS = """import numpy as np
 def answer(base, batches):
     features = np.concatenate([base(images) for images, _ in batches])
     return features, np.concatenate([np.ravel(labels) for _, labels in batches])
 """
 
-COUNTED = 'answer = {"all": 4185, "not frozen": 4153, "frozen": 209, "may change": 4185}'
-ORDER = """answer = {
-    "steps": ["freeze", "compile", "fit", "unfreeze", "compile", "fit", "freeze", "fit"],
-    "listed": 5,
-    "trained": 125,
-}"""
-MOVED = """def answer(changes):
-    base = {path for path, change in changes.items() if change != 0 and not path.startswith("head/")}
-    if not base:
-        return "nothing"
-    return "statistics" if all("moving_" in path for path in base) else "weights"
+PROVE = """def answer(base, changes):
+    trained = [weight.path for weight in base.trainable_weights]
+    kernels = [layer.kernel.path for layer in base.layers if "conv" in layer.name]
+    mean = base.layers[2].moving_mean.path
+    assert {}
 """
+# What a check asks for where the answer has another form, and the checks that do.
+FORMS = {
+    "Give the function itself": [
+        *("first_convnet.channels_first", "cats_and_dogs.find_copies", "training_from_scratch.threshold"),
+        *("pretrained_models.build_probe", "feature_extraction.record_passes", "feature_extraction.record_shuffled"),
+        *("feature_extraction_end_to_end.what_moved", "fine_tuning.prove", "fine_tuning.repair"),
+        "what_we_learned.decide",
+    ],
+    "Give a dictionary with": [
+        *("first_convnet.layer_table", "padding_and_strides.two_stacks", "pooling.gradient"),
+        *("training_from_scratch.curves", "data_augmentation.count_versions", "pretrained_models.ranges"),
+        *("pretrained_models.rescale", "feature_extraction.record_size", "fine_tuning.trainable_weights"),
+        *("feature_extraction_end_to_end.trainable_counts", "feature_extraction_end_to_end.wrong_order"),
+        "what_we_learned.better",
+    ],
+    "Give a Keras model": ["first_convnet.small_network"],
+    "Give a pair of numbers": ["convolution.one_response"],
+    "Give three rows of three": ["convolution.move_left", "convolution.whisker"],
+    "Give a list of whole numbers": ["padding_and_strides.input_sizes"],
+    "two pairs of whole numbers": ["padding_and_strides.same_by_hand"],
+    "Give a list of four numbers": ["pooling.ignores_a_step"],
+    "Give a list of 1 to 30 layers": ["pooling.stack"],
+    "Give three whole numbers": ["cats_and_dogs.batches"],
+    "Give a list of names": ["cats_and_dogs.order"],
+    "Give two lists of three": ["training_from_scratch.louder"],
+    "Give a list of Keras layers": ["data_augmentation.repair_brightness", "data_augmentation.honest_for_signs"],
+    "is no whole number": ["what_we_learned.seeds"],
+}
 
-PROVE = """from keras import layers
-def answer(base, changes):
-    {}
-"""
-FINE_TUNE = """import keras
-from keras import layers
-def answer(model, base, images, labels):
-    base.trainable = True
-    for layer in base.layers:
-        if isinstance(layer, layers.BatchNormalization):
-            layer.trainable = False
-    model.compile(keras.optimizers.Adam(0.0001), loss="binary_crossentropy")
-    model.fit(images, labels, batch_size=4, epochs=1, verbose=0)
-"""
-COMPILE = """    model.compile(keras.optimizers.Adam(0.0001), loss="binary_crossentropy")
-"""
-UNFREEZE = """    base.trainable = True
-"""
-
-VERDICT = """
-import numpy as np
-
-
-def answer(differences, direction):
-    n, mean = len(differences), np.mean(differences)
-    half_width = {half_width}
-    low, high = mean - half_width, mean + half_width
-    if direction == "less":
-        low, high = -high, -low
-    return "reproduced" if low > 0 else "contradicted" if high < 0 else "undecided"
-"""
-STANDARD_ERROR = "np.std(differences, ddof=1) / np.sqrt(n)"
-
-
+# Wrong answers that a reader may well give to each check, and words that the explanation must hold. A row of three has
+# what stands in the worked solution and what stands in its place; a row of two has code that assigns `answer`.
 WRONG_ANSWERS = {
     "first_convnet.layer_table": [
-        (TABLE.replace("26, 18", "30, 22"), "border costs"),
-        (TABLE.replace("26, 18", "27, 19"), "one too many"),
-        (TABLE.replace("26, 18", "18, 26"), "height comes before width"),
-        (TABLE.replace("(26, 18, 8)", "(26, 18, 3)"), "one channel for each filter"),
-        (TABLE.replace("(5, 3, 16)", "(6, 4, 16)"), "floor"),
-        (TABLE.replace("608", "600"), "left out the biases"),
-        (TABLE.replace("1168", "160"), "spans all 8 channels"),
-        (TABLE.replace("(13, 9, 8), 0", "(13, 9, 8), 32"), "nothing to learn"),
-        ("answer = [(26, 18, 8)]", "dictionary"),
+        ("26, 18", "30, 22", "border costs"),
+        ("26, 18", "27, 19", "one too many"),
+        ("26, 18", "18, 26", "height comes before width"),
+        ("(26, 18, 8)", "(26, 18, 3)", "one channel for each filter"),
+        ("(5, 3, 16)", "(6, 4, 16)", "floor"),
+        ("(5 * 5 * 3 + 1) * 8", "5 * 5 * 3 * 8", "left out the biases"),
+        ("(3 * 3 * 8 + 1)", "(3 * 3 + 1)", "spans all 8 channels"),
+        ("(13, 9, 8), 0", "(13, 9, 8), 32", "nothing to learn"),
     ],
     "first_convnet.channels_first": [
         ("answer = lambda image: image.reshape(4, 2, 3)", "you reshaped"),
@@ -169,25 +115,23 @@ WRONG_ANSWERS = {
         ("answer = lambda image: image.move(-1, 0)", "AttributeError"),
     ],
     "first_convnet.small_network": [
-        (NETWORK.replace("36, 20", "20, 36"), "36 high and 20 wide"),
-        (NETWORK.replace("Dense(5", "Dense(10"), "five classes"),
-        (NETWORK.replace("Conv2D(8", "Conv2D(32"), "10,000 are allowed"),
-        (NETWORK.replace("softmax", "relu"), "no probabilities"),
-        (NETWORK.replace("layers.Conv2D(8, 3), layers.MaxPooling2D(), layers", "layers"), "two Conv2D"),
+        ("36, 20", "20, 36", "36 high and 20 wide"),
+        ("Dense(5", "Dense(10", "five classes"),
+        ("Conv2D(32", "Conv2D(128", "10,000 are allowed"),
+        ("softmax", "relu", "no probabilities"),
+        ('layers.Conv2D(16, 3, activation="relu"),', "", "two Conv2D"),
     ],
     "convolution.one_response": [
         ("answer = -8, 0", "left out the bias"),
         ("answer = 9, 9", "turned the kernel"),
         ("answer = 3, 3", "the rows give"),
         ("answer = -7, -7", "ReLU keeps"),
-        ("answer = -7", "pair"),
     ],
     "convolution.move_left": [
         ("answer = [[0, 0, 0], [1, 0, 0], [0, 0, 0]]", "does not turn the kernel"),
         ("answer = [[0, 1, 0], [0, 0, 0], [0, 0, 0]]", "rows down"),
         ("answer = [[0, 0, 0], [0, 0, 2], [0, 0, 0]]", "multiplied by 2"),
         ("answer = [[0, 0, 0], [-1, 0, 1], [0, 0, 0]]", "single neighbour"),
-        ("answer = [[0, 0, 1]]", "three rows"),
     ],
     "convolution.whisker": [
         ("answer = [[-1, 0, 1]] * 3", "middle column"),
@@ -204,62 +148,42 @@ WRONG_ANSWERS = {
         ("answer = [27, 28, 29]", "With 29 rows a window may start at row 26 at most"),
         ("answer = [2]", "2 rows have no position"),
         ("answer = {28}", "1 of 2"),
-        ("answer = 27", "a list"),
         ("answer = [27.5]", "whole numbers"),
     ],
     "padding_and_strides.same_by_hand": [
         ("answer = ((1, 1), (1, 1))", "Rows: 14 windows of 4, 2 apart, span"),
         ("answer = ((2, 1), (0, 1))", "Rows: the number of zeros is right, 3 in all, but they are on the wrong side"),
-        ("answer = ((1, 2), (1, 0))", "1 on the left and 0 on the right"),
         ("answer = ((1, 2), (1, 1))", "Columns: k - 1 zeros keep the size at stride 1"),
         ("answer = ((0, 1), (1, 2))", "exchanged the axes"),
-        ("answer = (1, 2)", "two pairs"),
         ("answer = ((1, 2), (0, -1))", "none below 0"),
     ],
     "padding_and_strides.two_stacks": [
-        (
-            'answer = {"sees_more": [(3, 2, "valid")] * 2, "sees_less": [(4, 4, "valid")]}',
-            "sees_more: it goes 28 → 13 → 6",
-        ),
-        ('answer = {"sees_more": [(3, 2, "same")] * 2, "sees_less": [(30, 1, "valid")]}', "sees_less: layer 1"),
-        (
-            'answer = {"sees_more": [(4, 4, "valid")], "sees_less": [(3, 2, "same")] * 2}',
-            "sees_more sees 4×4 pixels and sees_less 7×7",
-        ),
-        ('answer = {"sees_more": [(4, 4, "valid")], "sees_less": [(4, 4, "same")]}', "make one see more"),
-        ('answer = {"sees_more": [(3, 2)], "sees_less": [(4, 4, "valid")]}', "give a triple"),
-        ('answer = {"sees_more": (3, 2, "same"), "sees_less": [(4, 4, "valid")]}', "in brackets"),
-        ('answer = {"sees_more": [(3, 2, "full")], "sees_less": [(4, 4, "valid")]}', "padding"),
-        ('answer = {"sees_more": "same", "sees_less": "valid"}', "a list of 1 to 30 layers"),
-        ("answer = [(3, 2, 'same')]", "dictionary"),
+        (stacks('[(3, 2, "valid")] * 2', '[(4, 4, "valid")]'), "sees_more: it goes 28 → 13 → 6"),
+        (stacks('[(3, 2, "same")] * 2', '[(30, 1, "valid")]'), "sees_less: layer 1"),
+        (stacks('[(4, 4, "valid")]', '[(3, 2, "same")] * 2'), "sees_more sees 4×4 pixels and sees_less 7×7"),
+        (stacks('[(4, 4, "valid")]', '[(4, 4, "same")]'), "make one see more"),
+        (stacks("[(3, 2)]", '[(4, 4, "valid")]'), "give a triple"),
+        (stacks('(3, 2, "same")', '[(4, 4, "valid")]'), "in brackets"),
+        (stacks('[(3, 2, "full")]', '[(4, 4, "valid")]'), "padding"),
+        (stacks('"same"', '"valid"'), "a list of 1 to 30 layers"),
     ],
     "pooling.gradient": [
-        (
-            GRADIENT.replace("[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[0, 8, 0, 0], [0, 0, 6, 0]]"),
-            "values that went forward",
-        ),
-        (GRADIENT.replace("[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[0, 96, 0, 0], [0, 0, -24, 0]]"), "do not multiply"),
-        (GRADIENT.replace("[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[12, 12, -4, -4]] * 2"), "nudged and nothing changes"),
-        (GRADIENT.replace("0, 12, 0, 0", "0, 1, 0, 0"), "the positions are right"),
-        (GRADIENT.replace("0, 12, 0, 0", "12, 0, 0, 0"), "only the largest value"),
-        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[[12, 12, -4, -4]] * 2"), "by a quarter only"),
-        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[[0, 12, 0, 0], [0, 0, -4, 0]]"), "has no winner"),
-        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[[6, 6, -2, -2]] * 2"), "whatever its size"),
-        (
-            'answer = {"through_average": [[0, 12, 0, 0], [0, 0, -4, 0]], "through_max": [[3, 3, -1, -1]] * 2}',
-            "exchanged the two",
-        ),
-        (GRADIENT.replace("[[3, 3, -1, -1]] * 2", "[3, -1]"), "through_average: give two rows of four"),
-        ("answer = [[0, 12, 0, 0], [0, 0, -4, 0]]", "dictionary"),
+        (gradients("[[0, 8, 0, 0], [0, 0, 6, 0]]", MEANS), "values that went forward"),
+        (gradients("[[0, 96, 0, 0], [0, 0, -24, 0]]", MEANS), "do not multiply"),
+        (gradients("[[12, 12, -4, -4]] * 2", MEANS), "nudged and nothing changes"),
+        (gradients("[[0, 1, 0, 0], [0, 0, -4, 0]]", MEANS), "the positions are right"),
+        (gradients("[[12, 0, 0, 0], [0, 0, -4, 0]]", MEANS), "only the largest value"),
+        (gradients(MAXIMA, "[[12, 12, -4, -4]] * 2"), "by a quarter only"),
+        (gradients(MAXIMA, MAXIMA), "has no winner"),
+        (gradients(MAXIMA, "[[6, 6, -2, -2]] * 2"), "whatever its size"),
+        (gradients(MEANS, MAXIMA), "exchanged the two"),
+        (gradients(MAXIMA, "[3, -1]"), "through_average: give two rows of four"),
     ],
     "pooling.ignores_a_step": [
         ("answer = [1, 2, 3, 4]", "1 2 3 4 becomes 0 1 2 3, and max pooling gives 2 4 before and 1 3 after: the first"),
         ("answer = [5, 1, 0, 3]", "the second window"),
         ("answer = [1, 0, 1, 0]", "four different numbers"),
-        ("answer = [4, 4, 4, 4]", "four different numbers"),
-        ("answer = [2, 1, 3]", "four numbers"),
         ("answer = [2, -1, 3, 0]", "none below 0"),
-        ("answer = 2", "four numbers"),
     ],
     "pooling.stack": [
         ('answer = ["conv"] * 9', "8,904,384 multiply-adds"),
@@ -268,10 +192,7 @@ WRONG_ANSWERS = {
         ('answer = ["conv", "pool", "conv", "pool"]', "2 of at least 3 convolutions"),
         ('answer = ["conv", "pool", "pool", "pool", "conv", "conv"]', "no window fits for layer 6"),
         ('answer = ["conv", "pool", "conv", "pool", "conv", "pool"]', "the last map has 2 rows"),
-        ('answer = ["conv", "pool", "conv", "conv", "pool"]', "1,056,960 multiply-adds"),
         ('answer = ["convolution"]', "no layer here"),
-        ('answer = "conv"', "a list of 1 to 30 layers"),
-        ("answer = [(3, 1), (2, 2)]", "no layer here"),
     ],
     "cats_and_dogs.batches": [
         ("answer = 20, 40, 60", "what becomes of the other 40"),
@@ -285,7 +206,6 @@ WRONG_ANSWERS = {
         ("answer = 21, 40, 20", "right for one epoch"),
         ("answer = 21, 40, 61", "3 epochs have not 61"),
         ("answer = 1000 / 48, 40, 60", "whole numbers"),
-        ("answer = 21", "three whole numbers"),
     ],
     "cats_and_dogs.order": [
         ('answer = ["cache", "decode", "shuffle", "augment", "batch", "prefetch"]', "12 files were decoded 24 times"),
@@ -296,8 +216,6 @@ WRONG_ANSWERS = {
         ('answer = ["augment", "decode", "cache", "shuffle", "batch", "prefetch"]', "only names of files"),
         ('answer = ["cache", "batch", "decode", "augment", "shuffle", "prefetch"]', "'batch' stacks pictures"),
         ('answer = ["decode", "cache", "shuffle", "batch", "prefetch"]', "stands in the list once"),
-        ('answer = ["decode"] * 6', "stands in the list once"),
-        ('answer = "decode, cache, shuffle"', "a list of names"),
     ],
     "cats_and_dogs.find_copies": [
         (
@@ -312,23 +230,21 @@ WRONG_ANSWERS = {
         ("answer = lambda train_images, val_images: []", "3 of 3 copies were missed"),
         ("answer = lambda train_images, val_images: [2, 5, 9]", "Return pairs"),
         ("answer = lambda train_images: []", "raised TypeError"),
-        ("answer = [(2, 17), (5, 3), (9, 20)]", "the function itself"),
     ],
     "training_from_scratch.curves": [
-        (RUNS.replace('"rate too high", "smaller rate"', '"too small", "larger network"'), "its curves are smooth"),
-        (RUNS.replace('"rate too high", "smaller rate"', '"overfitting", "more pictures"'), "before the gap"),
-        (RUNS.replace('"leak", "new split"', '"overfitting", "more pictures"'), "where D, the same network"),
-        (RUNS.replace('"leak", "new split"', '"too small", "larger network"'), "cannot learn its own pictures"),
-        (RUNS.replace('"too small", "larger network"', '"overfitting", "more pictures"'), "knows its own pictures"),
-        (RUNS.replace('"too small", "larger network"', '"rate too high", "smaller rate"'), "it rises by 0.0"),
-        (RUNS.replace('"overfitting", "more pictures"', '"leak", "new split"'), "follows training to the top"),
-        (RUNS.replace("more pictures", "larger network"), "D is plain overfitting, right"),
-        (RUNS.replace('"leak", "new split"', '"leak", "more pictures"'), "until the copies are out"),
-        (RUNS.replace("smaller rate", "larger network"), "every step overshoots"),
-        (RUNS.replace("larger network", "more pictures"), "more filters or layers"),
-        (RUNS.replace('"leak"', '"leakage"'), "'leakage' is none of"),
-        (RUNS.replace('("leak", "new split")', '"leak"'), "B: give a pair"),
-        ('answer = ["rate too high", "leak", "too small", "overfitting"]', "dictionary"),
+        ('"rate too high", "smaller rate"', '"too small", "larger network"', "its curves are smooth"),
+        ('"rate too high", "smaller rate"', '"overfitting", "more pictures"', "before the gap"),
+        ('"leak", "new split"', '"overfitting", "more pictures"', "where D, the same network"),
+        ('"leak", "new split"', '"too small", "larger network"', "cannot learn its own pictures"),
+        ('"too small", "larger network"', '"overfitting", "more pictures"', "knows its own pictures"),
+        ('"too small", "larger network"', '"rate too high", "smaller rate"', "it rises by 0.0"),
+        ('"overfitting", "more pictures"', '"leak", "new split"', "follows training to the top"),
+        ("more pictures", "larger network", "D is plain overfitting, right"),
+        ('"leak", "new split"', '"leak", "more pictures"', "until the copies are out"),
+        ("smaller rate", "larger network", "every step overshoots"),
+        ("larger network", "more pictures", "more filters or layers"),
+        ('"leak"', '"leakage"', "'leakage' is none of"),
+        ('("leak", "new split")', '"leak"', "B: give a pair"),
     ],
     "training_from_scratch.louder": [
         ("answer = [0.6, 0.6, 0.4], [0.99, 0.99, 0.01]", "the probability of the right class"),
@@ -337,153 +253,132 @@ WRONG_ANSWERS = {
         ("answer = [0.6, 0.4, 0.4], [0.9, 0.1, 0.4]", "What makes a single wrong answer expensive"),
         ("answer = [0.99, 0.01, 0.01], [0.6, 0.4, 0.4]", "exchange the two"),
         ("answer = [0.6, 0.4, 0.4], [1, 0, 0]", "infinite"),
-        ("answer = [60, 40, 40], [99, 1, 1]", "between 0 and 1"),
-        ("answer = [0.6, 0.4, 0.4]", "two lists of three"),
-        ("answer = 2 / 3", "two lists of three"),
     ],
     "training_from_scratch.threshold": [
         (THRESHOLD.format("0.5"), "finds 112 dogs, that is 74.7%. Nine in ten were asked for"),
-        (THRESHOLD.format("0.0"), "takes 150 cats for dogs. It can be done with 67"),
         (THRESHOLD.format("np.quantile(probabilities, 0.1)"), "raise it as far as it goes"),
         (THRESHOLD.format("np.quantile(probabilities[labels == 0], 0.9)"), "nine in ten *cats*"),
         (THRESHOLD.format("np.quantile(probabilities[labels == 1], 0.1)"), "finds 123 dogs, that is 89.8%"),
         (THRESHOLD.format("probabilities >= 0.3"), "Return one number"),
         (THRESHOLD.format("min(p for p in probabilities if p.label == 1)"), "AttributeError"),
-        ("answer = 0.3", "the function itself"),
     ],
     "data_augmentation.count_versions": [
-        (COUNTS.replace('"a": 10', '"a": 1'), "nothing random stands before the cache"),
-        (COUNTS.replace('"b": 1', '"b": 10'), "the cache keeps what arrives in the first epoch"),
-        (COUNTS.replace('"c": 10', '"c": 1'), "the rotation comes after it"),
-        (COUNTS.replace('"c": 10', '"c": 20'), "cannot show 20 versions"),
-        (COUNTS.replace('"d": 2', '"d": 1'), "after it comes only a flip"),
-        (COUNTS.replace('"d": 2', '"d": 10'), "how many outcomes has a flip"),
-        (COUNTS.replace('"e": 4', '"e": 2'), "how many pairs of outcomes"),
-        ('answer = {"a": 10}', "dictionary"),
-        (COUNTS.replace('"b": 1', '"b": 0'), "at least 1"),
+        ('"a": 10', '"a": 1', "nothing random stands before the cache"),
+        ('"b": 1', '"b": 10', "the cache keeps what arrives in the first epoch"),
+        ('"c": 10', '"c": 1', "the rotation comes after it"),
+        ('"c": 10', '"c": 20', "cannot show 20 versions"),
+        ('"d": 2', '"d": 10', "how many outcomes has a flip"),
+        ('"e": 4', '"e": 2', "how many pairs of outcomes"),
+        ('"b": 1', '"b": 0', "at least 1"),
     ],
     "data_augmentation.repair_brightness": [
         (BRIGHTNESS.replace(", value_range=(-1, 1)", ""), "the range that it believes in, 0…255"),
         (BRIGHTNESS.replace("(-1, 1)", "(0, 1)"), "the dark half of every picture is lost"),
-        (BRIGHTNESS.replace("(0.2, value_range=(-1, 1))", "(0.2 / 127.5)"), "the dark half of every picture is lost"),
         (BRIGHTNESS.replace("(-1, 1)", "(-1, 2)"), "was told a range that the pictures do not have"),
         (BRIGHTNESS.replace("0.2", "0.1"), "of it, not 0.2"),
         (BRIGHTNESS.replace("1 / 127.5, offset=-1", "1 / 255"), "Keep the Rescaling as it is"),
         (BRIGHTNESS.replace(", layers.RandomBrightness(0.2, value_range=(-1, 1))", ""), "nothing changes"),
-        (KERAS + "answer = [layers.RandomBrightness, layers.Rescaling]", "a list of Keras layers"),
     ],
     "data_augmentation.honest_for_signs": [
-        (SIGNS.replace("[", '[layers.RandomFlip("horizontal"), '), "RandomFlip: 64 versions of 'turn left'"),
-        (SIGNS.replace("[", '[layers.RandomFlip("vertical"), '), "most for 'danger'"),
-        (SIGNS.replace("Rotation(0.03)", "Rotation(0.5)"), "a share of a whole turn"),
-        (SIGNS.replace("0.1, 0.1", "0.6, 0.6"), "Layer 3, RandomTranslation"),
-        (SIGNS.replace("Brightness(0.2)", "Brightness(1.0)"), "hardly to be read"),
-        (SIGNS.replace("layers.RandomBrightness(0.2)", "layers.RandomGrayscale(1.0)"), "Red forbids or warns"),
-        (SIGNS.replace(", layers.RandomBrightness(0.2)", ""), "the light never changes"),
+        ("[", '[layers.RandomFlip("horizontal"), ', "RandomFlip: 64 versions of 'turn left'"),
+        ("[", '[layers.RandomFlip("vertical"), ', "most for 'danger'"),
+        ("Rotation(0.03)", "Rotation(0.5)", "a share of a whole turn"),
+        ("0.1, 0.1", "0.6, 0.6", "Layer 3, RandomTranslation"),
+        ("Brightness(0.2)", "Brightness(1.0)", "hardly to be read"),
+        ("layers.RandomBrightness(0.2)", "layers.RandomGrayscale(1.0)", "Red forbids or warns"),
+        ("layers.RandomBrightness(0.2),", "", "the light never changes"),
         (KERAS + "answer = [layers.RandomBrightness(0.2)] * 3", "of 1 kind only"),
-        (SIGNS.replace("]", ", layers.Rescaling(1 / 255)]"), "no longer reach from 0 to 255"),
-        (SIGNS.replace("Brightness(0.2)", "Brightness(0.0)"), "it changes nothing"),
-        (SIGNS.replace("layers.RandomZoom(0.2)", "layers.RandomCrop(50, 50)"), "the shape (50, 50, 3)"),
-        ("answer = ['flip', 'rotate', 'zoom']", "a list of Keras layers"),
+        ("]", "layers.Rescaling(1 / 255)]", "no longer reach from 0 to 255"),
+        ("Brightness(0.2)", "Brightness(0.0)", "it changes nothing"),
+        ("layers.RandomZoom(0.2)", "layers.RandomCrop(50, 50)", "the shape (50, 50, 3)"),
     ],
     "pretrained_models.ranges": [
-        (RANGES.replace("-101.5", "-102.0"), "the bias is missing"),
-        (RANGES.replace("0.1", "-0.4"), "the bias is missing"),
-        (RANGES.replace("-101.5", "-101.0"), "it is added once"),
-        (RANGES.replace("-101.5", "306.5"), "its product is subtracted"),
-        (RANGES.replace("-1.3", "0.1"), "0.1 is the response to 0...1"),
-        (RANGES.replace("0.1", "-0.398"), "you rescaled the response"),
-        (RANGES.replace("-1.3", "7"), "-0.6 and 0.6"),
-        ('answer = {"0...255": -101.5}', "dictionary"),
-        (RANGES.replace("0.1", '"small"'), "one number"),
+        ("-101.5", "-102.0", "the bias is missing"),
+        ("-101.5", "-101.0", "it is added once"),
+        ("-101.5", "306.5", "its product is subtracted"),
+        ("-1.3", "0.1", "0.1 is the response to 0...1"),
+        ("0.1", "-0.398", "you rescaled the response"),
+        ("-1.3", "7", "-0.6 and 0.6"),
+        ("0.1", '"small"', "one number"),
     ],
     "pretrained_models.rescale": [
-        (RESCALE.replace("(1 / 127.5, -1)", "(1 / 255, 0)"), "find the scale first"),
-        (RESCALE.replace("(1 / 127.5, -1)", "(127.5, -1)"), "upside down"),
-        (RESCALE.replace("(2, -1)", "(2, -0.5)"), "multiplies first, then adds"),
-        (RESCALE.replace("(2, 0)", "(2, -1)"), "change the offset"),
-        (RESCALE.replace("(2, 0)", "(-2, 0)"), "changed places"),
-        (RESCALE.replace("(2, 0)", "2"), "two numbers"),
-        ('answer = {"0...1": (2, -1)}', "dictionary"),
+        ("(1 / 127.5, -1)", "(1 / 255, 0)", "find the scale first"),
+        ("(1 / 127.5, -1)", "(127.5, -1)", "upside down"),
+        ("(2, -1)", "(2, -0.5)", "multiplies first, then adds"),
+        ("(2, 0)", "(2, -1)", "change the offset"),
+        ("(2, 0)", "(-2, 0)", "changed places"),
+        ("(2, 0)", "2", "two numbers"),
     ],
     "pretrained_models.build_probe": [
-        (PROBE.replace(".mean(axis=(1, 2))", ""), "take the mean over their rows and columns"),
-        (PROBE.replace(".mean(axis=(1, 2))", ".max(axis=(1, 2))"), "largest value"),
-        (PROBE.replace("axis=(1, 2)", "axis=3"), "mean over the channels"),
-        (PROBE.replace("axis=(1, 2)", "axis=(0, 1, 2)"), "over the pictures too"),
-        (PROBE.replace(".mean(axis=(1, 2))", ".reshape(len(images), -1)"), "made flat"),
-        (PROBE.replace("backbone.get_layer(layer).output", "backbone.output"), "last output"),
-        (PROBE.replace("part.predict(images, verbose=0)", "np.asarray(part(images, training=True))"), "training=True"),
-        (PROBE.replace("(images, verbose", "(images / 127.5 - 1, verbose"), "converted a second time"),
-        ("answer = 5", "the function itself"),
+        (MEAN_OF_MAPS, "np.array(part(images))", "take the mean over their rows and columns"),
+        (MEAN_OF_MAPS, "np.reshape(part(images), (len(images), -1))", "made flat"),
+        ("np.mean", "np.max", "largest value"),
+        ("axis=(1, 2)", "axis=3", "mean over the channels"),
+        ("axis=(1, 2)", "axis=(0, 1, 2)", "over the pictures too"),
+        ("backbone.get_layer(layer_name).output", "backbone.output", "last output"),
+        ("training=False", "training=True", "training=True"),
         ("def answer(images):\n    return images", "three arguments"),
     ],
     "feature_extraction.record_size": [
-        (RECORD.replace("6, 6", "5, 5"), "rounding down everywhere"),
-        (RECORD.replace("6, 6", "12, 12"), "one halving is forgotten"),
-        (RECORD.replace("6, 6", "11, 11"), "one halving is forgotten"),
-        (RECORD.replace("6, 6", "3, 3"), "one halving too many"),
-        (RECORD.replace("6, 6, 2048", "2048, 6, 6"), "channels last"),
-        (RECORD.replace("2048", "728"), "2,048 channels"),
-        (RECORD.replace("589_824_000", "147_456_000"), "how many numbers there are"),
-        (RECORD.replace("589_824_000", "294_912"), "the share of one picture"),
-        (RECORD.replace("589_824_000", "294_912_000"), "the other type"),
-        (RECORD.replace("294_912_000", "8_192_000"), "a map of 6×6"),
-        (RECORD.replace("294_912_000", "294.9"), "give bytes"),
-        (RECORD.replace("589_824_000", "1_179_648_000"), "float64"),
+        ("6, 6", "5, 5", "rounding down everywhere"),
+        ("6, 6", "12, 12", "one halving is forgotten"),
+        ("6, 6", "3, 3", "one halving too many"),
+        ("6, 6, 2048", "2048, 6, 6", "channels last"),
+        ("6, 6, 2048", "6, 6, 728", "2,048 channels"),
+        ("2000 * 6 * 6 * 2048 * 4", "147_456_000", "how many numbers there are"),
+        ("2000 * 6 * 6 * 2048 * 4", "294_912", "the share of one picture"),
+        ("2000 * 6 * 6 * 2048 * 4", "294_912_000", "the other type"),
+        ("2000 * 6 * 6 * 2048 * 2", "8_192_000", "a map of 6×6"),
+        ("2000 * 6 * 6 * 2048 * 2", "294.9", "give bytes"),
+        ("2000 * 6 * 6 * 2048 * 4", "1_179_648_000", "float64"),
     ],
     "feature_extraction.record_passes": [
-        (PASSES.replace("np.tile", "np.repeat"), "the label of another picture"),
-        (PASSES.replace(", training=True", ""), "without training=True"),
-        (PASSES.replace('.astype("float16")', ""), "float32 takes"),
-        (PASSES.replace("np.tile(labels, passes)", "labels"), "one label to a row"),
-        (PASSES.replace("np.concatenate", "np.stack"), "one axis too many"),
-        (PASSES.replace("range(passes)", "range(1)"), "there are 7"),
+        ("np.tile", "np.repeat", "the label of another picture"),
+        (", training=True", "", "without training=True"),
+        ('.astype("float16")', "", "float32 takes"),
+        ("np.tile(labels, passes)", "labels", "one label to a row"),
+        ("np.concatenate", "np.stack", "one axis too many"),
+        ("range(passes)", "range(1)", "there are 7"),
         (
-            PASSES.replace("features = [", "images = augmentation(images, training=True); features = [").replace(
-                "base(augmentation(images, training=True))", "base(images)"
-            ),
+            "features = [np.asarray(base(augmentation(images, training=True)))",
+            "images = augmentation(images, training=True)\n    features = [np.asarray(base(images))",
             "inside the loop",
         ),
     ],
     "feature_extraction.record_shuffled": [
         (TWO_LOOPS, "each loop brings another order"),
-        (SHUFFLED.replace("np.ravel(labels)", "labels"), "np.ravel"),
-        (SHUFFLED.replace("in batches]", "in list(batches)[:-1]]"), "there should be 11 rows"),
-        (SHUFFLED.replace("in batches]", "in list(batches)[:1]]"), "one batch"),
+        ("np.ravel(labels)", "labels", "np.ravel"),
+        ("in batches]", "in list(batches)[:-1]]", "there should be 11 rows"),
+        ("in batches]", "in list(batches)[:1]]", "one batch"),
     ],
     "feature_extraction_end_to_end.trainable_counts": [
-        (COUNTED.replace('"all": 4185', '"all": 4153'), "moving means and variances are missing"),
-        (COUNTED.replace('"all": 4185', '"all": 4201'), "has no bias"),
-        (COUNTED.replace("4153", "4185"), "no weights that a gradient moves"),
-        (COUNTED.replace("4153", "4121"), "a scale and a shift"),
-        (COUNTED.replace("209", "241"), "frozen, too"),
-        (COUNTED.replace("209", "200"), "eight weights and a bias"),
-        (COUNTED.replace("209", "4153"), "though they are frozen"),
-        (COUNTED.replace('"may change": 4185', '"may change": 4153'), "moving means and variances are missing"),
-        (COUNTED.replace('"may change": 4185', '"may change": 100'), "although they are not trainable"),
-        ("answer = {'all': 4185}", "dictionary"),
+        ('"all": base', '"all": base - statistics', "moving means and variances are missing"),
+        ('"all": base', '"all": 16 + base', "has no bias"),
+        ('"not frozen": base', '"not frozen": statistics + base', "no weights that a gradient moves"),
+        ('"not frozen": base + scale_and_shift', '"not frozen": base', "a scale and a shift"),
+        ('"frozen": head', '"frozen": head + scale_and_shift', "frozen, too"),
+        ('"frozen": head', '"frozen": head - 9', "eight weights and a bias"),
+        ('"frozen": head', '"frozen": 4153', "though they are frozen"),
+        ('"may change": base', '"may change": 100 or base', "although they are not trainable"),
     ],
     "feature_extraction_end_to_end.wrong_order": [
-        (ORDER.replace('"unfreeze", "compile", "fit", "freeze", "fit"', '"fit"'), "freezing is in force"),
-        (ORDER.replace('"unfreeze", "compile"', '"unfreeze"'), "freezing is in force"),
-        (ORDER.replace('"freeze", "fit"]', '"freeze", "compile", "fit"]'), "more than it takes"),
-        (ORDER.replace('"fit", "freeze", "fit"]', '"freeze", "compile", "fit"]'), "freezing is in force"),
-        (ORDER.replace('"compile", "fit", "freeze", "fit"]', '"compile", "fit"]'), "everybody sees it"),
-        (ORDER.replace('"compile", "fit", "freeze", "fit"]', '"fit"]'), "the opposite mistake"),
-        (ORDER.replace('"freeze", "fit"]', '"freeze"]'), "The last step must be fit"),
-        (ORDER.replace('["freeze", "compile", "fit", "unfreeze", ', "["), "The first steps are given"),
-        (ORDER.replace('"listed": 5', '"listed": 125'), "'listed' is not 125"),
-        (ORDER.replace('"trained": 125', '"trained": 5'), "what it was given at the first step"),
-        (ORDER.replace('"freeze"', '"melt"'), "each one of"),
+        ('"unfreeze", "compile", "fit", "freeze", "fit"', '"fit"', "freezing is in force"),
+        ('"freeze", "fit"]', '"freeze", "compile", "fit"]', "more than it takes"),
+        ('"compile", "fit", "freeze", "fit"]', '"compile", "fit"]', "everybody sees it"),
+        ('"compile", "fit", "freeze", "fit"]', '"fit"]', "the opposite mistake"),
+        ('"freeze", "fit"]', '"freeze"]', "The last step must be fit"),
+        ('["freeze", "compile", "fit", "unfreeze", ', "[", "The first steps are given"),
+        ('"listed": 4 + 1', '"listed": 125', "'listed' is not 125"),
+        ('"trained": ', '"trained": 5 or ', "what it was given at the first step"),
+        ('"freeze"', '"melt"', "each one of"),
     ],
     "feature_extraction_end_to_end.what_moved": [
-        (MOVED.replace(' and not path.startswith("head/")', ""), "Only the head moved"),
-        (MOVED.replace("all(", "any("), "the kernel decides"),
-        (MOVED.replace('"moving_" in path', '"moving_mean" in path'), "no others"),
-        (MOVED.replace('"moving_" in path', '"norm/" in path'), "gamma and beta"),
-        (MOVED.replace("change != 0", "change > 1e-3"), "compare with zero"),
-        (MOVED.replace('"statistics" if', '"batch norm" if'), "return one of"),
+        (' and not name.startswith("head/")', "", "Only the head moved"),
+        ("all(", "any(", "the kernel decides"),
+        ('"moving_" in name', '"moving_mean" in name', "no others"),
+        ('"moving_" in name', '"norm/" in name', "gamma and beta"),
+        ("change != 0", "change > 1e-3", "compare with zero"),
+        ('"statistics" if', '"batch norm" if', "return one of"),
     ],
     "fine_tuning.trainable_weights": [
         ('answer = {"frozen": 9, "fine_tuned": 249}', "BatchNorm is unfrozen"),
@@ -494,57 +389,33 @@ WRONG_ANSWERS = {
         ('answer = {"frozen": 8, "fine_tuned": 233}', "bias of the one unit"),
         ('answer = {"frozen": 25, "fine_tuned": 233}', "gamma and beta are frozen"),
         ('answer = {"frozen": 233, "fine_tuned": 233}', "which is frozen here"),
-        ("answer = 9, 233", "dictionary"),
     ],
     "fine_tuning.prove": [
-        (PROVE.format("assert base.trainable_weights"), "let script B pass"),
-        (PROVE.format("assert any(changes.values())"), "let script B pass"),
+        (PROVE.format("base.trainable_weights"), "let script B pass"),
+        (PROVE.format("{p for p in changes if changes[p]} == set(trained)"), "let script A pass"),
+        (PROVE.format("base.trainable_weights and not changes[mean]"), "let script C pass"),
+        (PROVE.format("any(changes.values()) and not changes[mean]"), "froze its base again and did not compile"),
         (
-            PROVE.format("assert {p for p in changes if changes[p]} == {w.path for w in base.trainable_weights}"),
-            "let script A pass",
+            PROVE.format("trained and all(changes[p] for p in kernels) and not changes[mean]"),
+            "the top block alone",
         ),
-        (PROVE.format("assert base.trainable and all(changes.values())"), "let script B pass"),
-        (
-            PROVE.format("assert base.trainable_weights and not changes[base.layers[2].moving_mean.path]"),
-            "let script C pass",
-        ),
-        (
-            PROVE.format(
-                "assert any(changes.values()) and all(changes[w.path] == 0 for layer in base.layers"
-                " if 'bn' in layer.name for w in layer.weights)"
-            ),
-            "let a script that froze its base again and did not compile pass",
-        ),
-        (
-            PROVE.format(
-                "assert base.trainable_weights and all(changes[layer.kernel.path] for layer in base.layers"
-                " if 'conv' in layer.name) and not changes[base.layers[2].moving_mean.path]"
-            ),
-            "tunes the top block alone",
-        ),
-        (PROVE.format("assert not base.trainable_weights or False"), "let script A pass"),
-        (PROVE.format("assert changes['kernel'] > 0"), "KeyError"),
-        ("answer = True", "the function itself"),
+        (PROVE.format("changes['kernel'] > 0"), "KeyError"),
     ],
     "fine_tuning.repair": [
-        (FINE_TUNE.replace(UNFREEZE, ""), "never unfrozen"),
-        (FINE_TUNE.replace("layer.trainable = False", "pass"), "moving mean or variance"),
-        (FINE_TUNE.replace(COMPILE, ""), "none has moved"),
-        (FINE_TUNE.replace(UNFREEZE, "").replace(COMPILE, UNFREEZE + COMPILE), "moving mean or variance"),
-        (FINE_TUNE.replace("0.0001", "0.001"), "at a rate of 0.001"),
-        (FINE_TUNE.replace(UNFREEZE, UNFREEZE + "    base.layers[1].trainable = False\n"), "did not move: block1_conv"),
-        (FINE_TUNE.replace("model.fit", "model.train"), "AttributeError"),
-        (FINE_TUNE[: FINE_TUNE.index("    model.fit")], "Nothing moved"),
-        ("answer = None", "the function itself"),
+        ("    base.trainable = True\n", "", "never unfrozen"),
+        ("layer.trainable = False", "pass", "moving mean or variance"),
+        ('model.compile(keras.optimizers.Adam(0.0001), loss="binary_crossentropy")', "pass", "none has moved"),
+        ("0.0001", "0.001", "at a rate of 0.001"),
+        ("    for layer", "    base.layers[1].trainable = False\n    for layer", "did not move: block1_conv"),
+        ("model.fit", "model.train", "AttributeError"),
+        ("    model.fit(images, labels, batch_size=4, epochs=1, verbose=0)\n", "", "Nothing moved"),
     ],
     "what_we_learned.decide": [
-        (VERDICT.format(half_width="0"), "zero is in the interval"),
-        (VERDICT.format(half_width=f"2.776 * {STANDARD_ERROR}"), "the whole interval is on the side that was claimed"),
-        (VERDICT.format(half_width="2.776 * np.std(differences)"), "the whole interval is on the side"),
-        (VERDICT.format(half_width=f"2 * {STANDARD_ERROR}").replace('"less"', '"greater"'), "look at the direction"),
-        (VERDICT.format(half_width=f"2 * {STANDARD_ERROR}").replace("reproduced", "proved"), "return one of"),
+        ("half_width = stats", "half_width = 0 * stats", "zero is in the interval"),
+        ("stats.t.ppf(0.975, n - 1)", "2.776", "the whole interval is on the side that was claimed"),
+        ('"less"', '"greater"', "look at the direction"),
+        ("reproduced", "proved", "return one of"),
         ("def answer(differences): return 'undecided'", "TypeError"),
-        ("answer = 'undecided'", "the function itself"),
     ],
     "what_we_learned.better": [
         ("answer = {'first': 'neither', 'second': 'neither', 'third': 'A'}", "subtract seed by seed"),
@@ -552,7 +423,6 @@ WRONG_ANSWERS = {
         ("answer = {'first': 'B', 'second': 'neither', 'third': 'neither'}", "all on one side"),
         ("answer = {'first': 'B', 'second': 'neither', 'third': 'B'}", "the wrong way round"),
         ("answer = {'first': 'b', 'second': 'neither', 'third': 'A'}", 'give "A", "B" or "neither"'),
-        ("answer = ['B', 'neither', 'A']", "Give a dictionary"),
     ],
     "what_we_learned.seeds": [
         ("answer = 9", "take t, not 1.96"),
@@ -659,8 +529,12 @@ def feedback(chapter, answer):
     return eval(compile(ast.Expression(last.value), "<check>", "eval"), names)
 
 
-def feedback_to(check, code):
-    """What a check of the library says of the `answer` that this code assigns."""
+def feedback_to(check, code, replacement=None):
+    """What a check says of the `answer` that this code assigns, or of the worked solution with this code replaced."""
+    if replacement is not None:
+        chapter, exercise = next(param.values for param in BOOK_EXERCISES if param.values[1].check == check)
+        assert code in exercise.solution
+        return feedback(chapter, exercise.solution.replace(code, replacement))
     module, function = check.split(".")
     names = {}
     exec(code, names)
@@ -680,7 +554,8 @@ BOOK_EXERCISES = [
     for exercise in exercises(read_chapter(path))
 ]
 BOOK_CHECKS = [param.values[1].check for param in BOOK_EXERCISES]
-WRONG = [(check, answer, words) for check, answers in WRONG_ANSWERS.items() for answer, words in answers]
+WRONG = [(check, wrong, words) for check, rows in WRONG_ANSWERS.items() for *wrong, words in rows]
+WRONG += [(check, ["answer = 'text'"], words) for words, checks in FORMS.items() for check in checks]
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
@@ -698,14 +573,14 @@ def test_worked_solution_passes(chapter, exercise):
     assert not disagreement(feedback(chapter, exercise.solution), True)
 
 
-@pytest.mark.parametrize(("check", "answer", "words"), WRONG, ids=[f"{check}-{words}" for check, _, words in WRONG])
-def test_wrong_answer_is_explained(check, answer, words):
-    assert not disagreement(feedback_to(check, answer), False, words)
+@pytest.mark.parametrize(("check", "wrong", "words"), WRONG, ids=[f"{check}-{words}" for check, _, words in WRONG])
+def test_wrong_answer_is_explained(check, wrong, words):
+    assert not disagreement(feedback_to(check, *wrong), False, words)
 
 
 def few_wrong_answers(checks, table):
     """The checks that the table tries with too few wrong answers, or with answers it expects no words about."""
-    tried = {check: {answer for answer, words in table.get(check, []) if words} for check in checks}
+    tried = {check: {tuple(wrong) for *wrong, words in table.get(check, []) if words} for check in checks}
     return [check for check, answers in tried.items() if len(answers) < LEAST_WRONG_ANSWERS]
 
 
@@ -717,8 +592,9 @@ def test_every_exercise_of_the_book_is_tried_with_wrong_answers():
     assert few_wrong_answers(BOOK_CHECKS, WRONG_ANSWERS) == []
 
 
-def test_every_wrong_answer_belongs_to_an_exercise():
-    assert sorted(set(WRONG_ANSWERS) - set(BOOK_CHECKS)) == []
+def test_wrong_answers_and_forms_are_those_of_the_exercises():
+    assert set(WRONG_ANSWERS) == set(BOOK_CHECKS)
+    assert sorted(check for checks in FORMS.values() for check in checks) == sorted(BOOK_CHECKS)
 
 
 # ---------------------------------------------------------------- the rules, shown able to fail
