@@ -20,6 +20,7 @@ from convbook.environment import PACKAGES
 from convbook.evidence import provenance
 from convbook.evidence.verdicts import is_finite_number
 
+FAILED_SEED = {"seed": 3, "seconds": 0.1, "error": "OSError: no digits"}
 EFFECT = evidence.Effect("loss", "dense", "convnet", margin=0.05, meaning="Dense | loses more")
 
 
@@ -44,28 +45,22 @@ def make_result(numbers=((0.5, 0.1), (0.75, 0.25), (0.5, 0.0)), effects=(EFFECT,
     }
 
 
+def written(folder, result, name="some-claim"):
+    """The table of a result, out of a file."""
+    evidence.write(result, name, folder)
+    return evidence.table(name, folder=folder)
+
+
 # Intervals and verdicts
 
 
-def test_interval_of_three_numbers_is_as_computed_by_hand():
+def test_interval_is_as_computed_by_hand_and_by_scipys_t_test():
     # mean 2, deviation 1, t(0.975; 2 degrees) = 4.302653: half-width 4.302653 / sqrt(3) = 2.484138
     assert evidence.interval([1, 2, 3]) == pytest.approx((-0.484138, 4.484138), abs=1e-6)
-
-
-def test_interval_agrees_with_scipys_t_test():
+    assert evidence.interval([0.25, 0.25]) == (0.25, 0.25)
     differences = np.random.default_rng(0).normal(0.3, 0.2, 7)
     expected = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
     assert evidence.interval(differences, confidence=0.9) == pytest.approx(tuple(expected))
-
-
-def test_interval_of_equal_numbers_is_a_point():
-    assert evidence.interval([0.25, 0.25]) == (0.25, 0.25)
-
-
-@pytest.mark.parametrize("differences", [[], [0.1], [0.1, math.nan], [0.1, math.inf], [[0.1], [0.2]]])
-def test_too_few_or_broken_differences_are_refused(differences):
-    with pytest.raises(ValueError, match=r"at least two finite differences.*more seeds"):
-        evidence.interval(differences)
 
 
 # The interval of [1, 2, 3] is -0.48 to 4.48, that of [1, 1.1, 1.2] is 0.85 to 1.35.
@@ -92,15 +87,8 @@ def test_the_verdict_follows_from_where_the_interval_lies(differences, direction
     assert evidence.verdict(differences, direction, margin) == expected
 
 
-def test_impossible_directions_and_margins_are_refused():
-    with pytest.raises(ValueError, match=r"'better'.*greater, less, equal"):
-        evidence.verdict([1, 2], "better")
-    with pytest.raises(ValueError, match="'equal' needs a margin greater than 0"):
-        evidence.verdict([1, 2], "equal")
-
-
 def test_an_effect_is_the_difference_seed_by_seed_and_leaves_failed_seeds_out():
-    seeds = [*make_result()["seeds"], {"seed": 3, "seconds": 0.1, "error": "OSError: no digits"}]
+    seeds = [*make_result()["seeds"], FAILED_SEED]
     judged = evidence.judge(EFFECT, seeds)
     assert judged["differences"] == [0.4, 0.5, 0.5]
     assert judged["n"] == 3
@@ -118,17 +106,9 @@ def test_an_effect_without_minus_is_the_number_itself():
 @pytest.mark.parametrize(
     ("lacking", "differences", "cells"),
     [
-        ({1: "convnet"}, [0.4, 0.5], ("2", "+0.450 test accuracy", "−0.185 to +1.085", "at least 0.05", "undecided")),
-        (
-            {1: "convnet", 2: "dense"},
-            [0.4],
-            ("1", "+0.400 test accuracy", "needs two seeds", "at least 0.05", "undecided"),
-        ),
-        (
-            {0: "dense", 1: "convnet", 2: "dense"},
-            [],
-            ("0", "not measured", "needs two seeds", "at least 0.05", "undecided"),
-        ),
+        ({1: "convnet"}, [0.4, 0.5], ("2", "+0.450 test accuracy", "−0.185 to +1.085")),
+        ({1: "convnet", 2: "dense"}, [0.4], ("1", "+0.400 test accuracy", "needs two seeds")),
+        ({0: "dense", 1: "convnet", 2: "dense"}, [], ("0", "not measured", "needs two seeds")),
     ],
 )
 def test_an_effect_is_computed_over_the_seeds_that_have_its_numbers(tmp_path, lacking, differences, cells):
@@ -137,35 +117,46 @@ def test_an_effect_is_computed_over_the_seeds_that_have_its_numbers(tmp_path, la
         del result["seeds"][seed]["numbers"][name]
     result["effects"] = [evidence.judge(EFFECT, result["seeds"])]
     assert result["effects"][0]["differences"] == differences
-    evidence.write(result, "some-claim", tmp_path)
-    assert evidence.table("some-claim", folder=tmp_path).rows[0][1:] == cells
+    assert written(tmp_path, result).rows[0][1:] == (*cells, "at least 0.05", "undecided")
     assert len(evidence.values(result, "dense")) == 3 - list(lacking.values()).count("dense")
 
 
-def test_fewer_than_two_seeds_are_refused():
-    with pytest.raises(ValueError, match=r"two seeds that succeeded, not 1; run more seeds"):
-        evidence.judge(EFFECT, make_result()["seeds"][:1])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        *(
+            (lambda few=few: evidence.interval(few), "at least two finite differences.*more seeds")
+            for few in ([], [0.1], [0.1, math.nan], [0.1, math.inf], [[0.1], [0.2]])
+        ),
+        (lambda: evidence.verdict([1, 2], "better"), "'better'.*greater, less, equal"),
+        (lambda: evidence.verdict([1, 2], "equal"), "'equal' needs a margin greater than 0"),
+        (lambda: make_effect("dense", direction="better"), "greater, less, equal"),
+        (lambda: judge(EFFECT, 1), "two seeds that succeeded, not 1; run more seeds"),
+        (lambda: judge(make_effect("speed")), "single number 'speed'.*convnet, curve, dense"),
+        (lambda: judge(make_effect("curve")), "single number 'curve'.*convnet, curve, dense"),
+        (lambda: evidence.values(make_result(), "speed"), "no number 'speed'; it has convnet, curve, dense"),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_with_the_remedy(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
 
 
-def test_the_prose_of_an_effect_is_given_by_keyword_and_its_direction_is_checked():
+def make_effect(of, **options):
+    return evidence.Effect("loss", of, **{"margin": 0.1, "meaning": ""} | options)
+
+
+def judge(effect, seeds=3):
+    return evidence.judge(effect, make_result()["seeds"][:seeds])
+
+
+def test_the_prose_of_an_effect_is_given_by_keyword():
     with pytest.raises(TypeError):
         evidence.Effect("loss", "dense", "convnet", 0.05, "Dense loses more")
-    with pytest.raises(ValueError, match="greater, less, equal"):
-        evidence.Effect("loss", "dense", margin=0.05, meaning="", direction="better")
 
 
-@pytest.mark.parametrize("name", ["speed", "curve"])
-def test_an_effect_of_a_missing_number_or_of_a_list_is_refused_with_the_names(name):
-    effect = evidence.Effect("loss", name, margin=0.1, meaning="")
-    with pytest.raises(ValueError, match=f"single number '{name}'.*convnet, curve, dense"):
-        evidence.judge(effect, make_result()["seeds"])
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"), [(1, True), (0.5, True), (math.nan, False), (True, False), ("1", False)]
-)
-def test_only_finite_numbers_are_numbers(value, expected):
-    assert is_finite_number(value) is expected
+def test_only_finite_numbers_are_numbers():
+    assert [is_finite_number(value) for value in (1, 0.5, math.nan, True, "1")] == [True, True, False, False, False]
 
 
 # Files
@@ -181,24 +172,23 @@ def test_a_result_comes_back_as_it_was_written(tmp_path):
 
 def test_values_are_collected_over_the_seeds_that_succeeded():
     result = make_result()
-    result["seeds"].append({"seed": 3, "seconds": 0.1, "error": "OSError: no digits"})
+    result["seeds"].append(FAILED_SEED)
     assert evidence.values(result, "dense").tolist() == [0.5, 0.75, 0.5]
     assert evidence.values(result, "curve").shape == (3, 2)
-    with pytest.raises(ValueError, match="no number 'speed'; it has convnet, curve, dense"):
-        evidence.values(result, "speed")
 
 
-def test_a_missing_result_is_refused_with_those_there_are(tmp_path):
-    evidence.write(make_result(), "some-claim", tmp_path)
-    with pytest.raises(ValueError, match=r"no result 'other\.mnist'; there are: some-claim\..*evidence other`"):
-        evidence.read("other.mnist", tmp_path)
-
-
-def test_a_file_that_was_cut_off_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("other.mnist", r"no result 'other\.mnist'; there are: some-claim\..*evidence other`"),
+        ("some-claim", "'some-claim' is no JSON"),
+    ],
+)
+def test_a_missing_result_and_a_file_that_was_cut_off_are_refused(tmp_path, name, message):
     path = evidence.write(make_result(), "some-claim", tmp_path)
     path.write_text(path.read_text(encoding="utf-8")[:200], encoding="utf-8")
-    with pytest.raises(ValueError, match="'some-claim' is no JSON"):
-        evidence.read("some-claim", tmp_path)
+    with pytest.raises(ValueError, match=message):
+        evidence.read(name, tmp_path)
 
 
 def change(path, value):
@@ -394,12 +384,8 @@ def test_each_kind_of_data_has_a_hash_of_its_own(package):
 
 
 def test_an_experiment_that_is_not_there_is_refused(package):
-    for place in (
-        "convbook.experiments.part:OTHER",
-        "convbook.experiments.part:STEPS",
-        "convbook.nothing:CLAIM",
-        "numpy:CLAIM",
-    ):
+    part = "convbook.experiments.part"
+    for place in (f"{part}:OTHER", f"{part}:STEPS", "convbook.nothing:CLAIM", "numpy:CLAIM"):
         with pytest.raises(ValueError, match=place):
             evidence.experiment_hash(place, "digits")
 
@@ -414,10 +400,11 @@ def test_the_hashed_text_does_not_depend_on_the_version_of_python():
 
 
 def test_the_experiment_of_chapter_1_is_followed_into_the_library():
-    files = evidence.code_files("convbook.experiments.understanding:DENSE_GLOBAL", "digits")
-    names = {os.path.basename(file) for file in files}
+    place = "convbook.experiments.understanding:DENSE_GLOBAL"
+    names = {os.path.basename(file) for file in evidence.code_files(place, "digits")}
     assert {"understanding.py", "training.py", "digits.py", "models.py", "shapes.py"} <= names
     assert "plots.py" not in names
+    assert evidence.data_files(place, "mnist") == []
 
 
 def test_presets_that_an_experiment_names_are_among_its_data_files():
@@ -426,10 +413,6 @@ def test_presets_that_an_experiment_names_are_among_its_data_files():
     assert {f"{base}/{file}" for base in ("drawn_world", "drawn_things") for file in PRESET_FILES} <= names
     assert evidence.is_packaged("drawn_world")
     assert not evidence.is_packaged("/somewhere/drawn_world")
-
-
-def test_no_experiment_on_digits_that_loads_no_base_has_data_files():
-    assert evidence.data_files("convbook.experiments.understanding:DENSE_GLOBAL", "mnist") == []
 
 
 def test_the_hash_of_a_base_is_that_of_its_settings_and_weights(tmp_path):
@@ -475,8 +458,7 @@ def test_the_commit_is_dirty_only_if_a_named_file_changed(tmp_path):
 
 
 def test_a_table_says_effect_seeds_mean_interval_and_verdict(tmp_path):
-    evidence.write(make_result(), "some-claim", tmp_path)
-    table = evidence.table("some-claim", folder=tmp_path)
+    table = written(tmp_path, make_result())
     # The minus is a true minus sign, as a person would set it.
     row = ("Dense | loses more", "3", "+0.467 test accuracy", "+0.323 to +0.610", "at least 0.05", "reproduced")
     assert table.rows == (row,)
@@ -487,15 +469,13 @@ def test_a_table_says_effect_seeds_mean_interval_and_verdict(tmp_path):
 
 
 def test_a_table_is_sound_markdown_and_accessible_html(tmp_path):
-    evidence.write(make_result(), "some-claim", tmp_path)
-    table = evidence.table(folder=tmp_path)
-    single = evidence.table("some-claim", folder=tmp_path)
-    assert table._repr_markdown_() == single._repr_markdown_()
-    lines = [line for line in single._repr_markdown_().splitlines() if line.startswith("|")]
+    table = written(tmp_path, make_result())
+    assert evidence.table(folder=tmp_path)._repr_markdown_() == table._repr_markdown_()
+    lines = [line for line in table._repr_markdown_().splitlines() if line.startswith("|")]
     assert len(lines) == 3
     assert "Dense \\| loses more" in lines[2]
     assert {line.replace("\\|", "").count("|") for line in lines} == {7}
-    html = single._repr_html_()
+    html = table._repr_html_()
     assert "<caption>some-claim: Dense loses. Measured on digits drawn &lt;by hand&gt;.</caption>" in html
     assert html.count('<th scope="col">') == 6
     assert '<th scope="row">Dense | loses more</th><td>3</td>' in html
@@ -507,30 +487,25 @@ def test_negative_numbers_and_small_effects_are_said_in_words(tmp_path):
         evidence.Effect("small", "dense", "convnet", margin=0.6, meaning="small"),
         evidence.Effect("equal", "dense", "convnet", margin=0.1, meaning="equal", direction="equal"),
     )
-    evidence.write(make_result(effects=effects), "some-claim", tmp_path)
-    rows = evidence.table("some-claim", folder=tmp_path).rows
+    rows = written(tmp_path, make_result(effects=effects)).rows
     assert rows[0][2:] == ("−0.467 test accuracy", "−0.610 to −0.323", "at most −0.05", "reproduced")
     assert rows[1][4:] == ("at least 0.6", "reproduced, but smaller than what would matter")
     assert rows[2][4:] == ("more than 0.1", "contradicted")
 
 
-def test_stale_results_and_failed_seeds_are_named(tmp_path):
+def test_stale_results_and_failed_seeds_are_named_and_a_result_whose_experiment_is_gone_is_stale(tmp_path):
     result = make_result()
     assert not evidence.is_stale(result)
     result["experiment_hash"] = "0" * 16
-    result["seeds"].append({"seed": 3, "seconds": 0.1, "error": "OSError: no digits"})
+    result["seeds"].append(FAILED_SEED)
     assert evidence.is_stale(result)
-    evidence.write(result, "some-claim", tmp_path)
-    table = evidence.table("some-claim", folder=tmp_path)
+    table = written(tmp_path, result)
     assert table.rows[0][5] == "reproduced (stale)"
     assert table.notes[1:] == (
         "seed 3 failed and is not counted: OSError: no digits",
         "stale: the experiment, or a file that it opens, has changed since it was measured, so the numbers may no "
         "longer hold.",
     )
-
-
-def test_a_result_whose_experiment_is_gone_is_stale():
     assert evidence.is_stale(make_result() | {"experiment": "convbook.experiments.understanding:GONE"})
 
 
@@ -604,30 +579,10 @@ def test_the_overview_has_the_claim_as_the_head_of_its_row():
 
 
 @pytest.mark.parametrize("name", evidence.names())
-def test_a_committed_result_follows_from_its_seeds(name):
-    result = evidence.read(name)
+def test_a_committed_result_can_be_read_and_has_five_seeds_in_their_order_and_a_clean_commit(name):
+    result = evidence.read(name)  # refuses effects that do not follow from the seeds
     assert result["claim"] == name.partition(".")[0]
     assert result["effects"]
-    for effect in result["effects"]:
-        used = [effect["of"], *([effect["minus"]] if effect["minus"] else [])]
-        numbers = [entry["numbers"] for entry in result["seeds"] if set(used) <= set(entry.get("numbers", ()))]
-        differences = [each[effect["of"]] - (each[effect["minus"]] if effect["minus"] else 0) for each in numbers]
-        if len(differences) < 2:
-            assert (effect["interval"], effect["verdict"]) == (None, "undecided")
-            continue
-        low, high = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
-        claimed = {
-            "greater": low > 0,
-            "less": high < 0,
-            "equal": max(abs(low), abs(high)) < effect["margin"],
-        }[effect["direction"]]
-        assert claimed == (effect["verdict"] == "reproduced")
-        assert effect["interval"] == pytest.approx([low, high])
-
-
-@pytest.mark.parametrize("name", evidence.names())
-def test_a_committed_result_has_five_seeds_in_their_order_and_a_clean_commit(name):
-    result = evidence.read(name)
     seeds = [entry["seed"] for entry in result["seeds"]]
     assert seeds == list(range(len(seeds)))
     assert len(seeds) >= (3 if result["data"]["kind"] == "photos" else 5)
