@@ -12,15 +12,18 @@ from convbook.experiments import data
 FEW = {"train_pictures": 8, "validation_pictures": 3, "test_pictures": 4}
 
 
-def test_drawn_pets_share_no_picture_between_parts_and_seeds():
-    pictures, wanted = set(), 0
+@pytest.mark.parametrize(
+    ("kinds", "settings", "options"),
+    [(drawings.PETS, FEW, {}), (("car", "bear"), FEW | {"size_px": 16}, {"first_seed": 1_000_000})],
+)
+def test_drawings_are_balanced_and_share_no_picture_between_parts_and_seeds(kinds, settings, options):
+    pictures = set()
     for seed in (0, 1):
-        for part, (images, labels) in data.draw_parts(drawings.PETS, seed, FEW).items():
+        for part, (images, labels) in data.draw_parts(kinds, seed, settings, **options).items():
             assert len(images) == 2 * FEW[f"{part}_pictures"]
             assert labels.mean() == 0.5
             pictures |= {image.tobytes() for image in images}
-            wanted += len(images)
-    assert len(pictures) == wanted
+    assert len(pictures) == 2 * 2 * (8 + 3 + 4)
 
 
 @pytest.fixture
@@ -54,13 +57,6 @@ def test_more_photos_than_there_are_is_refused(few_photos):
     settings = {"kind": "photos", "train_pictures": 7, "validation_pictures": 2, "test_pictures": 6, "size_px": 8}
     with pytest.raises(ValueError, match="train_pictures is 7, and there are 6 photos of a class: lower it"):
         data.cats_and_dogs(0, settings)
-
-
-def test_parts_of_other_kinds_and_sizes_share_no_picture_either():
-    settings = FEW | {"size_px": 16}
-    parts = [data.draw_parts(("car", "bear"), seed, settings, first_seed=1_000_000) for seed in (0, 1)]
-    pictures = np.concatenate([images for each in parts for images, _ in each.values()])
-    assert len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) == 2 * 2 * (8 + 3 + 4)
 
 
 def test_digits_are_chosen_to_train_on_and_the_first_ones_are_tested_on():

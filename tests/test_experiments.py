@@ -12,13 +12,7 @@ import PIL
 import pytest
 
 from convbook import backbones, digit_nets, evidence
-from convbook.experiments import (
-    Experiment,
-    load_experiments,
-    parallel,
-    run_experiment,
-    verify_experiment,
-)
+from convbook.experiments import Experiment, load_experiments, parallel, run_experiment, verify_experiment
 
 EFFECT = evidence.Effect("n", "n", margin=0.1)
 
@@ -66,20 +60,40 @@ def run(experiment, folder, seeds=range(3), report=quiet, **options):
     return run_experiment(experiment, seeds=seeds, folder=folder, report=report, **options)
 
 
+def stop_at_seed_2(folder):
+    with pytest.raises(KeyboardInterrupt):
+        run(make_experiment(Measure(breaks_at=2, error=KeyboardInterrupt())), folder)
+
+
+def seeds_measured(folder, seeds=range(3), report=quiet, fresh=False, **changes):
+    """The seeds that a run measures, given what stands in its folder already."""
+    measure = Measure()
+    run(make_experiment(measure, **changes), folder, seeds, report, fresh=fresh)
+    return measure.calls
+
+
+def files(folder):
+    return [file.name for file in folder.iterdir()]
+
+
+def measure_effects(experiment, settings):
+    """The numbers that an experiment of the book measures with small settings: those of its effects are among them."""
+    numbers = experiment.measure(1000, settings)
+    assert {name for effect in experiment.effects for name in (effect.of, effect.minus)} - {None} <= set(numbers)
+    return numbers
+
+
 def test_a_run_writes_what_it_measured(tmp_path):
     result = run(make_experiment(Measure()), tmp_path)
     assert evidence.read("some-claim", tmp_path) == result
-    assert [entry["numbers"] for entry in result["seeds"]] == [
-        {"n": 1.0, "curve": [0.0, 3.0]},
-        {"n": 2.0, "curve": [1.0, 3.0]},
-        {"n": 3.0, "curve": [2.0, 3.0]},
-    ]
+    wanted = [{"n": 1.0, "curve": [0.0, 3.0]}, {"n": 2.0, "curve": [1.0, 3.0]}, {"n": 3.0, "curve": [2.0, 3.0]}]
+    assert [entry["numbers"] for entry in result["seeds"]] == wanted
     assert result["effects"][0]["differences"] == [1.0, 2.0, 3.0]
     assert result["effects"][0]["verdict"] == "undecided"  # 2 ± 2.48
     assert result["settings"] == {"epochs": 3, "filters": [1, 2], "kind": "digits"}
     assert result["data"] == {"kind": "digits", "source": "small digits"}
     assert result["provenance"]["keras"] == keras.__version__
-    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.json"]
+    assert files(tmp_path) == ["some-claim.json"]
 
 
 def test_a_further_kind_of_data_has_its_own_settings_and_file(tmp_path):
@@ -89,10 +103,17 @@ def test_a_further_kind_of_data_has_its_own_settings_and_file(tmp_path):
     assert evidence.names(tmp_path) == ["some-claim.mnist"]
 
 
-def test_an_unknown_kind_of_data_is_refused_before_anything_runs(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "photos"}, "not measured on 'photos'; possible is: digits, mnist"),
+        ({"backbone": "somewhere/my_base"}, "no preset"),
+    ],
+)
+def test_unknown_data_and_a_base_that_is_nowhere_are_refused_before_anything_runs(tmp_path, options, message):
     measure = Measure()
-    with pytest.raises(ValueError, match=r"not measured on 'photos'; possible is: digits, mnist"):
-        run(make_experiment(measure), tmp_path, kind="photos")
+    with pytest.raises(ValueError, match=message):
+        run(make_experiment(measure, settings={"epochs": 3, "backbone": "drawn_world"}), tmp_path, **options)
     assert measure.calls == []
 
 
@@ -102,14 +123,11 @@ def test_kinds_of_data_without_a_source_are_refused():
 
 
 def test_a_run_that_was_stopped_goes_on_after_the_last_seed(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        run(make_experiment(Measure(breaks_at=2, error=KeyboardInterrupt())), tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.partial"]
-    measure = Measure()
-    result = run(make_experiment(measure), tmp_path)
-    assert measure.calls == [2]
-    assert [entry["seed"] for entry in result["seeds"]] == [0, 1, 2]
-    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.json"]
+    stop_at_seed_2(tmp_path)
+    assert files(tmp_path) == ["some-claim.partial"]
+    assert seeds_measured(tmp_path) == [2]
+    assert [entry["seed"] for entry in evidence.read("some-claim", tmp_path)["seeds"]] == [0, 1, 2]
+    assert files(tmp_path) == ["some-claim.json"]
 
 
 def test_a_run_that_was_stopped_after_its_last_seed_is_completed(tmp_path, monkeypatch):
@@ -117,18 +135,14 @@ def test_a_run_that_was_stopped_after_its_last_seed_is_completed(tmp_path, monke
         patch.setattr(evidence, "write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             run(make_experiment(Measure()), tmp_path)
-    measure = Measure()
-    assert run(make_experiment(measure), tmp_path)["effects"][0]["n"] == 3
-    assert measure.calls == []
+    assert seeds_measured(tmp_path) == []
+    assert evidence.read("some-claim", tmp_path)["effects"][0]["n"] == 3
 
 
 def test_more_seeds_are_added_to_those_there_are_and_none_is_lost(tmp_path):
-    run(make_experiment(Measure()), tmp_path)
-    measure = Measure()
-    assert run(make_experiment(measure), tmp_path, seeds=range(5))["effects"][0]["n"] == 5
-    assert measure.calls == [3, 4]
-    assert run(make_experiment(measure), tmp_path, seeds=range(2))["effects"][0]["n"] == 5
-    assert measure.calls == [3, 4]
+    assert [seeds_measured(tmp_path, range(count)) for count in (3, 5, 2)] == [[0, 1, 2], [3, 4], []]
+    assert evidence.read("some-claim", tmp_path)["effects"][0]["n"] == 5
+    assert seeds_measured(tmp_path, fresh=True) == [0, 1, 2]
 
 
 def test_a_run_with_nothing_to_measure_keeps_the_provenance_and_renews_the_prose(tmp_path):
@@ -138,46 +152,30 @@ def test_a_run_with_nothing_to_measure_keeps_the_provenance_and_renews_the_prose
     assert new["sentence"] == "n is very large."
 
 
-def test_a_fresh_run_measures_everything_again(tmp_path):
-    run(make_experiment(Measure()), tmp_path)
-    measure = Measure()
-    run(make_experiment(measure), tmp_path, fresh=True)
-    assert measure.calls == [0, 1, 2]
-
-
-@pytest.mark.parametrize("stopped", [False, True])
-def test_seeds_of_other_settings_are_not_mixed_in(tmp_path, stopped):
-    if stopped:
-        with pytest.raises(KeyboardInterrupt):
-            run(make_experiment(Measure(breaks_at=2, error=KeyboardInterrupt())), tmp_path)
-    else:
-        run(make_experiment(Measure()), tmp_path)
-    measure, said = Measure(), []
-    run(make_experiment(measure, settings={"epochs": 4}), tmp_path, report=said.append)
-    assert measure.calls == [0, 1, 2]
+@pytest.mark.parametrize("prepare", [stop_at_seed_2, seeds_measured])
+def test_seeds_of_other_settings_are_not_mixed_in(tmp_path, prepare):
+    prepare(tmp_path)
+    said = []
+    assert seeds_measured(tmp_path, report=said.append, settings={"epochs": 4}) == [0, 1, 2]
     assert len(said) == 1
     assert "its seeds are measured again" in said[0]
 
 
 @pytest.mark.parametrize("changed", ["experiment_hash", "provenance"])
 def test_seeds_of_other_code_or_versions_are_not_mixed_in(tmp_path, changed):
-    result = run(make_experiment(Measure()), tmp_path)
+    result, said = run(make_experiment(Measure()), tmp_path), []
     other = "0" * 16 if changed == "experiment_hash" else result["provenance"] | {"pillow": evidence.NOT_RECORDED}
     evidence.write(result | {changed: other}, "some-claim", tmp_path)
-    measure, said = Measure(), []
-    new = run(make_experiment(measure), tmp_path, report=said.append)
-    assert measure.calls == [0, 1, 2]
+    assert seeds_measured(tmp_path, report=said.append) == [0, 1, 2]
     assert "its seeds are measured again" in said[0]
     assert {"experiment_hash": "code", "provenance": f"pillow not recorded (now {PIL.__version__})"}[changed] in said[0]
-    assert new[changed] != other
+    assert evidence.read("some-claim", tmp_path)[changed] != other
 
 
 def test_seeds_of_another_python_are_mixed_in(tmp_path):
     result = run(make_experiment(Measure()), tmp_path)
     evidence.write(result | {"provenance": result["provenance"] | {"python": "3.11.0"}}, "some-claim", tmp_path)
-    measure = Measure()
-    run(make_experiment(measure), tmp_path, seeds=range(4))
-    assert measure.calls == [3]
+    assert seeds_measured(tmp_path, range(4)) == [3]
 
 
 @pytest.fixture
@@ -214,14 +212,6 @@ def test_seeds_of_a_base_with_other_weights_are_neither_mixed_in_nor_verified(ba
     assert "base" not in run(experiment, folder)["provenance"]  # its own comes with the package
 
 
-def test_a_base_that_is_nowhere_is_refused_before_anything_runs(tmp_path):
-    measure = Measure()
-    experiment = make_experiment(measure, settings={"epochs": 3, "backbone": "drawn_world"})
-    with pytest.raises(ValueError, match="no preset"):
-        run(experiment, tmp_path, backbone="somewhere/my_base")
-    assert measure.calls == []
-
-
 @pytest.mark.parametrize("load", [lambda: backbones.load("drawn_things"), digit_nets.read_training_log])
 def test_a_file_of_the_package_that_is_not_in_the_hash_fails_the_seed(tmp_path, load):
     def measure(seed, settings):
@@ -247,10 +237,9 @@ def test_a_preset_that_an_experiment_names_may_be_opened(tmp_path, monkeypatch):
 
 def test_a_broken_partial_file_is_reported_and_not_used(tmp_path):
     (tmp_path / "some-claim.partial").write_text("{", encoding="utf-8")
-    said, measure = [], Measure()
-    run(make_experiment(measure), tmp_path, report=said.append)
+    said = []
+    assert seeds_measured(tmp_path, report=said.append) == [0, 1, 2]
     assert said[0].startswith("some-claim.partial cannot be used")
-    assert measure.calls == [0, 1, 2]
 
 
 def test_a_seed_that_fails_is_reported_kept_and_tried_again(tmp_path):
@@ -259,37 +248,27 @@ def test_a_seed_that_fails_is_reported_kept_and_tried_again(tmp_path):
     assert said == ["some-claim: seed 1 failed: RuntimeError: no memory"]
     assert result["seeds"][1]["error"] == "RuntimeError: no memory"
     assert result["effects"][0]["differences"] == [1.0, 3.0]
-    measure = Measure()
-    result = run(make_experiment(measure), tmp_path)
-    assert measure.calls == [1]
-    assert result["effects"][0]["differences"] == [1.0, 2.0, 3.0]
+    assert seeds_measured(tmp_path) == [1]
+    assert evidence.read("some-claim", tmp_path)["effects"][0]["differences"] == [1.0, 2.0, 3.0]
 
 
 def test_a_number_that_is_not_finite_is_a_failure(tmp_path):
-    said = []
     experiment = make_experiment(lambda seed, settings: {"n": np.nan if seed == 0 else 1})
-    result = run(experiment, tmp_path, report=said.append)
+    result = run(experiment, tmp_path, report=[].append)
     assert result["seeds"][0]["error"] == "ValueError: not finite: n"
 
 
 def test_too_few_seeds_give_no_result_but_stay(tmp_path):
     with pytest.raises(ValueError, match="more seeds"):
-        run(make_experiment(Measure()), tmp_path, seeds=range(1))
-    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.partial"]
-    measure = Measure()
-    run(make_experiment(measure), tmp_path, seeds=range(2))
-    assert measure.calls == [1]
+        seeds_measured(tmp_path, range(1))
+    assert files(tmp_path) == ["some-claim.partial"]
+    assert seeds_measured(tmp_path, range(2)) == [1]
 
 
 def test_progress_counts_the_seeds_that_are_still_missing(tmp_path):
     seen = []
-
-    def track(seeds):
-        seen.extend(seeds)
-        return seeds
-
-    run(make_experiment(Measure()), tmp_path, seeds=range(2), track=track)
-    run(make_experiment(Measure()), tmp_path, seeds=range(4), track=track)
+    for count in (2, 4):
+        run(make_experiment(Measure()), tmp_path, range(count), track=lambda seeds: seen.extend(seeds) or seeds)
     assert seen == [0, 1, 2, 3]
 
 
@@ -333,11 +312,8 @@ def test_a_seed_that_agrees_stamps_the_result_and_keeps_where_its_numbers_come_f
     [
         ({"measure": Measure(offset=2.1)}, r"seed 0 no longer gives n \(3.1, recorded 1.0\)"),
         ({"measure": lambda seed, settings: {"n": 1.0}}, r"curve \(it is there only in the record\)"),
-        (
-            {"measure": lambda seed, settings: {"n": 1.0, "curve": (0, 5)}},
-            r"curve \(\[0.0, 5.0\], recorded \[0.0, 3.0\]\)",
-        ),
-        ({"measure": lambda seed, settings: {"n": 1.0, "curve": (0, 3, 3)}}, "curve"),
+        ({"measure": lambda *_: {"n": 1.0, "curve": (0, 5)}}, r"curve \(\[0.0, 5.0\], recorded \[0.0, 3.0\]\)"),
+        ({"measure": lambda *_: {"n": 1.0, "curve": (0, 3, 3)}}, "curve"),
         ({"measure": Measure(breaks_at=0)}, "seed 0 fails now: RuntimeError: no memory"),
         ({"settings": {"epochs": 4}}, r"settings have changed since it was measured \(epochs, filters\); .*--fresh"),
     ],
@@ -348,7 +324,7 @@ def test_what_does_not_agree_is_refused_and_the_result_stays(tmp_path, changes, 
     with pytest.raises(ValueError, match=message):
         verify_experiment(make_experiment(**{"measure": Measure()} | changes), folder=tmp_path, report=quiet)
     assert (tmp_path / "some-claim.json").read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.json"]
+    assert files(tmp_path) == ["some-claim.json"]
 
 
 def test_seconds_are_not_compared(tmp_path):
@@ -441,8 +417,6 @@ def test_committed_results_carry_the_current_prose_settings_and_effects():
         assert result["settings"] == json.loads(json.dumps(experiment.settings_for(kind, backbone)))
         assert (result["sentence"], result["chapter"]) == (experiment.sentence, experiment.chapter)
         assert result["data"]["source"] == experiment.sources[kind]
-        effects = [
-            {field.name: effect[field.name] for field in dataclasses.fields(evidence.Effect)}
-            for effect in result["effects"]
-        ]
+        fields = [field.name for field in dataclasses.fields(evidence.Effect)]
+        effects = [{name: effect[name] for name in fields} for effect in result["effects"]]
         assert effects == [dataclasses.asdict(effect) for effect in experiment.effects_for(kind)]

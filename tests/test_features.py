@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from test_experiments import measure_effects
 
 from convbook import backbones, models, shapes
 from convbook.experiments import data, features, from_scratch
@@ -13,22 +14,13 @@ SMALL = {"train_pictures": 8, "validation_pictures": 3, "test_pictures": 4, "epo
 
 @pytest.fixture(scope="module")
 def numbers():
-    return features.OPTION_1_CHEAP.measure(1000, features.OPTION_1_CHEAP.settings_for() | SMALL)
+    return measure_effects(features.OPTION_1_CHEAP, features.OPTION_1_CHEAP.settings_for() | SMALL)
 
 
-def test_the_experiment_measures_every_number_that_its_effects_name(numbers):
-    for effect in features.OPTION_1_CHEAP.effects:
-        assert effect.of in numbers
-        assert effect.minus in numbers
-
-
-def test_the_whole_training_is_recording_and_epochs(numbers):
+def test_the_whole_training_is_recording_and_epochs_and_histories_have_a_value_for_each_epoch(numbers):
     head_only = numbers["seconds_record"] + 4 * numbers["epoch_seconds_option_1"]
     assert numbers["seconds_option_1"] == pytest.approx(head_only)
     assert numbers["seconds_option_2"] == pytest.approx(4 * numbers["epoch_seconds_option_2"])
-
-
-def test_histories_have_a_value_for_each_epoch(numbers):
     for option in ("option_1", "option_2"):
         for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
             assert len(numbers[f"history_{option}_{name}"]) == 4
@@ -86,11 +78,8 @@ def test_the_base_stays_and_the_head_moves_under_option_2():
 
 def test_pictures_are_those_of_the_net_from_scratch():
     """Chapter 9 compares the two seed by seed."""
-    settings = features.OPTION_1_CHEAP.settings_for() | {
-        "train_pictures": 3,
-        "test_pictures": 2,
-        "validation_pictures": 2,
-    }
+    few = {"train_pictures": 3, "test_pictures": 2, "validation_pictures": 2}
+    settings = features.OPTION_1_CHEAP.settings_for() | few
     ours = data.cats_and_dogs(0, settings)
     theirs = data.cats_and_dogs(0, from_scratch.SMALL_DATA.settings_for() | settings | {"train_pictures": 5})
     assert np.array_equal(ours["train"][0], theirs["train"][0][:6])

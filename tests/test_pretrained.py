@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from test_experiments import measure_effects
 
 from convbook import backbones, drawings
 from convbook.experiments import load_experiments, pretrained
@@ -17,9 +18,6 @@ SMALL = {
 }
 
 
-# ---- the random base ----
-
-
 def test_random_base_has_the_same_shape_and_other_weights_and_normalises_its_features():
     backbone, converter = backbones.load("drawn_things")
     images, _ = drawings.draw_set(drawings.PETS, 16, progress=False)
@@ -30,9 +28,6 @@ def test_random_base_has_the_same_shape_and_other_weights_and_normalises_its_fea
     before = keras.Model(random.input, random.get_layer("block1_conv1").output).predict(converter(images), verbose=0)
     norm = random.get_layer("block1_conv1_bn")
     assert np.allclose(norm.moving_mean, before.mean(axis=(0, 1, 2)), atol=1e-3)
-
-
-# ---- pretraining ----
 
 
 def test_pretraining_takes_the_same_number_of_updates_however_many_pictures():
@@ -54,9 +49,6 @@ def test_small_base_learns_what_colour_a_picture_has():
     assert pretrained.stage(model, 2).output.shape == (None, 8, 8, 6)
 
 
-# ---- the experiments ----
-
-
 @pytest.fixture
 def small_world(monkeypatch, request):
     """Six kinds instead of 46, where an experiment draws them all; the packaged base's classifier keeps its own."""
@@ -76,11 +68,9 @@ def test_ranges_are_those_that_their_names_say():
 @pytest.mark.parametrize("claim", SMALL)
 def test_experiment_measures_every_number_that_its_effects_name(claim, small_world):
     experiment = load_experiments()[claim]
-    numbers = experiment.measure(1000, experiment.settings_for() | SMALL[claim])
+    numbers = measure_effects(experiment, experiment.settings_for() | SMALL[claim])
     assert experiment.chapter == 8
-    for effect in experiment.effects:
-        assert np.isfinite(numbers[effect.of])
-        assert np.isfinite(numbers[effect.minus])
+    assert all(np.isfinite([numbers[effect.of], numbers[effect.minus]]).all() for effect in experiment.effects)
 
 
 def test_experiment_on_many_pictures_has_a_number_for_each_base(monkeypatch):

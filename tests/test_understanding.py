@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_experiments import measure_effects
 
 from convbook.experiments import understanding
 
@@ -12,9 +13,7 @@ def small_settings():
 
 
 def test_dense_global_measures_every_number_that_its_effects_name():
-    numbers = understanding.measure_dense_global(1000, small_settings())
-    for effect in understanding.DENSE_GLOBAL.effects:
-        assert {effect.of, effect.minus} <= set(numbers)
+    numbers = measure_effects(understanding.DENSE_GLOBAL, small_settings())
     assert all(0 <= numbers[name] <= 1 for name in ("dense_plain", "convnet_permuted"))
     by_move = numbers["dense_canvas_by_move"]
     assert len(by_move) == 2
