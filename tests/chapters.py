@@ -107,9 +107,8 @@ def blocks(chapter):
     """The blocks of a chapter in their order, code cells among them."""
     found = []
     for number, cell in enumerate(chapter.cells, 1):
-        found += (
-            [Block(number, "code", cell.source)] if cell.cell_type == "code" else blocks_of_text(cell.source, number)
-        )
+        is_code = cell.cell_type == "code"
+        found += [Block(number, "code", cell.source)] if is_code else blocks_of_text(cell.source, number)
     return found
 
 
