@@ -63,9 +63,8 @@ class Book(NamedTuple):
 
     def build(self, **variables):
         """Call `make book` with these variables."""
-        settings = [
-            f"{name}={value}" for name, value in {"VENV": sys.prefix, "CONVBOOK_JOBS": "1", **variables}.items()
-        ]
+        variables = {"VENV": sys.prefix, "CONVBOOK_JOBS": "1", **variables}
+        settings = [f"{name}={value}" for name, value in variables.items()]
         old = f"--old-file={sys.prefix}/.installed", "--old-file=full-run"  # installs nothing, asks for no GPU
         return self.run("make", "book", *settings, *old)
 

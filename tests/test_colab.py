@@ -1,6 +1,5 @@
 """The check in Colab's replica: its parts that install nothing. `make colab-check` is the whole."""
 
-import copy
 import os
 import re
 import shutil
@@ -23,11 +22,11 @@ MANY = "".join(f"package_{number}==1.{number}\n" for number in range(400))
 # --- the list
 
 
-def test_the_committed_list_says_where_it_is_from_and_when():
-    assert re.match(
-        r"# .* Python 3\.\d+, as googlecolab/backend-info on GitHub had it on 20\d\d-\d\d-\d\d\.\n", LISTING
-    )
+def test_the_committed_list_says_where_it_is_from_and_when_in_the_form_of_a_fetched_one():
+    first_line = r"# .* Python 3\.\d+, as googlecolab/backend-info on GitHub had it on (20\d\d-\d\d-\d\d)\.\n"
+    date = re.match(first_line, LISTING)[1]
     assert len(colab_packages.versions_in(LISTING)) >= colab_packages.FEWEST_PACKAGES
+    assert colab_packages.make_listing(LISTING, f"Python {colab_packages.python_of(LISTING)}", date) == LISTING
 
 
 def test_a_list_is_made_from_what_colab_publishes():
@@ -37,11 +36,6 @@ def test_a_list_is_made_from_what_colab_publishes():
     assert colab_packages.python_of(listing) == "3.13"
     versions = colab_packages.versions_in(listing)
     assert (len(versions), versions["numpy"], versions["package-7"]) == (401, "2.1.3", "1.7")
-
-
-def test_the_committed_list_is_in_the_form_of_a_fetched_one():
-    date = re.search(r"\d{4}-\d\d-\d\d", LISTING)[0]
-    assert colab_packages.make_listing(LISTING, f"Python {colab_packages.python_of(LISTING)}", date) == LISTING
 
 
 @pytest.mark.parametrize(("frozen", "system"), [(FROZEN, SYSTEM), (MANY, "Ubuntu"), ("<html>no such page", SYSTEM)])
@@ -113,15 +107,10 @@ def test_the_environment_is_that_of_a_machine_that_nobody_set_up(monkeypatch, tm
 
 
 def test_what_an_installation_changed_is_told():
-    before, after = (
-        {"numpy": "2.1.3", "keras": "3.13.2", "pip": "24"},
-        {"numpy": "2.2.0", "pip": "24", "convbook": "git"},
-    )
-    assert colab_check.changes(before, after) == [
-        "convbook: not there → git",
-        "keras: 3.13.2 → gone",
-        "numpy: 2.1.3 → 2.2.0",
-    ]
+    before = {"numpy": "2.1.3", "keras": "3.13.2", "pip": "24"}
+    after = {"numpy": "2.2.0", "pip": "24", "convbook": "git"}
+    wanted = ["convbook: not there → git", "keras: 3.13.2 → gone", "numpy: 2.1.3 → 2.2.0"]
+    assert colab_check.changes(before, after) == wanted
     assert colab_check.changes(before, dict(before)) == []
 
 
@@ -196,17 +185,14 @@ def test_the_figure_of_a_cell_is_the_class_of_its_last_expression(source, name):
     assert colab_check.figure_of(source) == name
 
 
-def test_every_cell_that_imports_a_figure_shows_it():
+def test_every_cell_that_imports_a_figure_shows_it_and_stands_once_on_the_page_of_all_figures():
     cells = [cell for path in NOTEBOOKS for cell in read_chapter(path).cells if cell.cell_type == "code"]
     imports = sum("from convbook.figures import" in cell.source for cell in cells)
     assert imports >= 9
     assert sum(len(colab_check.live_figures(read_chapter(path))) for path in NOTEBOOKS) == imports
-
-
-def test_the_page_of_all_figures_holds_the_setup_cell_and_each_figure_once():
     setup, *figures = colab_check.figure_cells()
     assert "REPOSITORY =" in setup.source
-    assert len(figures) == sum(len(colab_check.live_figures(read_chapter(path))) for path in NOTEBOOKS)
+    assert len(figures) == imports
 
 
 @pytest.mark.parametrize(("browser", "missing"), [(None, "no Chromium"), ("chromium", "no classic Jupyter")])
@@ -233,19 +219,20 @@ def executed():
 def test_a_live_figure_that_colab_would_not_show_is_found():
     assert colab_check.figure_problems(executed()) == []
 
-    def problems(change):
-        shown = copy.deepcopy(executed())
-        change(shown, shown.cells[0].outputs[0])
-        return colab_check.figure_problems(shown)
+    def state(shown):
+        return shown.metadata["widgets"][colab_check.STATE]["state"]["m1"]["state"]
 
-    models = ("widgets", colab_check.STATE, "state")
-    state_of = lambda shown: shown.metadata[models[0]][models[1]][models[2]]["m1"]["state"]  # noqa: E731
-    assert problems(lambda shown, output: shown.cells[0].outputs.clear()) == ["cell 1: Window gave 0 widgets, not one"]
-    assert "no state" in problems(lambda shown, output: shown.metadata.pop("widgets"))[0]
-    assert "no state" in problems(lambda shown, output: state_of(shown).update(_anywidget_id="x.Other"))[0]
-    assert "without its JavaScript" in problems(lambda shown, output: state_of(shown).update(_esm=""))[0]
-    assert "as HTML too" in problems(lambda shown, output: output.data.update({"text/html": "<p>"}))[0]
-    assert "no widget manager" in problems(lambda shown, output: output.metadata.clear())[0]
+    for change, words in [
+        (lambda shown, output: shown.cells[0].outputs.clear(), "cell 1: Window gave 0 widgets, not one"),
+        (lambda shown, output: shown.metadata.pop("widgets"), "no state"),
+        (lambda shown, output: state(shown).update(_anywidget_id="x.Other"), "no state"),
+        (lambda shown, output: state(shown).update(_esm=""), "without its JavaScript"),
+        (lambda shown, output: output.data.update({"text/html": "<p>"}), "as HTML too"),
+        (lambda shown, output: output.metadata.clear(), "no widget manager"),
+    ]:
+        shown = executed()
+        change(shown, shown.cells[0].outputs[0])
+        assert words in colab_check.figure_problems(shown)[0]
 
 
 IN_COLAB = """

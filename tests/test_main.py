@@ -24,17 +24,13 @@ def measure(monkeypatch):
     ("command", "words"),
     [
         ("evidence", ("goes on after the last finished seed", "evidence fine-tune-helps --data photos --backbone")),
-        (
-            "photos",
-            ("no account needed", "Broken photos and copies are left out", "example: python -m convbook photos"),
-        ),
+        ("photos", ("no account needed", "Broken photos and copies are left out", "python -m convbook photos")),
         ("pretrain", ("goes on after the last finished epoch", "example: python -m convbook pretrain drawn_world")),
     ],
 )
 def test_help_says_what_a_command_is_for(command, words):
-    done = subprocess.run(
-        [sys.executable, "-m", "convbook", command, "--help"], capture_output=True, text=True, check=True
-    )
+    line = [sys.executable, "-m", "convbook", command, "--help"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
     text = " ".join(done.stdout.split())
     assert [word for word in words if word not in text] == []
 
@@ -52,11 +48,8 @@ def test_photos_puts_pictures_on_disk_and_says_where(cache, capsys):
     folder = Path(lines[1])
     assert lines[0].startswith("drawn cats and dogs")
     assert folder.is_relative_to(cache)
-    assert lines[2:] == [
-        "    train       3 cats, 3 dogs",
-        "    validation  1 cats, 1 dogs",
-        "    test        2 cats, 2 dogs",
-    ]
+    counts = [f"    {part:<12}{n} cats, {n} dogs" for part, n in (("train", 3), ("validation", 1), ("test", 2))]
+    assert lines[2:] == counts
     assert len(list(folder.glob("train/cat/*"))) == 3
 
 
@@ -128,6 +121,8 @@ def test_the_list_names_claims_and_data(measure, capsys):
         (["other-claim"], "no experiment measures other-claim; there are: some-claim"),
         (["some-claim", "--data", "photos"], "not measured on 'photos'; possible is: digits, mnist"),
         (["--data", "photos"], "no experiment uses the data 'photos'"),
+        (["some-claim", "--backbone", "drawn_world"], "some-claim has no pretrained base that could be another"),
+        (["--backbone", "drawn_world"], "no experiment uses the base 'drawn_world'"),
     ],
 )
 def test_what_is_unknown_is_refused_in_one_line(measure, capsys, words, message):
@@ -225,34 +220,19 @@ def test_what_is_measured_only_if_named_is_left_out_where_no_claim_is_named(monk
     assert long.calls == [0, 1, 0]
 
 
-def test_another_base_is_refused_where_there_is_none(measure, capsys):
-    assert commands.main(["evidence", "some-claim", "--backbone", "drawn_world"]) == 1
-    assert "some-claim has no pretrained base that could be another" in capsys.readouterr().err
-    assert commands.main(["evidence", "--backbone", "drawn_world"]) == 1
-    assert "no experiment uses the base 'drawn_world'" in capsys.readouterr().err
-    assert measure.calls == []
-
-
-@pytest.mark.parametrize("jobs", ["0", "-1", "all"])
-def test_a_number_of_processes_that_is_none_is_refused(measure, capsys, jobs):
-    with pytest.raises(SystemExit):
-        commands.main(["evidence", f"--jobs={jobs}"])
-    assert f"'{jobs}' is no whole number from 1 on" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("seeds", ["1", "-3", "many"])
-def test_too_few_seeds_are_refused(measure, capsys, seeds):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        *((["evidence", f"--jobs={jobs}"], f"'{jobs}' is no whole number from 1 on") for jobs in ("0", "-1", "all")),
+        *((["evidence", f"--seeds={seeds}"], f"'{seeds}' is too few") for seeds in ("1", "-3", "many")),
+        ([], "usage: python -m convbook"),
+    ],
+)
+def test_a_number_that_is_none_too_few_seeds_and_no_command_are_refused(measure, capsys, words, message):
     with pytest.raises(SystemExit) as stop:
-        commands.main(["evidence", f"--seeds={seeds}"])
+        commands.main(words)
     assert stop.value.code == 2
-    assert f"'{seeds}' is too few" in capsys.readouterr().err
-
-
-def test_no_command_is_refused_with_the_usage(capsys):
-    with pytest.raises(SystemExit) as stop:
-        commands.main([])
-    assert stop.value.code == 2
-    assert "usage: python -m convbook" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_failed_seed_is_told_and_ends_in_failure(measure, tmp_path, capsys):

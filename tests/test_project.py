@@ -11,15 +11,9 @@ TOP_LEVEL = ["book", "_config.yml", "_toc.yml", "lib", "requirements.txt", "test
 TWO_COMMANDS = ["make book", "make test"]
 
 # Words about how and where the project was made, not about the project; in two halves, so that this file passes too.
-HALVES = [
-    (r"\b(?:sub)?age", r"nts?\b"),
-    ("/wo", "rk/"),
-    ("/tm", r"p/v\b"),
-    (r"(?<![\w/])sha", r"red/"),
-    (r"/ro", r"ot\b"),
-]
+HALVES = [(r"\b(?:sub)?age", r"nts?\b"), ("/wo", "rk/"), ("/tm", r"p/v\b"), ("/ro", r"ot\b")]
+HALVES += [(r"(?<![\w/])sha", r"red/"), ("clau", "de"), (r"\bAI assis", "tant")]
 HALVES += [(rf"\b{name}", r"\.md\b") for name in ("design", "claims", "teaching", "style", "BRIEF")]
-HALVES += [("clau", "de"), (r"\bAI assis", "tant")]
 FORBIDDEN = re.compile("|".join(f"{first}{second}" for first, second in HALVES), flags=re.I)
 
 

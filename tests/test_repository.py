@@ -59,22 +59,17 @@ def test_an_address_is_written_everywhere_and_nothing_else_changes(book, url):
     assert repository.set_repository(url, book) == []
 
 
-@pytest.mark.parametrize(
-    "url", ["", "someone/her-book", "http://github.com/a/b", "https://github.com/a", f"{NEW}/tree/x"]
-)
+@pytest.mark.parametrize("url", ["", "someone/book", "http://github.com/a/b", "https://github.com/a", f"{NEW}/tree/x"])
 def test_what_is_no_address_is_refused_with_an_example(book, url):
     before = contents(book)
-    with pytest.raises(
-        ValueError, match=r"is no address of a repository: give one such as https://github\.com/OWNER/NAME"
-    ):
+    example = r"is no address of a repository: give one such as https://github\.com/OWNER/NAME"
+    with pytest.raises(ValueError, match=example):
         repository.set_repository(url, book)
     assert contents(book) == before
 
 
 def test_another_folder_is_refused(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"holds no _config.yml with notebooks in book/: run this in the book's folder"
-    ):
+    with pytest.raises(ValueError, match=r"no _config.yml with notebooks in book/: run this in the book's folder"):
         repository.set_repository(NEW, tmp_path)
 
 

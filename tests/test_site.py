@@ -82,14 +82,10 @@ def keeps_its_scheme(page):
 
 
 def has_readable_text(page):
-    yield from faint("text", page.facts["screen"]["texts"])
-    yield from faint("a drawing's text", page.facts["screen"]["labels"])
-
-
-def faint(what, texts):
-    for text in texts:
-        if text["contrast"] is not None and text["contrast"] < LEAST_CONTRAST:
-            yield f"{what} {text['text']!r} has a contrast of {text['contrast']:.1f}"
+    for what, kind in (("text", "texts"), ("a drawing's text", "labels")):
+        for text in page.facts["screen"][kind]:
+            if text["contrast"] is not None and text["contrast"] < LEAST_CONTRAST:
+                yield f"{what} {text['text']!r} has a contrast of {text['contrast']:.1f}"
 
 
 def fits_a_phone(page):
@@ -121,19 +117,11 @@ def prints_well(page):
 
 
 CHECKS = [
-    asks_no_other_host,
-    complains_of_nothing,
-    fits_the_budget,
-    passes_axe,
-    names_its_language_title_and_pictures,
-    shows_mathematics_without_a_script,
-    loads_nothing_heavy,
-    keeps_its_scheme,
-    has_readable_text,
-    fits_a_phone,
-    hides_no_code_and_no_verdict,
-    prints_well,
+    *(asks_no_other_host, complains_of_nothing, fits_the_budget, passes_axe, names_its_language_title_and_pictures),
+    *(shows_mathematics_without_a_script, loads_nothing_heavy, keeps_its_scheme, has_readable_text, fits_a_phone),
+    *(hides_no_code_and_no_verdict, prints_well),
 ]
+by_http_and_as_files = pytest.mark.parametrize("protocol", ["http", "file"])
 
 
 @pytest.fixture(scope="module")
@@ -260,18 +248,15 @@ def test_no_chapter_asked_for_another_machine_when_the_site_was_built(site):
     assert not attempts.exists(), attempts.read_text(encoding="utf-8")
 
 
-def test_every_link_within_the_site_arrives(site):
+def test_every_link_within_the_site_arrives_and_every_page_is_there(site):
     assert broken_links(site) == []
-
-
-def test_site_holds_the_pages_of_the_table_of_contents(site):
     assert [name for name in PAGES if not (site / f"{name}.html").is_file()] == []
 
 
 # ---------------------------------------------------------------- what a reader does
 
 
-@pytest.mark.parametrize("protocol", ["http", "file"])
+@by_http_and_as_files
 def test_the_address_of_the_site_leads_to_its_front_page(protocol, browser, site, serve):
     address = f"{serve(site.parent)}html/" if protocol == "http" else f"{site.as_uri()}/index.html"
     with contextlib.closing(browser.new_page()) as page:
@@ -282,7 +267,7 @@ def test_the_address_of_the_site_leads_to_its_front_page(protocol, browser, site
         page.wait_for_url("**/html/book/01_first_convnet.html", timeout=10_000)
 
 
-@pytest.mark.parametrize("protocol", ["http", "file"])
+@by_http_and_as_files
 def test_theme_switch_works_and_survives_a_reload(protocol, browser, site_urls):
     with open_page(browser, f"{site_urls[protocol]}book/index.html", "light") as page:
         for _ in range(3):  # the switch goes round: light, dark, as the system has it
@@ -294,7 +279,7 @@ def test_theme_switch_works_and_survives_a_reload(protocol, browser, site_urls):
         assert page.locator("html").get_attribute("data-theme") == "dark"
 
 
-@pytest.mark.parametrize("protocol", ["http", "file"])
+@by_http_and_as_files
 def test_search_finds_a_word_of_the_book(protocol, browser, site_urls):
     with open_page(browser, f"{site_urls[protocol]}search.html") as page:
         field = page.locator("input[type=search]:visible").first
@@ -306,7 +291,7 @@ def test_search_finds_a_word_of_the_book(protocol, browser, site_urls):
         assert page.locator("#search-results li a").count() == 0
 
 
-@pytest.mark.parametrize("protocol", ["http", "file"])
+@by_http_and_as_files
 def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
     with open_page(browser, f"{site_urls[protocol]}book/02_convolution.html") as page:
         figure = page.locator(".convbook-page").first
@@ -316,7 +301,7 @@ def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
         figure.locator(".convbook-live", has_text="image[9:12, 11:14]").wait_for(timeout=5_000)
 
 
-@pytest.mark.parametrize("protocol", ["http", "file"])
+@by_http_and_as_files
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_live_figure_comes_alive(path, protocol, browser, site_urls):
     with open_page(browser, f"{site_urls[protocol]}book/{path.stem}.html") as page:

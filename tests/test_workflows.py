@@ -19,15 +19,8 @@ MAY_WRITE = {"publish.publish": {"pages", "id-token"}, "weekly.report": {"issues
 
 def schema_errors(*paths):
     """What GitHub's schema, which comes with check-jsonschema, has against these workflows; '' if nothing."""
-    command = [
-        sys.executable,
-        "-m",
-        "check_jsonschema",
-        "--builtin-schema",
-        "vendor.github-workflows",
-        *map(str, paths),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*command, *map(str, paths)], capture_output=True, text=True)
     return done.stdout + done.stderr if done.returncode else ""
 
 
@@ -107,9 +100,8 @@ def test_the_python_of_colabs_list_is_read_from_its_first_line(tmp_path):
     """The weekly run's own line of shell, on the committed list."""
     step = next(step for step in steps("weekly.colab") if step.get("id") == "colab")
     output = tmp_path / "output"
-    subprocess.run(
-        ["bash", "-e", "-c", step["run"]], cwd=ROOT, env={**os.environ, "GITHUB_OUTPUT": str(output)}, check=True
-    )
+    environment = {**os.environ, "GITHUB_OUTPUT": str(output)}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=ROOT, env=environment, check=True)
     assert re.fullmatch(r"python=3\.\d+\n", output.read_text(encoding="utf-8"))
 
 
