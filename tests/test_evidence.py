@@ -96,11 +96,7 @@ def test_an_effect_is_the_difference_seed_by_seed_and_leaves_failed_seeds_out():
     # deviation 0.057735, half-width 4.302653 * 0.057735 / sqrt(3) = 0.143422
     assert judged["interval"] == pytest.approx([0.466667 - 0.143422, 0.466667 + 0.143422], abs=1e-5)
     assert judged["verdict"] == "reproduced"
-
-
-def test_an_effect_without_minus_is_the_number_itself():
-    effect = evidence.Effect("dense", "dense", margin=0.1, meaning="Dense is good")
-    assert evidence.judge(effect, make_result()["seeds"])["differences"] == [0.5, 0.75, 0.5]
+    assert judge(make_effect("dense"))["differences"] == [0.5, 0.75, 0.5]  # without minus, the number itself
 
 
 @pytest.mark.parametrize(

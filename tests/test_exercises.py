@@ -29,20 +29,13 @@ from chapters import (
 LEAST_EXERCISES = 3  # predict, change, build
 LEAST_WRONG_ANSWERS = 2
 
-MAXIMA, MEANS = "[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[3, 3, -1, -1]] * 2"
+MAXIMA, MEANS = "[[0, 12, 0, 0], [0, 0, -4, 0]]", "[[3, 3, -1, -1], [3, 3, -1, -1]]"
 FIND_COPIES = """def answer(train_images, val_images):
     grey = [images.astype(float).mean(axis=3) for images in (val_images, train_images)]
     return [(v, t) for v, a in enumerate(grey[0]) for t, b in enumerate(grey[1]) if abs(a - b).mean() <= {}]
 """
 
-THRESHOLD = """import numpy as np
-def answer(probabilities, labels):
-    return {}
-"""
-
-
-def gradients(through_max, through_average):
-    return f'answer = {{"through_max": {through_max}, "through_average": {through_average}}}'
+TENTH_DOG = "dogs[len(dogs) // 10]"
 
 
 def stacks(sees_more, sees_less):
@@ -168,16 +161,16 @@ WRONG_ANSWERS = {
         (stacks('"same"', '"valid"'), "a list of 1 to 30 layers"),
     ],
     "pooling.gradient": [
-        (gradients("[[0, 8, 0, 0], [0, 0, 6, 0]]", MEANS), "values that went forward"),
-        (gradients("[[0, 96, 0, 0], [0, 0, -24, 0]]", MEANS), "do not multiply"),
-        (gradients("[[12, 12, -4, -4]] * 2", MEANS), "nudged and nothing changes"),
-        (gradients("[[0, 1, 0, 0], [0, 0, -4, 0]]", MEANS), "the positions are right"),
-        (gradients("[[12, 0, 0, 0], [0, 0, -4, 0]]", MEANS), "only the largest value"),
-        (gradients(MAXIMA, "[[12, 12, -4, -4]] * 2"), "by a quarter only"),
-        (gradients(MAXIMA, MAXIMA), "has no winner"),
-        (gradients(MAXIMA, "[[6, 6, -2, -2]] * 2"), "whatever its size"),
-        (gradients(MEANS, MAXIMA), "exchanged the two"),
-        (gradients(MAXIMA, "[3, -1]"), "through_average: give two rows of four"),
+        (MAXIMA, "[[0, 8, 0, 0], [0, 0, 6, 0]]", "values that went forward"),
+        (MAXIMA, "[[0, 96, 0, 0], [0, 0, -24, 0]]", "do not multiply"),
+        (MAXIMA, "[[12, 12, -4, -4]] * 2", "nudged and nothing changes"),
+        (MAXIMA, "[[0, 1, 0, 0], [0, 0, -4, 0]]", "the positions are right"),
+        (MAXIMA, "[[12, 0, 0, 0], [0, 0, -4, 0]]", "only the largest value"),
+        (MEANS, "[[12, 12, -4, -4]] * 2", "by a quarter only"),
+        (MEANS, MAXIMA, "has no winner"),
+        (MEANS, "[[6, 6, -2, -2]] * 2", "whatever its size"),
+        (f'answer = {{"through_max": {MEANS}, "through_average": {MAXIMA}}}', "exchanged the two"),
+        (MEANS, "[3, -1]", "through_average: give two rows of four"),
     ],
     "pooling.ignores_a_step": [
         ("answer = [1, 2, 3, 4]", "1 2 3 4 becomes 0 1 2 3, and max pooling gives 2 4 before and 1 3 after: the first"),
@@ -255,12 +248,12 @@ WRONG_ANSWERS = {
         ("answer = [0.6, 0.4, 0.4], [1, 0, 0]", "infinite"),
     ],
     "training_from_scratch.threshold": [
-        (THRESHOLD.format("0.5"), "finds 112 dogs, that is 74.7%. Nine in ten were asked for"),
-        (THRESHOLD.format("np.quantile(probabilities, 0.1)"), "raise it as far as it goes"),
-        (THRESHOLD.format("np.quantile(probabilities[labels == 0], 0.9)"), "nine in ten *cats*"),
-        (THRESHOLD.format("np.quantile(probabilities[labels == 1], 0.1)"), "finds 123 dogs, that is 89.8%"),
-        (THRESHOLD.format("probabilities >= 0.3"), "Return one number"),
-        (THRESHOLD.format("min(p for p in probabilities if p.label == 1)"), "AttributeError"),
+        (TENTH_DOG, "0.5", "finds 112 dogs, that is 74.7%. Nine in ten were asked for"),
+        (TENTH_DOG, "np.quantile(probabilities, 0.1)", "raise it as far as it goes"),
+        (TENTH_DOG, "np.quantile(probabilities[labels == 0], 0.9)", "nine in ten *cats*"),
+        (TENTH_DOG, "np.quantile(probabilities[labels == 1], 0.1)", "finds 123 dogs, that is 89.8%"),
+        (TENTH_DOG, "probabilities >= 0.3", "Return one number"),
+        (TENTH_DOG, "min(p for p in probabilities if p.label == 1)", "AttributeError"),
     ],
     "data_augmentation.count_versions": [
         ('"a": 10', '"a": 1', "nothing random stands before the cache"),

@@ -57,12 +57,9 @@ def test_commands_that_workflows_call_are_there(job):
     assert subprocess.run(["bash", "-n"], input=commands(job), text=True, capture_output=True).stderr == ""
 
 
-def test_the_file_that_the_tests_workflow_calls_can_be_run():
+def test_tests_run_by_a_file_that_can_be_run_on_every_python_that_the_package_names():
     assert commands("tests.tests") == ".ci/run"
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
-
-
-def test_tests_run_on_every_python_that_the_package_names():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     supported = [f"3.{minor}" for minor in range(60) if f"3.{minor}" in SpecifierSet(project["requires-python"])]
     assert JOBS["tests.tests"]["strategy"]["matrix"]["python"] == supported
@@ -134,8 +131,5 @@ def test_an_issue_is_opened_for_what_failed_unless_one_is_open(tmp_path, colab, 
     reported = created.read_text().splitlines() if created.exists() else []
     assert reported == [f"issue create {title}, see there" for title in opened]
     assert set(step["env"]) == {"GH_TOKEN", "GH_REPO", "COLAB", "LINKS", "BODY"}
-
-
-def test_an_issue_is_opened_when_any_check_failed():
     assert JOBS["weekly.report"]["needs"] == ["colab", "links"]
     assert JOBS["weekly.report"]["if"].startswith("always() && (contains(needs.*.result, 'failure')")
