@@ -31,19 +31,29 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def serve():
-    """A function that serves a folder on this machine and returns its address."""
+def start_server():
+    """A function that starts a server on this machine, with this handler of its requests."""
     servers = []
 
-    def start(folder):
-        handler = functools.partial(QuietHandler, directory=folder)
+    def start(handler):
         servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
         threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{servers[-1].server_port}/"
+        return servers[-1]
 
     yield start
     for server in servers:
         server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def serve(start_server):
+    """A function that serves a folder on this machine and returns its address."""
+
+    def start(folder):
+        return f"http://127.0.0.1:{start_server(functools.partial(QuietHandler, directory=folder)).server_port}/"
+
+    return start
 
 
 @pytest.fixture(scope="session")
