@@ -237,7 +237,7 @@ function writeStrengths({ flip, fillMode, extremes, strengths }) {
 }
 
 // The layers as Keras code.
-export function writeCode({ flip, fillMode, strengths }) {
+function writeCode({ flip, fillMode, strengths }) {
   const fill = fillMode !== "reflect" ? `, fill_mode="${fillMode}"` : "";
   const write = {
     rotation: (factor) => `RandomRotation(${factor}${fill})`,

@@ -30,7 +30,7 @@ export async function unpack(text) {
 }
 
 // The levels of every map, maps[stage][channel][picture], out of one strip of bytes.
-export function splitMaps(strip, stages, pictures) {
+function splitMaps(strip, stages, pictures) {
   let next = 0;
   const take = (size) => strip.subarray(next, (next += size));
   return stages.map(({ height, width, channels }) =>
@@ -45,7 +45,7 @@ function largestSize(pictures, zero) {
 }
 
 // The window of the picture that a place looks at, maybe beyond its edges; null where it is not known.
-export function windowOf({ rows, columns, whole, problem }, { height, width }, row, column) {
+function windowOf({ rows, columns, whole, problem }, { height, width }, row, column) {
   if (problem) return null;
   if (whole) return { top: 0, bottom: height, left: 0, right: width };
   const [top, left] = [rows[0] + row * rows[2], columns[0] + column * columns[2]];
@@ -54,7 +54,7 @@ export function windowOf({ rows, columns, whole, problem }, { height, width }, r
 
 // Where a map lies on the picture, in pixels: each place around the centre of its window, as wide as the step from one
 // window to the next. Without windows the map is spread over the whole picture.
-export function areaOf({ field, height, width }, picture) {
+function areaOf({ field, height, width }, picture) {
   if (!field.rows) return { top: 0, left: 0, height: picture.height, width: picture.width };
   const along = ([start, size, jump], count) => [start + size / 2 - jump / 2, jump * count];
   const [[top, high], [left, wide]] = [along(field.rows, height), along(field.columns, width)];
@@ -62,7 +62,7 @@ export function areaOf({ field, height, width }, picture) {
 }
 
 // The place of another stage's maps that looks at nearly the same spot of the picture.
-export function samePlace(from, to, picture, row, column) {
+function samePlace(from, to, picture, row, column) {
   const [source, target] = [areaOf(from, picture), areaOf(to, picture)];
   const along = (start, step, place, otherStart, otherStep, count) =>
     clampIndex(Math.round((start + (place + 0.5) * step - otherStart) / otherStep - 0.5), count);
@@ -73,7 +73,7 @@ export function samePlace(from, to, picture, row, column) {
 }
 
 // The place with the largest size of a value, the first of equal ones.
-export function strongestPlace(levels, zero, width) {
+function strongestPlace(levels, zero, width) {
   let [best, size] = [0, -1];
   levels.forEach((level, place) => {
     if (Math.abs(level - zero) > size) [best, size] = [place, Math.abs(level - zero)];
@@ -97,7 +97,7 @@ export function writeStep(step) {
   return (Math.ceil(step * 10 ** decimals - 1e-9) / 10 ** decimals).toFixed(decimals);
 }
 
-export function writeShare(part, whole) {
+function writeShare(part, whole) {
   return `${Math.floor((100 * part) / whole + 0.5)} %`;
 }
 
