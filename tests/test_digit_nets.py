@@ -25,9 +25,6 @@ def few(digits):
     return dataclasses.replace(digits, train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
 
 
-# ---- packing -------------------------------------------------------------------------------------------------------
-
-
 def test_a_kernel_is_rounded_as_computed_by_hand():
     kernel = np.array([[2.54, 0, -10.0], [-1.27, 0, 0.05]])
     packed = digit_nets.pack_kernel(kernel)
@@ -99,9 +96,6 @@ def test_an_unknown_net_is_refused_with_those_there_are():
             ask("conv")
 
 
-# ---- what the package holds ----------------------------------------------------------------------------------------
-
-
 def test_the_nets_together_stay_below_100_kilobytes():
     assert digit_nets.FILE.stat().st_size < 100_000
     kernels = [
@@ -126,9 +120,6 @@ def test_both_nets_know_digits_at_home_and_only_the_convnet_knows_them_elsewhere
     accuracies = digit_nets.read_training_log()["accuracies"]
     assert min(accuracies[name]["home"] for name in digit_nets.NAMES) > 0.9
     assert accuracies["dense"]["moved 8 px"] < 0.2 < 0.85 < accuracies["convnet"]["moved 8 px"]
-
-
-# ---- how it is made ------------------------------------------------------------------------------------------------
 
 
 def test_training_sees_digits_in_the_centre_of_the_canvas_only(few, monkeypatch):
