@@ -5,9 +5,8 @@ import keras_hub
 import numpy as np
 import pytest
 
-from convbook import backbones
+from convbook import backbones, freezing
 from convbook.freezing import (
-    block_ends,
     block_layers,
     block_names,
     changes,
@@ -73,9 +72,6 @@ def trainable_layers(model):
     return {weight.path.split("/")[-2] for weight in model.trainable_weights}
 
 
-# --- blocks ----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("name", "blocks", "top"),
     [
@@ -104,31 +100,14 @@ def test_an_unnamed_residual_branch_belongs_to_its_block():
 
 def test_blocks_of_keras_hubs_resnet_and_mobilenet_are_found():
     resnet = keras_hub.models.ResNetBackbone(
-        input_conv_filters=[64],
-        input_conv_kernel_sizes=[7],
-        stackwise_num_filters=[64, 64],
-        stackwise_num_blocks=[1, 2],
-        stackwise_num_strides=[1, 2],
-        block_type="basic_block",
-        image_shape=(32, 24, 3),
+        [64], [7], [64, 64], [1, 2], [1, 2], block_type="basic_block", image_shape=(32, 24, 3)
     )
     assert block_names(resnet) == ["stem", "stack0_block0", "stack1_block0", "stack1_block1"]
+    # One stack of two blocks: expansion, number, filters, kernel sizes, strides, squeezing, activations, padding.
+    stack = [[4, 6]], [2], [[8, 8]], [[3, 3]], [[2, 1]], [[None, 0.25]], [["relu6", "hard_swish"]], [[1, 1]]
+    top = {"depthwise_filters": 8, "depthwise_stride": 2, "depthwise_residual": False, "last_layer_filter": 24}
     mobilenet = keras_hub.models.MobileNetBackbone(
-        stackwise_expansion=[[4, 6]],
-        stackwise_num_blocks=[2],
-        stackwise_num_filters=[[8, 8]],
-        stackwise_kernel_size=[[3, 3]],
-        stackwise_num_strides=[[2, 1]],
-        stackwise_se_ratio=[[None, 0.25]],
-        stackwise_activation=[["relu6", "hard_swish"]],
-        stackwise_padding=[[1, 1]],
-        output_num_filters=16,
-        input_num_filters=8,
-        depthwise_filters=8,
-        depthwise_stride=2,
-        depthwise_residual=False,
-        last_layer_filter=24,
-        image_shape=(32, 24, 3),
+        *stack, output_num_filters=16, input_num_filters=8, image_shape=(32, 24, 3), **top
     )
     assert block_names(mobilenet) == ["stem", "block_0_0", "block_1_0", "block_1_1", "block_2_0"]
     # These blocks are layers of layers, with BatchNormalization inside.
@@ -143,7 +122,7 @@ def test_stem_branch_and_closing_convolution_have_their_block_and_do_not_end_it(
     assert list(names) == ["stem", "block1", "block2"]
     assert names["block1"] == ["block1_conv", "block1_bn"]
     assert set(names["block2"]) == {"block2_conv", "block2_bn", "shortcut", "sum", "last_conv"}
-    assert [layer.name for layer in block_ends(base).values()] == ["first_bn", "block1_bn", "block2_bn"]
+    assert [layer.name for layer in freezing.block_ends(base).values()] == ["first_bn", "block1_bn", "block2_bn"]
     unfreeze(base, "stem")
     assert trainable_layers(base) == {"first_conv"}
 
@@ -154,9 +133,7 @@ def test_blocks_are_found_through_nested_models():
     assert block_names(outer) == ["stem", "block1", "block2"]
     unfreeze(outer, 1)
     assert trainable_layers(outer) == trainable_layers(base) == {"block2_conv", "shortcut", "last_conv"}
-
-
-def test_a_nested_model_whose_name_shows_a_block_is_one():
+    # A nested model whose name shows a block is one.
     parts = [keras.Sequential([keras.layers.Conv2D(2, 1, name=f"c{n}")], name=f"block{n}") for n in (1, 2)]
     model = keras.Sequential([keras.Input((5, 4, 3)), *parts])
     unfreeze(model, 1)
@@ -167,9 +144,6 @@ def test_an_activation_that_opens_a_block_belongs_to_it():
     backbone, _ = backbones.load("drawn_world")
     layers = {block: {layer.name for layer in layers} for block, layers in block_layers(backbone).items()}
     assert "block3_sepconv1_act" in layers["block3"] - layers["block2"]
-
-
-# --- freezing and unfreezing -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("build", [tiny_hub, small_base])
@@ -188,6 +162,10 @@ def test_unfrozen_blocks_move_and_batch_norm_stays_still_in_nested_models(batch_
     freeze(base)
     assert unfreeze(base, 2) == ["block1", "block2"]
     assert moved(train_a_step(model)) == {"block1_conv", "block2_conv", "shortcut", "last_conv", "classifier"}
+    # Asked for, batch norm moves too, in the chosen blocks alone.
+    unfreeze(base, 1, batch_norm=True)
+    moves = train_a_step(model)
+    assert moved({path: distance for path, distance in moves.items() if "moving" in path}) == {"block2_bn"}
 
 
 def test_all_blocks_move_but_no_batch_norm_does():
@@ -198,14 +176,6 @@ def test_all_blocks_move_but_no_batch_norm_does():
     still = {path for path, distance in moves.items() if not distance}
     assert still == {path for path in moves if path.endswith(BATCH_NORM_WEIGHTS)}
     assert len(still) == 6 * 4  # six BatchNormalization layers
-
-
-def test_batch_norm_moves_if_asked_for_and_only_in_the_chosen_blocks():
-    base = small_base()
-    model = with_head(base)
-    unfreeze(base, 1, batch_norm=True)
-    moves = train_a_step(model)
-    assert {path.split("/")[-2] for path, distance in moves.items() if distance and "moving" in path} == {"block2_bn"}
 
 
 def test_training_false_does_not_keep_batch_norm_still():
@@ -229,18 +199,11 @@ def test_layers_with_moving_statistics_of_their_own_are_frozen_too():
         def call(self, x):
             return x * self.moving_scale
 
-    model = keras.Sequential(
-        [keras.Input((5, 4, 3)), Whitening(), keras.Sequential([keras.layers.BatchNormalization()])]
-    )
+    normalization = keras.Sequential([keras.layers.BatchNormalization()])
+    model = keras.Sequential([keras.Input((5, 4, 3)), Whitening(), normalization])
     unfreeze(model)
     assert model.trainable_weights == []
     assert {row[3] for row in trainable_table(model).rows} == {"still"}
-
-
-def test_a_base_without_batch_norm_is_trained_whole():
-    base = small_base(batch_norm=None)
-    unfreeze(base)
-    assert len(base.trainable_weights) == len(base.weights) == 10
 
 
 def test_what_was_trainable_before_does_not_matter():
@@ -249,6 +212,9 @@ def test_what_was_trainable_before_does_not_matter():
         before(base)
         unfreeze(base, ["block1"])
         assert trainable_layers(base) == {"block1_conv"}
+    without_batch_norm = small_base(batch_norm=None)
+    unfreeze(without_batch_norm)
+    assert len(without_batch_norm.trainable_weights) == len(without_batch_norm.weights) == 10
 
 
 def test_freezing_reaches_layers_that_were_unfrozen_one_by_one():
@@ -294,9 +260,7 @@ def test_impossible_blocks_are_refused_and_nothing_is_changed(blocks, message):
 
 def test_a_model_whose_names_show_no_blocks_is_refused_with_its_layers():
     model = keras.Sequential([keras.Input((5, 4, 3)), keras.layers.Conv2D(2, 1, name="gabor")], name="plain")
-    with pytest.raises(
-        ValueError, match=r"plain show no blocks\. Its layers with weights are: gabor\. Name the layers"
-    ):
+    with pytest.raises(ValueError, match=r"plain show no blocks\. Its layers with weights are: gabor\. Name the lay"):
         block_names(model)
     assert unfreeze(model) == []
 
@@ -309,9 +273,6 @@ def test_a_dense_head_float16_weights_and_what_is_no_model_are_refused():
         unfreeze(half)
     with pytest.raises(ValueError, match=r"got a tuple: backbones.load returns a pair"):
         freeze(backbones.load("drawn_world"))
-
-
-# --- snapshots and the table -----------------------------------------------------------------------------------------
 
 
 def test_a_snapshot_holds_every_weight_also_of_layers_of_one_name():
@@ -370,9 +331,6 @@ def test_the_table_says_when_a_model_has_to_be_compiled_again():
 def test_a_model_without_weights_has_no_table():
     with pytest.raises(ValueError, match="no weights yet: call it on a batch"):
         trainable_table(keras.Sequential([keras.layers.Conv2D(2, 1)]))
-
-
-# --- saving ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(params=[tiny_hub, small_base], ids=["KerasHub", "functional"])
