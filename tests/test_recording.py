@@ -34,10 +34,6 @@ def batches():
     return [(images[start : start + 3], labels[start : start + 3]) for start in (0, 3, 6)]
 
 
-class Interrupted(Exception):
-    pass
-
-
 class Breaking(list):
     """Batches that end before the last while the backbone runs over them, which is the third time they are taken."""
 
@@ -54,6 +50,11 @@ class Breaking(list):
 
 def extract(base, batches, folder, **settings):
     return extract_features(base, batches, folder, progress=False, **settings)
+
+
+def refuses(message, base, batches, folder, **settings):
+    with pytest.raises(ValueError, match=message):
+        extract(base, batches, folder, **settings)
 
 
 def test_recorded_features_are_what_the_base_gives(base, batches, tmp_path):
@@ -100,8 +101,8 @@ def test_a_dataset_of_the_pipelines_is_recorded_with_its_converter(tmp_path):
 
 def test_a_record_that_was_stopped_is_made_anew_and_half_of_it_never_read(base, batches, tmp_path):
     breaking = Breaking(batches)
-    breaking.error = Interrupted
-    with pytest.raises(Interrupted):
+    breaking.error = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
         extract(base, breaking, tmp_path / "train")
     assert list(tmp_path.iterdir()) == []
     # A run that was killed could not even clean up.
@@ -114,8 +115,7 @@ def test_a_record_that_was_stopped_is_made_anew_and_half_of_it_never_read(base, 
 
 def test_a_folder_with_other_files_is_refused_and_left_alone(base, batches, tmp_path):
     np.save(tmp_path / "features.npy", [1, 2, 3])
-    with pytest.raises(ValueError, match="no complete record: give another folder, or delete this one"):
-        extract(base, batches, tmp_path)
+    refuses("no complete record: give another folder, or delete this one", base, batches, tmp_path)
     assert np.load(tmp_path / "features.npy").tolist() == [1, 2, 3]
 
 
@@ -137,21 +137,16 @@ def test_a_record_of_something_else_is_refused(base, batches, tmp_path, other):
     else:
         base = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Rescaling(2.0), base], name="base")
         message = "other features for the first batch"
-    with pytest.raises(ValueError, match=message):
-        extract(base, batches, tmp_path, **settings)
+    refuses(message, base, batches, tmp_path, **settings)
 
 
 def test_a_shuffled_dataset_a_generator_and_an_endless_one_are_refused(base, batches, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (40, 10, 8, 3), dtype=np.uint8)
     dataset = pipelines.from_arrays(images, np.zeros(40), batch_size=20, shuffle=True, seed=1)
-    with pytest.raises(ValueError, match=r"others when they are taken again.*shuffle=False"):
-        extract(base, dataset, tmp_path)
-    with pytest.raises(ValueError, match="others when they are taken again"):
-        extract(base, Breaking(batches), tmp_path)
-    with pytest.raises(ValueError, match="generator, which cannot be gone through twice"):
-        extract(base, iter(batch for batch in batches), tmp_path)
-    with pytest.raises(ValueError, match=r"never ends: leave out repeat\(\)"):
-        extract(base, pipelines.from_arrays(images, np.zeros(40)).repeat(), tmp_path)
+    refuses(r"others when they are taken again.*shuffle=False", base, dataset, tmp_path)
+    refuses("others when they are taken again", base, Breaking(batches), tmp_path)
+    refuses("generator, which cannot be gone through twice", base, iter(batch for batch in batches), tmp_path)
+    refuses(r"never ends: leave out repeat\(\)", base, pipelines.from_arrays(images, np.zeros(40)).repeat(), tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert not tmp_path.with_name(f"{tmp_path.name}.partial").exists()
 
@@ -168,47 +163,36 @@ def test_a_shuffled_dataset_a_generator_and_an_endless_one_are_refused(base, bat
     ],
 )
 def test_impossible_batches_are_refused(base, batches, tmp_path, wrong, message):
-    with pytest.raises(ValueError, match=message):
-        extract(base, [batches[0], wrong], tmp_path)
+    refuses(message, base, [batches[0], wrong], tmp_path)
 
 
-def test_no_batches_and_unknown_dtypes_are_refused(base, batches, tmp_path):
-    with pytest.raises(ValueError, match="no batches: give at least one pair"):
-        extract(base, [], tmp_path)
-    with pytest.raises(ValueError, match="dtype='int8' is not possible: use 'float32' or 'float16'"):
-        extract(base, batches, tmp_path, dtype="int8")
-
-
-def test_features_too_large_for_float16_are_refused(base, batches, tmp_path):
+def test_no_batches_unknown_dtypes_and_features_too_large_for_float16_are_refused(base, batches, tmp_path):
+    refuses("no batches: give at least one pair", base, [], tmp_path)
+    refuses("dtype='int8' is not possible: use 'float32' or 'float16'", base, batches, tmp_path, dtype="int8")
     base.get_layer("last_conv").bias.assign(np.full(6, 70000.0))
-    with pytest.raises(ValueError, match=r"which float16 cannot hold.*or use dtype='float32'"):
-        extract(base, batches, tmp_path, dtype="float16")
+    refuses(r"which float16 cannot hold.*or use dtype='float32'", base, batches, tmp_path, dtype="float16")
 
 
 def test_a_dense_head_a_pooling_and_float16_are_refused(batches, tmp_path):
     images, labels = np.zeros((2, 16, 12, 3), "float32"), np.zeros((2, 1), "float32")
     inner = keras.Sequential([keras.Input((16, 12, 3)), convolution(4)], name="inner")
     model = keras.Sequential([inner, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
-    with pytest.raises(ValueError, match=r"\(2, 1\), not feature maps.*model.get_layer\('inner'\)"):
-        extract(model, [(images, labels)], tmp_path)
+    refuses(r"\(2, 1\), not feature maps.*model.get_layer\('inner'\)", model, [(images, labels)], tmp_path)
     for dtype in ("float16", "mixed_float16"):
         half = keras_hub.models.XceptionBackbone([[4]], [False], dtype=dtype)
-        with pytest.raises(ValueError, match=r"computes in float16.*dtype='float32'"):
-            extract(half, batches, tmp_path)
+        refuses(r"computes in float16.*dtype='float32'", half, batches, tmp_path)
 
 
 def test_pictures_that_do_not_fit_the_base_are_refused_with_the_smallest_that_do(batches, tmp_path):
     xception = keras_hub.models.XceptionBackbone([[4, 6], [8, 8], [12]], [False, True, False], name="small")
     tiny = [(np.zeros((2, 4, 9, 3), "float32"), np.zeros((2, 1), "float32"))]
-    with pytest.raises(ValueError, match=r"4x9 pixels are too small for small.*resize them to at least 7x7"):
-        extract(xception, tiny, tmp_path)
+    refuses(r"4x9 pixels are too small for small.*resize them to at least 7x7", xception, tiny, tmp_path)
     with_converter = keras.Sequential([keras_hub.layers.XceptionImageConverter(scale=1 / 255), xception], name="both")
-    with pytest.raises(ValueError, match="too small for both"):
-        extract(with_converter, tiny, tmp_path)
+    refuses("too small for both", with_converter, tiny, tmp_path)
     seven = [(np.zeros((2, 7, 7, 3), "float32"), np.zeros((2, 1), "float32"))]
     assert 0 not in extract(xception, seven, tmp_path).features.shape
-    with pytest.raises(ValueError, match=r"\(16, 12, 3\), got \(10, 8, 3\): resize the pictures"):
-        extract(keras.Sequential([keras.Input((16, 12, 3)), convolution(4)]), batches, tmp_path)
+    fixed = keras.Sequential([keras.Input((16, 12, 3)), convolution(4)])
+    refuses(r"\(16, 12, 3\), got \(10, 8, 3\): resize the pictures", fixed, batches, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["features.npy", "labels.npy", "record.json"])
@@ -216,5 +200,4 @@ def test_a_broken_record_is_refused(base, batches, tmp_path, name):
     extract(base, batches, tmp_path)
     content = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(content[:-20])
-    with pytest.raises(ValueError, match=f"{name} in .* is broken or missing: delete the folder"):
-        extract(base, batches, tmp_path)
+    refuses(f"{name} in .* is broken or missing: delete the folder", base, batches, tmp_path)
