@@ -11,17 +11,8 @@ from convbook import drawings, freezing, models
 from convbook.experiments import data, fine_tuning, probes, training, tuning
 
 EXPERIMENTS = {experiment.claim: experiment for experiment in fine_tuning.EXPERIMENTS}
-FEW = {
-    **fine_tuning.RECIPE,
-    **fine_tuning.OWN_BASE,
-    "train_pictures": 4,
-    "validation_pictures": 3,
-    "test_pictures": 2,
-    "head_updates": 3,
-    "updates": 2,
-    "batch_size": 4,
-    "kind": "drawn",
-}
+PICTURES = {"train_pictures": 4, "validation_pictures": 3, "test_pictures": 2, "kind": "drawn"}
+FEW = fine_tuning.RECIPE | fine_tuning.OWN_BASE | PICTURES | {"head_updates": 3, "updates": 2, "batch_size": 4}
 
 
 @pytest.fixture
@@ -38,6 +29,12 @@ def small(monkeypatch):
     yield
     forget()
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def start(small):
+    """What a training starts from."""
+    return tuning.started(1000, FEW)
 
 
 def forget():
@@ -64,20 +61,13 @@ def test_without_old_pictures_head_first_measures_the_effects_that_are_left(smal
     assert all({effect.of, effect.minus} <= set(numbers) for effect in left)
 
 
-# ---- pictures ----
-
-
 def test_night_is_dark_and_bluish():
     image = np.full((1, 2, 3, 3), 100, np.uint8)
     assert tuning.DOMAINS["night"](image)[0, 1, 2].tolist() == [25, 35, 60]
     assert tuning.DOMAINS["day"](image) is image
 
 
-# ---- training ----
-
-
-def test_the_record_is_what_the_base_gives_and_the_trained_head_is_another_one(small):
-    start = tuning.started(1000, FEW)
+def test_the_record_is_what_the_base_gives_and_the_trained_head_is_another_one(start):
     net = tuning.build_net("drawn_world", 32)
     images, labels = start.parts["validation"]
     features = net.model.get_layer(net.backbone.name)(images.astype("float32") / 127.5 - 1, training=False)
@@ -88,16 +78,14 @@ def test_the_record_is_what_the_base_gives_and_the_trained_head_is_another_one(s
 
 
 @pytest.mark.parametrize(("batch_norm", "moves"), [(False, False), (True, True)])
-def test_statistics_move_only_where_batch_normalization_is_unfrozen(small, batch_norm, moves):
-    start = tuning.started(1000, FEW)
+def test_statistics_move_only_where_batch_normalization_is_unfrozen(start, batch_norm, moves):
     one = tuning.tuned(1000, FEW, batch_norm=batch_norm)
     assert (one.statistics_moved > 0) is moves
     assert not same(one.base, start.base)
     assert not same(one.head, start.trained)
 
 
-def test_at_a_rate_of_0_statistics_move_and_no_weight_does(small):
-    start = tuning.started(1000, FEW)
+def test_at_a_rate_of_0_statistics_move_and_no_weight_does(start):
     looked = tuning.tuned(1000, FEW | {"learning_rate": 0.0}, batch_norm=True, momentum=0.9)
     net = tuning.build_net("drawn_world", 32)
     moved = {
@@ -116,8 +104,7 @@ def test_a_quick_momentum_moves_the_statistics_ten_times_as_far(small):
     assert quick.statistics_moved == pytest.approx(10 * slow.statistics_moved, rel=0.01)
 
 
-def test_only_the_chosen_blocks_are_trained(small):
-    start = tuning.started(1000, FEW)
+def test_only_the_chosen_blocks_are_trained(start):
     net = tuning.build_net("drawn_world", 32)
     for blocks, allowed in {1: {"block4"}, ("block1", "block2"): {"block1", "block2"}}.items():
         one = tuning.tuned(1000, FEW, blocks=blocks)
@@ -140,18 +127,7 @@ def test_a_training_is_the_same_whatever_was_trained_before(small):
     assert not same(first.base, tuning.tuned(1000, FEW, optimizer="SGD").base)
 
 
-def test_what_several_claims_ask_for_is_trained_once(small):
-    first = tuning.tuned(1000, FEW, blocks=1, optimizer="SGD")
-    assert tuning.tuned(1000, FEW | {"rates": 3}, optimizer="SGD", blocks=1, momentum=None) is first
-    named = tuning.tuned(1000, FEW, blocks=["block4"], optimizer="SGD")
-    assert tuning.tuned(1000, FEW, blocks=("block4",), optimizer="SGD") is named
-
-
-# ---- measuring ----
-
-
-def test_an_untouched_base_has_not_drifted_and_probabilities_are_those_of_the_model(small):
-    start = tuning.started(1000, FEW)
+def test_an_untouched_base_has_not_drifted_and_probabilities_are_those_of_the_model(start):
     seen = tuning.evaluate(start, start.base, start.trained, "drawn_world")
     assert np.allclose(seen.drifts, 0, atol=1e-6)
     net = tuning.build_net("drawn_world", 32)
@@ -172,9 +148,8 @@ def test_a_base_of_random_weights_has_drifted_in_every_block(small):
     assert min(drifts) > 0.01
 
 
-def test_a_base_that_steps_have_blown_up_is_measured_as_destroyed(small):
+def test_a_base_that_steps_have_blown_up_is_measured_as_destroyed(start):
     """Such a seed must count as what it is; left out, it would flatter the wrong order."""
-    start = tuning.started(1000, FEW)
     nowhere = [np.full_like(weight, np.nan) for weight in start.base]
     seen = tuning.evaluate(start, nowhere, start.trained, "drawn_world")
     assert seen.drifts == (1.0, 1.0, 1.0, 1.0)
@@ -197,9 +172,8 @@ def test_the_last_block_ends_where_the_base_ends():
     assert [outputs[f"block{number}"].shape[1] for number in (1, 2, 3, 4)] == [32, 64, 128, 256]
 
 
-def test_the_norm_of_the_first_step_is_that_of_the_gradient(small):
+def test_the_norm_of_the_first_step_is_that_of_the_gradient(start):
     """Against TensorFlow's own gradient, with the same dropout."""
-    start = tuning.started(1000, FEW)
     images, labels = start.parts["train"]
     net = tuning.compiled_net("drawn_world", 32, "SGD")
     measured = fine_tuning.gradient_norm(net, start.base, start.untrained, images, labels, seed=5)
@@ -233,8 +207,7 @@ def test_the_error_signal_of_the_same_head_is_compared_on_the_same_batches(small
         assert {effect.of, effect.minus} - {None} <= set(numbers)
 
 
-def test_a_head_kept_on_the_way_is_the_one_that_was_trained_so_long(small):
-    start = tuning.started(1000, FEW)
+def test_a_head_kept_on_the_way_is_the_one_that_was_trained_so_long(start):
     untouched, one, three = tuning.train_head(start.untrained, start.record, 1000, [0, 1, 3], 1e-3)
     assert same(untouched, start.untrained)
     assert all(np.allclose(a, b, atol=1e-6) for a, b in zip(three, start.trained, strict=True))
@@ -247,9 +220,6 @@ def test_the_mean_error_is_the_distance_between_probability_and_label():
     part = np.ones((4, 2, 3, 5), "float32"), np.array([1, 1, 1, 0])
     assert fine_tuning.mean_error(weights, part) == pytest.approx(0.5)
     assert fine_tuning.mean_error([*weights[:-1], np.log([3.0])], part) == pytest.approx((3 * 0.25 + 0.75) / 4)
-
-
-# ---- the experiments ----
 
 
 @pytest.fixture
