@@ -11,7 +11,7 @@ A new figure `window` needs three files at most:
   traits must fit each other, and `draw_still` where a picture helps readers without JavaScript;
 - `window.js`: `import { liveFigure, … } from "./base.js"`, pure functions for the mathematics, exported for the tests,
   and `export default liveFigure("window", [names of traits], build)`; groups of buttons, moving and stepping come from
-  "./controls.js", what runs a trained net from "./network.js". It declares no name that these declare;
+  "./controls.js", what runs a trained net from "./network.js". No two modules of a figure declare the same name;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
 
 One line in `tests/test_figure_contract.py` enters it there.
@@ -37,13 +37,8 @@ def _read_style(path):
     return re.sub(r" */\*.*?\*/|^\n", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
-# What figures can import from: the frame that all of them have, controls that several have, and trained nets.
-SHARED_SCRIPTS = {
-    name: Path(__file__).with_name(f"{name}.js").read_text(encoding="utf-8")
-    for name in ("base", "controls", "curves", "network")
-}
 SHARED_STYLE = _read_style(Path(__file__).with_suffix(".css"))
-IMPORT_OF_SHARED = re.compile(rf'^import \{{[^}}]*\}} from "\./({"|".join(SHARED_SCRIPTS)})\.js";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 # The widget's model where there is no kernel, and the import of the figure from a blob, which also works from file://.
 # The page's own picture stays in sight until the figure has been drawn, and for good if it cannot be.
@@ -320,33 +315,35 @@ class LiveFigure(anywidget.AnyWidget):
 
 
 def join_modules(source):
-    """Join a figure's JavaScript and the shared modules that it imports into one, since a blob can import no neighbour.
+    """Join a figure's JavaScript and the modules that it imports into one, since a blob can import no neighbour.
 
     Lines of comment are left out: a page carries the source once for each figure.
 
     Args:
-        source: the text of the figure's module, which imports from "./base.js" and, where it needs them, from
-            "./controls.js" and "./network.js", in one statement each.
+        source: the text of the figure's module, with `import { … } from "./base.js"` and the like.
 
     Returns:
         The text of a module without imports.
 
     Raises:
-        FigureError: if anything else is imported, or from one of the three in several statements.
+        FigureError: if anything else is imported than names from modules in this folder.
 
     Example:
         >>> join_modules('import { h } from "./base.js";\\nexport default h;\\n').endswith("export default h;\\n")
         True
     """
-    names = IMPORT_OF_SHARED.findall(source)
-    own = IMPORT_OF_SHARED.sub("", source)
-    if other := re.search(r"^import\b.*", own, re.MULTILINE):
-        known = ", ".join(f"./{name}.js" for name in SHARED_SCRIPTS)
-        raise FigureError(f"A figure can import from {known} alone; found: {other[0]!r}.")
-    if len(names) != len(set(names)):
-        raise FigureError(f"A figure imports from each module in one statement; found several of {', '.join(names)}.")
-    shared = "".join(IMPORT_OF_SHARED.sub("", SHARED_SCRIPTS[name]) for name in names)
-    return re.sub(r"^ *//.*\n|^\n", "", shared + own, flags=re.MULTILINE)
+    modules, waiting = {}, [source]
+    while waiting:
+        for name in IMPORT.findall(waiting.pop()):
+            path = Path(__file__).with_name(f"{name}.js")
+            if name not in modules and path.exists():
+                modules[name] = path.read_text(encoding="utf-8")
+                waiting.append(modules[name])
+    known = re.compile(IMPORT.pattern.replace(r"\w+", "|".join(modules)), re.MULTILINE)
+    joined = "".join(known.sub("", text) for text in [*modules.values(), source])
+    if other := re.search(r"^import\b.*", joined, re.MULTILINE):
+        raise FigureError(f"A figure can import {{ names }} from the modules beside it alone; found: {other[0]!r}.")
+    return re.sub(r"^ *//.*\n|^\n", "", joined, flags=re.MULTILINE)
 
 
 def embed(drawing, dpi=120, colors=256):
