@@ -314,7 +314,7 @@ function parseColor(text) {
 // ---- a filter's response: pure functions, tested against convbook.operations ---------------------------------------
 
 // Rows and columns of the response map: one for each place where the whole window lies on the picture.
-export function responseShape(picture, kernel) {
+function responseShape(picture, kernel) {
   return { height: picture.height - kernel.length + 1, width: picture.width - kernel[0].length + 1 };
 }
 

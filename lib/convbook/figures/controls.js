@@ -154,7 +154,7 @@ export function createStepping(frame, { gridOf, pausesMs: [shortest, longest, to
 }
 
 // Calls `step` again and again until it returns false; who asked for less motion sees the same in calmer, larger steps.
-export function createPlayer({ step, intervalMs, onChange }) {
+function createPlayer({ step, intervalMs, onChange }) {
   let timer = 0;
   const stop = () => {
     clearTimeout(timer);

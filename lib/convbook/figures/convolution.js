@@ -29,7 +29,7 @@ const OWN_NUMBERS = "own numbers";
 // ---- the mathematics: pure functions, tested against convbook.operations ------------------------------------------
 
 // What one window holds: for each channel the patch, the weights, the products (rows of numbers) and their sum.
-export function oneWindow(picture, kernel, row, column) {
+function oneWindow(picture, kernel, row, column) {
   const grid = (number) => kernel.map((weights, i) => weights.map((_, j) => number(i, j)));
   return Array.from({ length: picture.channels }, (_, channel) => {
     const pixel = (i, j) => picture.values[((row + i) * picture.width + column + j) * picture.channels + channel];
@@ -41,7 +41,7 @@ export function oneWindow(picture, kernel, row, column) {
 }
 
 // The name of the kernel with these numbers, or null where the reader typed others.
-export function nameOfKernel(kernel, kernels) {
+function nameOfKernel(kernel, kernels) {
   if (typeof kernel === "string") return kernel;
   const numbers = JSON.stringify(kernel);
   return Object.keys(kernels).find((name) => JSON.stringify(kernels[name]) === numbers) ?? null;
