@@ -75,7 +75,7 @@
     background: luminance(background(document.body).slice(0, 3)),
     texts,
     figures: document.querySelectorAll(".convbook-page").length,
-    live: shown(".convbook-live .convbook-figure").length,
+    live: shown(".convbook-live.convbook-figure").length,
     labels,
     scrollWidth: document.scrollingElement.scrollWidth,
     tooWide: shown("article *").filter(sticksOut).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),
