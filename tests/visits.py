@@ -102,6 +102,8 @@ def visit(browser, url, scheme="light", audits=()):
             page.wait_for_function(REACHABLE, timeout=5000)
         page.emulate_media(media="print")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        # Figures learn of the paper with the next frame, and redraw then.
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         facts["print"] = page.evaluate(FACTS, False)
         page.emulate_media(media="screen")
         urls = [r.url for r in requests if not r.url.startswith(("data:", "blob:"))]
