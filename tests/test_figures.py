@@ -23,7 +23,7 @@ from visits import PHONE
 
 from convbook import figures
 from convbook.figures import Convolution, FigureError, LiveFigure
-from convbook.figures.base import Checked, Choice, Number, Switch, Whole, join_modules
+from convbook.figures.base import DIVERGING, Checked, Choice, Number, Switch, Whole, join_modules
 from convbook.figures.convolution import kernels_for
 from convbook.operations import convolve2d
 
@@ -340,6 +340,10 @@ def test_response_map_is_painted_in_the_colours_of_its_numbers(show):
     shown = pixels_of(page.locator(".cb-output .cb-pixels"))
     np.testing.assert_array_equal(shown, diverging_colors([[-9, 9, 0, 0]] * 4, scale=9))
     assert page.locator(".cb-legend").inner_text().split() == ["−9", "0", "9"]
+
+
+def test_pictures_without_javascript_have_the_colours_of_the_page():
+    np.testing.assert_allclose(255 * DIVERGING([0.0, 0.5, 1.0])[:, :3], diverging_colors([-1, 0, 1], 1), atol=2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import traitlets
+from matplotlib.figure import Figure
 
 from convbook.figures.base import (
     Checked,
@@ -101,7 +102,6 @@ class Augmentation(LiveFigure):
 
     def draw_still(self):
         import keras
-        from matplotlib.figure import Figure
 
         layers, image = keras.layers, self.images[self.picture]
         turns = [layers.RandomRotation(self.rotation, seed=0), layers.RandomZoom(self.zoom, seed=0)]

@@ -29,6 +29,7 @@ from pathlib import Path
 import anywidget
 import numpy as np
 import traitlets
+from matplotlib.colors import LinearSegmentedColormap
 from PIL import Image
 
 
@@ -38,6 +39,9 @@ def _read_style(path):
 
 
 SHARED_STYLE = _read_style(Path(__file__).with_suffix(".css"))
+# The colours of base.js for pictures without JavaScript: blue below zero, neutral at zero, orange above.
+DIVERGING = LinearSegmentedColormap.from_list("diverging", ["#0b6e99", "#f3f2ef", "#c4570a"])
+STILL_DPI, STILL_COLORS = 100, 128  # few of both, since a page carries the picture beside the live figure
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 # The widget's model where there is no kernel, and the import of the figure from a blob, which also works from file://.
@@ -346,13 +350,11 @@ def join_modules(source):
     return re.sub(r"^ *//.*\n|^\n", "", joined, flags=re.MULTILINE)
 
 
-def embed(drawing, dpi=120, colors=256):
+def embed(drawing):
     """Turn a matplotlib Figure into the address of a small picture that stands in the page itself.
 
     Args:
         drawing: a matplotlib Figure.
-        dpi: pixels per inch of its size.
-        colors: to how many the picture is reduced; fewer make it smaller.
 
     Returns:
         A data URI of a PNG.
@@ -363,8 +365,10 @@ def embed(drawing, dpi=120, colors=256):
         'data:image/png;base64,'
     """
     drawn, small = io.BytesIO(), io.BytesIO()
-    drawing.savefig(drawn, format="png", dpi=dpi, bbox_inches="tight", facecolor="white")
-    Image.open(drawn).convert("RGB").quantize(colors).save(small, "PNG", optimize=True)
+    drawing.savefig(drawn, format="png", dpi=STILL_DPI, bbox_inches="tight", facecolor="white")
+    # By an octree, which keeps a colour of few pixels: the frame of a window, one end of a scale.
+    picture = Image.open(drawn).convert("RGB").quantize(STILL_COLORS, Image.Quantize.FASTOCTREE)
+    picture.save(small, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(small.getvalue()).decode('ascii')}"
 
 

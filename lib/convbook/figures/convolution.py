@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from convbook.figures.base import (
+    DIVERGING,
     Checked,
     FigureError,
     LiveFigure,
@@ -100,7 +101,7 @@ class Convolution(LiveFigure):
         corner = self.column - 0.5, self.row - 0.5
         picture.add_patch(Rectangle(corner, weights.shape[1], weights.shape[0], fill=False, edgecolor="#b3125f", lw=2))
         scale = np.abs(response).max() or 1
-        drawing.colorbar(response_map.imshow(response, cmap="PuOr_r", vmin=-scale, vmax=scale))
+        drawing.colorbar(response_map.imshow(response, cmap=DIVERGING, vmin=-scale, vmax=scale))
         picture.set(title="Picture", xticks=[], yticks=[])
         response_map.set(title="Response map", xticks=[], yticks=[])
         return drawing

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 import traitlets
+from matplotlib.figure import Figure
 from PIL import Image
 
-from convbook.figures.base import FigureError, LiveFigure, Whole, check_names, refuse_outside
+from convbook.figures.base import DIVERGING, FigureError, LiveFigure, Whole, check_names, refuse_outside
 
 MOST_PICTURES, MOST_STAGES, MOST_CHANNELS, FEWEST_CHANNELS = 8, 8, 12, 4
 LARGEST_SIDE_PX = 320
@@ -120,10 +121,6 @@ class FeatureMaps(LiveFigure):
             refuse_outside(state, name, 0, count - 1, f"there are {count} {what}")
 
     def draw_still(self):
-        from matplotlib.colors import LinearSegmentedColormap
-        from matplotlib.figure import Figure
-
-        colors = LinearSegmentedColormap.from_list("diverging", ["#0b6e99", "#f3f2ef", "#c4570a"])
         figure = Figure((2.4, 0.8 * len(self.stages)), layout="constrained")
         for stage, row in zip(self.stages, figure.subplots(len(self.stages), 3, squeeze=False), strict=True):
             maps = stage.maps[self.picture, :, :, :2]
@@ -131,7 +128,7 @@ class FeatureMaps(LiveFigure):
             row[0].set_title(stage.title, fontsize="small", loc="left")
             for axes, channel in zip(row[1:], range(maps.shape[-1]), strict=False):
                 limit = np.abs(maps[..., channel]).max()
-                axes.imshow(maps[..., channel], cmap=colors, vmin=-limit, vmax=limit, interpolation="nearest")
+                axes.imshow(maps[..., channel], cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest")
             for axes in row:
                 axes.axis("off")
         return figure

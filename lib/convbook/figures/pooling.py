@@ -5,6 +5,7 @@ import traitlets
 from matplotlib.figure import Figure
 
 from convbook.figures.base import (
+    DIVERGING,
     Checked,
     Choice,
     FigureError,
@@ -120,12 +121,13 @@ class Pooling(LiveFigure):
             return None
         response = np.maximum(convolve2d(self.image.astype(float), KERNELS[self.kernel][..., None, None]), 0)
         smaller = [pool(response, self.pool_size, self.strides) for pool in (max_pool2d, average_pool2d)]
+        scale = response.max() or 1
         maps = [self.image, response, *smaller, response[:: self.strides, :: self.strides]]
         drawing = Figure((9, 2), layout="constrained")
         titles = ("Picture", "Response map", "Max pooling", "Average pooling", "Strided read")
         for axes, title, shown in zip(drawing.subplots(1, 5), titles, maps, strict=True):
-            cmap, whole = ("gray", self.image) if shown is self.image else ("Oranges", response)
-            axes.imshow(shown[..., 0], cmap=cmap, vmin=0, vmax=whole.max())
+            cmap, low, high = ("gray", 0, self.image.max()) if shown is self.image else (DIVERGING, -scale, scale)
+            axes.imshow(shown[..., 0], cmap=cmap, vmin=low, vmax=high)
             axes.set(title=title, xticks=[], yticks=[])
         return drawing
 

@@ -81,11 +81,12 @@ class TrainingCurves(LiveFigure):
     def draw_still(self):
         drawing = Figure((4.4, 2.5))
         axes = drawing.subplots()
-        for run in self._curves:
-            for part, begin, line in (("training", "", "-"), ("validation", "val_", "--")):
+        for number, run in enumerate(self._curves):
+            for part, begin, style in (("training", "", "-"), ("validation", "val_", "--")):
                 if run["name"] in self.shown and getattr(self, part):
                     values = np.array(run[begin + self.metric], dtype=float)
-                    axes.plot(np.arange(1, len(values) + 1), values, line, label=f"{run['name']}, {part}")
+                    label = f"{run['name']}, {part}"
+                    axes.plot(np.arange(1, len(values) + 1), values, style, color=f"C{number}", label=label)
         axes.set(xlabel="epoch", ylabel=self.metric, yscale="linear" if self.metric == "accuracy" else self.scale)
         if axes.lines:
             axes.legend(fontsize="small", frameon=False)
