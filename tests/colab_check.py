@@ -9,8 +9,6 @@ lives in the book's environment and reaches the replica through a kernelspec.
 
 import argparse
 import ast
-import copy
-import json
 import os
 import re
 import resource
@@ -18,15 +16,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import tomllib
 from pathlib import Path
 
-from chapters import BOOK, ROOT, numbered, read_chapter, tagged, toc_pages, tracked_files
+import executing
+from chapters import ROOT, numbered, tagged, tracked_files
 from colab_figures import check_figures
 from colab_packages import LIST, python_of, versions_in
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from executing import Report, add_kernel, chapter_names, load, plain_environment
 from packaging.utils import canonicalize_name
 
 from convbook.repository import IN_SETUP_CELL
@@ -36,11 +33,6 @@ STUB = Path(__file__).with_name("colab") / "stub"
 KERNEL = ["ipykernel", "ipython", "pip", "setuptools", "wheel"]  # what a notebook has besides the package's needs
 # As in Colab, google.colab is loaded before a notebook's first cell.
 START = "import google.colab; from ipykernel import kernelapp; kernelapp.launch_new_instance()"
-SETTINGS = re.compile(
-    r"CONVBOOK_|PYTHON|JUPYTER_|IPYTHON|VIRTUAL_ENV|KERAS_|KAGGLE|TF_|XLA_|CUDA_|MPL|MAKE|MFLAGS|XDG_|GIT_|COLAB_"
-)
-
-SECONDS_FOR_A_CELL = 300
 INSTALL_LIMIT_S, FIRST_CHAPTER_LIMIT_S, ALL_LIMIT_S = 20, 90, 600
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -87,17 +79,8 @@ def make_replica(python, folder):
         raise CheckError("What the package needs could not be installed in Colab's versions; pip says why, above.")
     site = next((folder / "env" / "lib").glob("python*/site-packages"))
     shutil.copytree(STUB, site / "google" / "colab", ignore=shutil.ignore_patterns("__pycache__"))
-    kernel = folder / "kernels" / "colab" / "kernel.json"
-    kernel.parent.mkdir(parents=True)
-    argv = [str(replica), "-c", START, "-f", "{connection_file}"]
-    kernel.write_text(json.dumps({"argv": argv, "display_name": "Colab's replica", "language": "python"}))
+    add_kernel(folder, "colab", [replica, "-c", START])
     return replica
-
-
-def plain_environment(home, **more):
-    """The environment of a machine that nobody has set up: no settings of the book, of Python, Jupyter or Keras."""
-    kept = {name: value for name, value in os.environ.items() if not SETTINGS.match(name)}
-    return {**kept, "HOME": str(home), "CUDA_VISIBLE_DEVICES": "", "COLAB_RELEASE_TAG": "replica", **more}
 
 
 def host_of_the_repository(folder, address):
@@ -134,45 +117,10 @@ def changes(before, after):
 
 
 def execute(notebook, folder, settings):
-    """Run a notebook in the replica, in an empty folder and with an empty home.
-
-    Returns:
-        Seconds, and what failed or "". What the kernel itself says, such as TensorFlow's log, goes into folder/log.
-    """
-    temporary = tempfile.TemporaryDirectory
-    with temporary() as home, temporary() as empty, (folder / "log").open("a") as log:
+    """Run a notebook in the replica with an empty home; returns seconds, and what failed or ""."""
+    with tempfile.TemporaryDirectory() as home:
         path = f"{folder / 'env' / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        environment = plain_environment(home, PATH=path, **settings)
-        resources = {"metadata": {"path": empty}}
-        client = NotebookClient(notebook, kernel_name="colab", timeout=SECONDS_FOR_A_CELL, resources=resources)
-        start, failure = time.monotonic(), ""
-        try:
-            client.execute(env=environment, stdout=log, stderr=log)
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            failure = first_error(notebook) or str(error).strip()
-        seconds = time.monotonic() - start
-        left = sorted(os.listdir(empty))
-    return seconds, failure or (f"left {', '.join(left)} behind" if left else "")
-
-
-def first_error(notebook):
-    """The first error among a notebook's outputs, with its cell and line; '' if there is none."""
-    for number, cell in numbered(notebook, "code"):
-        for output in cell.outputs:
-            if output.output_type == "error":
-                trace = re.sub(r"\x1b\[[\d;]*m", "", "\n".join(output.traceback))
-                lines = re.findall(r"^-+> *\d+ +(.*)", trace, flags=re.M)
-                return f"cell {number}: {output.ename}: {output.evalue}" + (f" at: {lines[0]}" if lines else "")
-    return ""
-
-
-def chapter_names():
-    """The notebooks of the book in its order."""
-    return [Path(name).name for name in toc_pages() if (ROOT / f"{name}.ipynb").is_file()]
-
-
-def load(name):
-    return copy.deepcopy(read_chapter(BOOK / f"{name}.ipynb"))
+        return executing.execute(notebook, "colab", plain_environment(home, PATH=path, **settings), folder / "log")
 
 
 def setup_alone(address=None):
@@ -236,21 +184,6 @@ def refusal_problems(failure, address):
 
 
 # --- the check
-
-
-class Report:
-    """Prints each finding as it comes, and counts those that are bad."""
-
-    def __init__(self):
-        self.failed = 0
-
-    def tell(self, what, problems=()):
-        print(f"{'FAILED' if problems else 'ok':<7} {what}", *problems, sep="\n        ", flush=True)
-        self.failed += bool(problems)
-
-    def time(self, what, seconds, limit_s):
-        over = [f"more than {limit_s} s; was the machine busy with something else?"] if seconds > limit_s else []
-        self.tell(f"{what}: {seconds:.0f} s (limit {limit_s} s)", over)
 
 
 def check_setup(report, folder, replica, settings):
@@ -320,15 +253,15 @@ def main(arguments=None):
     have, listed = frozen(replica), versions_in(listing)
     others = sorted(name for name in have if canonicalize_name(name) not in listed)
     print(f"{len(have)} packages in Colab's versions; not in Colab's list: {', '.join(others) or 'none'}", flush=True)
-    os.environ["JUPYTER_PATH"] = str(folder)  # where the kernelspec is
-    settings, report = host_of_the_repository(folder / "host", address_of_the_book()), Report()
+    settings = {"COLAB_RELEASE_TAG": "replica", **host_of_the_repository(folder / "host", address_of_the_book())}
+    report = Report()
     check_setup(report, folder, replica, settings)
     with tempfile.TemporaryDirectory() as home:
         environment = plain_environment(home, JUPYTER_PATH=str(folder), **settings)
         check_figures(report, figure_cells(), replica, environment)
     check_notebooks(report, options.notebooks or chapter_names(), folder, settings)
-    print(f"Colab's replica: {report.failed or 'no'} checks failed")
-    return int(report.failed > 0)
+    print(f"Colab's replica: {len(report.failures) or 'no'} checks failed")
+    return int(bool(report.failures))
 
 
 if __name__ == "__main__":

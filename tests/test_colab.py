@@ -9,6 +9,7 @@ import sys
 import colab_check
 import colab_figures
 import colab_packages
+import executing
 import nbformat
 import pytest
 from chapters import NOTEBOOKS, ROOT, code, notebook, read_chapter, tracked_files
@@ -100,7 +101,7 @@ def test_the_environment_is_that_of_a_machine_that_nobody_set_up(monkeypatch, tm
     for name in ("CONVBOOK_RUN", "PYTHONPATH", "KERAS_BACKEND", "TF_NUM_INTRAOP_THREADS", "GIT_DIR", "MAKEFLAGS"):
         monkeypatch.setenv(name, "set")
     monkeypatch.setenv("LANG", "C.UTF-8")
-    environment = colab_check.plain_environment(tmp_path, EXTRA="1")
+    environment = executing.plain_environment(tmp_path, EXTRA="1")
     assert "set" not in environment.values()
     assert (environment["HOME"], environment["LANG"], environment["EXTRA"]) == (str(tmp_path), "C.UTF-8", "1")
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
@@ -142,15 +143,15 @@ def test_the_first_error_is_told_with_its_cell_and_line():
     failed = code("height = 4\nassert height == 5")
     failed.outputs = [error]
     told = "cell 2: AssertionError:  at: assert height == 5"
-    assert colab_check.first_error(notebook(code("pass"), failed)) == told
-    assert colab_check.first_error(notebook(code("pass"))) == ""
+    assert executing.first_error(notebook(code("pass"), failed)) == told
+    assert executing.first_error(notebook(code("pass"))) == ""
 
 
 def test_setup_cell_alone_asks_for_another_address_and_leaves_the_chapter_as_it_is():
     alone = colab_check.setup_alone("https://github.com/a/b")
     assert len(alone.cells) == 1
     assert 'REPOSITORY = "https://github.com/a/b"\n' in alone.cells[0].source
-    first = read_chapter(ROOT / "book" / f"{colab_check.chapter_names()[0]}.ipynb")
+    first = read_chapter(ROOT / "book" / f"{executing.chapter_names()[0]}.ipynb")
     assert "https://github.com/a/b" not in nbformat.writes(first)
 
 
@@ -198,10 +199,10 @@ def test_every_cell_that_imports_a_figure_shows_it_and_stands_once_on_the_page_o
 @pytest.mark.parametrize(("browser", "missing"), [(None, "no Chromium"), ("chromium", "no classic Jupyter")])
 def test_without_a_browser_or_jupyters_page_that_part_is_skipped_and_says_so(monkeypatch, capsys, browser, missing):
     monkeypatch.setattr(colab_figures, "find_browser", lambda: browser)
-    report = colab_check.Report()
+    report = executing.Report()
     colab_figures.check_figures(report, [], "false", dict(os.environ))
     assert capsys.readouterr().out.startswith(f"skipped live figures in a real page: there is {missing}")
-    assert report.failed == 0
+    assert report.failures == []
 
 
 def executed():
@@ -252,13 +253,13 @@ def test_a_figure_that_finds_the_stand_in_for_colab_asks_for_its_widget_manager(
 
 
 def test_a_report_counts_what_is_bad(capsys):
-    report = colab_check.Report()
+    report = executing.Report()
     report.tell("pip check")
     report.time("first chapter", 89.7, 90)
-    assert report.failed == 0
+    assert report.failures == []
     report.tell("01_first_convnet: 30 s", ["cell 3: ValueError"])
     report.time("first chapter", 91, 90)
-    assert report.failed == 2
+    assert len(report.failures) == 2
     said = capsys.readouterr().out
     assert "FAILED  01_first_convnet: 30 s\n        cell 3: ValueError\n" in said
     assert "FAILED  first chapter: 91 s (limit 90 s)\n        more than 90 s; was the machine busy" in said
