@@ -10,7 +10,7 @@ from PIL import Image
 from test_experiments import Measure, make_experiment
 
 from convbook import __main__ as commands
-from convbook import evidence, experiments, pretraining
+from convbook import evidence, experiments, photos, pretraining
 
 
 @pytest.fixture
@@ -51,6 +51,26 @@ def test_photos_puts_pictures_on_disk_and_says_where(cache, capsys):
     counts = [f"    {part:<12}{n} cats, {n} dogs" for part, n in (("train", 3), ("validation", 1), ("test", 2))]
     assert lines[2:] == counts
     assert len(list(folder.glob("train/cat/*"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "sizes"),
+    [
+        ([], (1000, 500, 1000)),
+        (["--run", "photos"], (150, 100, 250)),
+        (["--run", "photos", "--test", "9"], (150, 100, 9)),
+    ],
+)
+def test_photos_takes_as_many_as_the_run_needs(monkeypatch, capsys, words, sizes):
+    asked = []
+
+    def prepare(source, folder, seed, **sizes):
+        asked.append((source, *sizes.values()))
+        return photos.Pictures(Path("/photos"), "a source", {}, {})
+
+    monkeypatch.setattr(photos, "prepare", prepare)
+    assert commands.main(["photos", *words]) == 0
+    assert asked == [("photos", *sizes)]
 
 
 def test_photos_says_what_was_left_out(cache, tmp_path, capsys):

@@ -31,9 +31,10 @@ def main(arguments=None):
 
 def prepare_photos(options):
     """Put cats and dogs on disk, photos or drawings."""
-    from convbook import photos
+    from convbook import photos, runs
 
-    sizes = {part: getattr(options, part) for part in ("train", "validation", "test")}
+    numbers = vars(runs.RUNS[options.for_run])
+    sizes = {part: getattr(options, part) or numbers[f"{part}_pictures"] for part in ("train", "validation", "test")}
     pictures = photos.prepare(options.source, **sizes, folder=options.folder, seed=options.seed)
     print(f"{pictures.source}\n{pictures.folder}")
     for part, counts in pictures.counts.items():
@@ -210,6 +211,8 @@ def _parser():
 
 
 def _add_photos(commands):
+    from convbook import runs
+
     photos = commands.add_parser(
         "photos",
         help="put cats and dogs on disk: photos, or drawings",
@@ -225,9 +228,12 @@ def _add_photos(commands):
     photos.add_argument(
         "--drawn", action="store_const", dest="source", const="drawn", default="photos", help="draw them instead"
     )
-    for part, count in (("train", 1000), ("validation", 500), ("test", 1000)):
-        text = f"number of {part} pictures per class (default: {count})"
-        photos.add_argument(f"--{part}", type=int, default=count, metavar="N", help=text)
+    names = [run.name for run in runs.RUNS.values() if run.pictures == "photos"]
+    text = "the run that the photos are for (default: full): it decides how many"
+    photos.add_argument("--run", dest="for_run", choices=names, default="full", help=text)
+    for part in ("train", "validation", "test"):
+        text = f"another number of {part} pictures per class than the run's"
+        photos.add_argument(f"--{part}", type=_whole, metavar="N", help=text)
     photos.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the split (default: 0, the book's)")
 
 
