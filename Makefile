@@ -17,27 +17,32 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 # Convolutions by oneDNN, which TensorFlow takes by itself on some processors only: they need half of the time.
 export TF_ENABLE_ONEDNN_OPTS = 1
 
-.PHONY: help book full-run test bench colab-check colab-list links serve clean
+.PHONY: help book photos test check-runs bench colab-check colab-list links serve clean
 .DEFAULT_GOAL := help
+
+$(if $(filter "$(RUN)","quick" "photos" "full"),,$(error RUN is "$(RUN)", which is no run of this book; set it to quick, photos or full))
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-book: $(INSTALLED) $(if $(filter full,$(RUN)),full-run)  ## run every chapter and build the site at _build/html/index.html (RUN=full: real data, needs a GPU)
+book: $(INSTALLED) $(if $(filter-out quick,$(RUN)),photos)  ## run every chapter and build the site at _build/html/index.html (RUN=photos: real photos; RUN=full: with a GPU)
 	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=$(RUN) jupyter-book build . -W --keep-going
 
-# What the full run needs, before hours of it: a GPU, and the photos, whose download is too long for a cell.
-full-run: $(INSTALLED)
-	@echo "The full run shows Kaggle's photos in the pages: check their licence before you publish such a site."
-	@$(BIN)/python -c 'import sys, tensorflow as tf; sys.exit(not tf.config.list_physical_devices("GPU"))' 2>/dev/null || { \
-	    echo "The full run needs a GPU, and TensorFlow sees none here: take a machine that has one, with tensorflow[and-cuda] in $(VENV), or the quick run (make book)." >&2; exit 1; }
-	@CONVBOOK_RUN=full $(BIN)/python -m convbook photos
+# What the runs on photos need before they take their time: for full a GPU, and the photos, whose download is too long for a cell.
+photos: $(INSTALLED)
+	@echo "The $(RUN) run shows its photos in the pages: Kaggle's may not be published without Microsoft Research's permission (README.md)."
+	@[ $(RUN) != full ] || $(BIN)/python -c 'import sys, tensorflow as tf; sys.exit(not tf.config.list_physical_devices("GPU"))' 2>/dev/null || { \
+	    echo "The full run needs a GPU, and TensorFlow sees none here: take a machine that has one, with tensorflow[and-cuda] in $(VENV), or real photos without a GPU (make book RUN=photos)." >&2; exit 1; }
+	@$(BIN)/python -m convbook photos --run $(RUN)
 
 test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
 	@mkdir -p _build && rm -f _build/network_attempts
 	@PYTHONPATH="$(CURDIR)/tests/offline" NETWORK_ATTEMPTS="$(CURDIR)/_build/network_attempts" CONVBOOK_JOBS=$(JOBS) \
 	    $(MAKE) --no-print-directory book RUN=quick
 	@PATH="$(BIN):$$PATH" CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 python -m pytest -n $(JOBS) --dist loadfile
+
+check-runs: $(INSTALLED)  ## run every chapter on the runs photos and full, in miniature and offline
+	@PATH="$(BIN):$$PATH" python tests/check_runs.py --jobs $(JOBS)
 
 bench: $(INSTALLED)  ## measure how fast figures redraw, pictures are drawn, prepared and fed to a network
 	@for name in figures drawings photos pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done

@@ -6,10 +6,13 @@ import subprocess
 import sys
 import tomllib
 
+import check_runs
 import pytest
 import yaml
 from chapters import ROOT
 from packaging.specifiers import SpecifierSet
+
+from convbook import runs
 
 FILES = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in FILES}
@@ -67,9 +70,23 @@ def test_tests_run_by_a_file_that_can_be_run_on_every_python_that_the_package_na
     assert {version for version in chosen if "$" not in version} <= set(supported)
 
 
+def test_ci_executes_the_chapters_on_all_three_runs():
+    """`make test` executes them on quick; what the other target does, test_check_runs.py tests."""
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.findall(r"^make ([\w-]+)", ci, flags=re.M) == ["test", "check-runs"]
+    assert "make check-runs" in commands("weekly.runs")
+    recipes = dict(
+        re.findall(r"^([\w-]+):.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M)
+    )
+    assert "book RUN=quick" in recipes["test"]
+    assert "tests/check_runs.py" in recipes["check-runs"]
+    assert {"quick", *check_runs.RUNS} == {*runs.RUNS}
+
+
 def test_the_site_that_is_published_is_the_one_that_is_built():
     folder = next(step["with"]["path"] for step in steps("publish.build") if "upload-pages" in step.get("uses", ""))
-    assert "make book" in commands("publish.build")
+    assert 'make book RUN="$RUN"' in commands("publish.build")
+    assert WORKFLOWS["publish"]["env"]["RUN"] in ("quick", "photos")  # GitHub's machines have no GPU
     assert f"the site at {folder}/index.html" in (ROOT / "Makefile").read_text(encoding="utf-8")
     assert WORKFLOWS["publish"][True]["push"] == {"branches": ["main"]}  # `on` is YAML's word for true
 
@@ -103,20 +120,21 @@ def test_the_python_of_colabs_list_is_read_from_its_first_line(tmp_path):
 
 
 COLAB_ISSUE = "Weekly check: chapters fail with what Colab has today"
+RUNS_ISSUE = "Weekly check: chapters fail on photos or full"
 LINKS_ISSUE = "Weekly check: links lead nowhere"
 
 
 @pytest.mark.parametrize(
-    ("colab", "links", "open_issues", "opened"),
+    ("colab", "runs", "links", "open_issues", "opened"),
     [
-        ("success", "failure", [], [LINKS_ISSUE]),
-        ("failure", "success", ["Figures are slow", LINKS_ISSUE], [COLAB_ISSUE]),
-        ("cancelled", "failure", [], [COLAB_ISSUE, LINKS_ISSUE]),
-        ("failure", "failure", [COLAB_ISSUE, LINKS_ISSUE], []),
-        ("success", "success", [], []),
+        ("success", "success", "failure", [], [LINKS_ISSUE]),
+        ("failure", "success", "success", ["Figures are slow", LINKS_ISSUE], [COLAB_ISSUE]),
+        ("cancelled", "failure", "failure", [], [COLAB_ISSUE, RUNS_ISSUE, LINKS_ISSUE]),
+        ("failure", "failure", "failure", [COLAB_ISSUE, LINKS_ISSUE], [RUNS_ISSUE]),
+        ("success", "success", "success", [], []),
     ],
 )
-def test_an_issue_is_opened_for_what_failed_unless_one_is_open(tmp_path, colab, links, open_issues, opened):
+def test_an_issue_is_opened_for_what_failed_unless_one_is_open(tmp_path, colab, runs, links, open_issues, opened):
     """The weekly run's own shell, with a stand-in for GitHub's command."""
     step = steps("weekly.report")[-1]
     (tmp_path / "open").write_text("".join(f"{title}\n" for title in open_issues))
@@ -124,12 +142,12 @@ def test_an_issue_is_opened_for_what_failed_unless_one_is_open(tmp_path, colab, 
     gh.write_text(f"#!/bin/sh\ncd {tmp_path}\n[ $2 = list ] && cat open || echo $1 $2 $4, $6 >> created\n")
     gh.chmod(0o755)
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "COLAB": colab, "LINKS": links, "BODY": "see there"}
+    environment = {**os.environ, "PATH": path, "COLAB": colab, "RUNS": runs, "LINKS": links, "BODY": "see there"}
     shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
     subprocess.run(shell, env=environment, check=True)
     created = tmp_path / "created"
     reported = created.read_text().splitlines() if created.exists() else []
     assert reported == [f"issue create {title}, see there" for title in opened]
-    assert set(step["env"]) == {"GH_TOKEN", "GH_REPO", "COLAB", "LINKS", "BODY"}
-    assert JOBS["weekly.report"]["needs"] == ["colab", "links"]
+    assert set(step["env"]) == {"GH_TOKEN", "GH_REPO", "COLAB", "RUNS", "LINKS", "BODY"}
+    assert JOBS["weekly.report"]["needs"] == ["colab", "runs", "links"]
     assert JOBS["weekly.report"]["if"].startswith("always() && (contains(needs.*.result, 'failure')")
