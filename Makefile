@@ -51,7 +51,7 @@ links: $(INSTALLED)  ## check that the book's links to other places still lead s
 	@PATH="$(BIN):$$PATH" jupyter-book build . --path-output _build/links --builder linkcheck --quiet
 
 colab-check: $(INSTALLED)  ## run every chapter in a replica of Colab's environment (needs Colab's Python: COLAB_PYTHON=…)
-	@PATH="$(BIN):$$PATH" python tests/colab_check.py $(if $(COLAB_PYTHON),--python "$(COLAB_PYTHON)")
+	@PATH="$(BIN):$$PATH" python tests/colab_check.py $(if $(COLAB_PYTHON),--python "$(COLAB_PYTHON)") --run $(RUN)
 
 colab-list: $(INSTALLED)  ## fetch the list of what Colab has today into tests/colab/packages.txt
 	@$(BIN)/python tests/colab_packages.py

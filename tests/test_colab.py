@@ -107,6 +107,15 @@ def test_the_environment_is_that_of_a_machine_that_nobody_set_up(monkeypatch, tm
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
 
 
+def test_the_run_on_photos_takes_the_folder_that_is_named_and_keeps_what_it_prepares(monkeypatch, tmp_path):
+    assert colab_check.settings_of("quick", tmp_path) == {}
+    wanted = {"CONVBOOK_RUN": "photos", "CONVBOOK_CACHE": str(tmp_path / "cache")}
+    monkeypatch.delenv("CONVBOOK_PHOTOS", raising=False)
+    assert colab_check.settings_of("photos", tmp_path) == wanted
+    monkeypatch.setenv("CONVBOOK_PHOTOS", "mine")
+    assert colab_check.settings_of("photos", tmp_path) == {**wanted, "CONVBOOK_PHOTOS": "mine"}
+
+
 def test_what_an_installation_changed_is_told():
     before = {"numpy": "2.1.3", "keras": "3.13.2", "pip": "24"}
     after = {"numpy": "2.2.0", "pip": "24", "convbook": "git"}

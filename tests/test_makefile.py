@@ -12,7 +12,7 @@ NO_VENV = '#!/bin/sh\ncase "$2" in *ensurepip*) exit 1;; *) exit 0;; esac\n'
 TOO_OLD = '#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.9.2" && exit 0\nexit 1\n'
 # An environment's Python that answers the full run's question for a GPU, and is asked for photos.
 WITHOUT_GPU = '#!/bin/sh\n[ "$1" = -c ] && exit 1\necho "$@" >> called\n'
-WITHOUT_PHOTOS = '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "$@" >> called\necho "No photos could be had." >&2\nexit 1\n'
+WITHOUT_PHOTOS = '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "$@" >> called\necho "No photos were found." >&2\nexit 1\n'
 
 SUPPORTED = "needs Python 3.11, 3.12 or 3.13 and found"
 NO_VENV_MODULE = "no venv module: install it (Debian and Ubuntu: apt install python3-venv)"
@@ -71,8 +71,8 @@ def test_what_an_installation_lacks_is_said_before_anything_is_made(make, tmp_pa
     ("python", "run", "said", "called"),
     [
         (WITHOUT_GPU, "full", NO_GPU, ""),
-        (WITHOUT_PHOTOS, "full", "No photos could be had.", "-m convbook photos --run full\n"),
-        (WITHOUT_PHOTOS, "photos", "No photos could be had.", "-m convbook photos --run photos\n"),
+        (WITHOUT_PHOTOS, "full", "No photos were found.", "-m convbook photos --run full\n"),
+        (WITHOUT_PHOTOS, "photos", "No photos were found.", "-m convbook photos --run photos\n"),
     ],
 )
 def test_a_run_on_photos_says_what_is_missing_before_it_builds(make, tmp_path, python, run, said, called):
