@@ -230,10 +230,13 @@ def test_photos_without_numbers_keep_names_that_every_system_accepts(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"readme.txt": b"x"}, r"no photos of cats and dogs .* hold train\.zip or .*, or the folders cat and dog"),
+        (
+            {"readme.txt": b"x"},
+            r"no photos of cats and dogs.* hold train\.zip or .*, or two class folders, such as cat",
+        ),
         (collection("{name}/{number}.jpg") | {"x/cat/1.jpg": b"x"}, r"collections .* at \., x: name the folder"),
-        ({"cat/1.jpg": b"x"}, "photos of a cat and none of a dog .* dog is missing or empty: put the photos there"),
-        ({"cat/x.txt": b"x", "dog/1.jpg": b"x"}, "none of a cat .* folder cat is missing or empty"),
+        ({"cat/1.jpg": b"x"}, "are cat photos and no dog photos .* dog is missing or empty: put the photos there"),
+        ({"cat/x.txt": b"x", "dog/1.jpg": b"x"}, "no cat photos .* folder cat is missing or empty"),
         (split_into(train=NUMBERS, test=NUMBERS), "no folder validation"),
         (collection(numbers=range(5)), r"too few cat photos: 5 found, 6 needed \(3 train \+ 1 validation \+ 2 test\)"),
         (split_into(train=range(5), validation=[5], test=[6]), "too few cat photos for test: 1 found, 2 needed"),

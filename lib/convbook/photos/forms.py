@@ -1,9 +1,10 @@
-"""The forms in which photos of cats and dogs come: as Kaggle gives them, in class folders, or already split."""
+"""The forms in which photos come: cats and dogs as Kaggle gives them, class folders, or already split."""
 
 import contextlib
 import hashlib
 import os
 import re
+import unicodedata
 from pathlib import Path
 
 from convbook.photos.archives import open_archive, photos_in, unpack_member
@@ -17,10 +18,11 @@ CLASS_FOLDERS = {"cat": "cat", "cats": "cat", "dog": "dog", "dogs": "dog"}
 PART_FOLDERS = {**{part: part for part in PARTS}, "val": "validation", "valid": "validation"}
 ARCHIVES = ("train.zip", "dogs-vs-cats.zip", "kagglecatsanddogs_5340.zip")
 DEEPEST = 4
+MOST_NAMES = 8
 MOST_FILES = 200_000
 FORMS = (
-    "it should hold train.zip or train/cat.0.jpg … train/dog.12499.jpg (as Kaggle gives them), or the folders cat and "
-    "dog (class folders), or the folders train, validation and test with cat and dog in each (already split)"
+    "it should hold train.zip or train/cat.0.jpg … train/dog.12499.jpg (as Kaggle gives them), or two class folders, "
+    "such as cat and dog, or the folders train, validation and test with the two in each (already split)"
 )
 
 
@@ -30,7 +32,8 @@ def opened(path, scratch):
 
     Yields:
         Photos by part and class: {"train": {"cat": [Photo, …], "dog": […]}, "validation": …, "test": …}, or {None: {…}}
-        where they are not split yet. They can be read until the end of the block.
+        where they are not split yet. The two classes are named after their folders, and sorted; a cat is a cat in
+        Cats/1.jpg as well. The photos can be read until the end of the block.
 
     Raises:
         ValueError: if the photos are in no known form, or a class or a part is missing; the message shows the forms.
@@ -58,33 +61,100 @@ def arrange(files, origin):
     Example:
         >>> arrange({"PetImages/Cat/0.jpg": 1, "PetImages/Dog/0.jpg": 2, "readme.txt": 3}, "the archive")
         {None: {'cat': [1], 'dog': [2]}}
+        >>> arrange({"fruit/pears/1.jpg": 1, "fruit/apples/green/1.jpg": 2}, "the folder")
+        {None: {'apples': [2], 'pears': [1]}}
     """
     found = {}
     for path, file in files.items():
         if parsed := _parse(path):
             root, part, class_name = parsed
             found.setdefault(root, {}).setdefault(part, {name: [] for name in CLASS_NAMES})[class_name].append(file)
-    if not found:
-        raise ValueError(f"There are no photos of cats and dogs in {origin}; {FORMS}.")
+    by_folder = _by_folder(files)
+    names = sorted({name for by_class in by_folder.values() for name in by_class})
+    has_pets = any(all(by_class.values()) for parts in found.values() for by_class in parts.values())
+    if not has_pets and (len(names) > 1 or not found):
+        _refuse_other_than_two(names, by_folder, origin)
+        return _complete(by_folder, names, origin)
     if len(found) > 1:
         raise ValueError(
             f"There are several collections in {origin}, at {', '.join(sorted(root or '.' for root in found))}: "
             f"name the folder of one of them."
         )
-    parts = _join_parts(next(iter(found.values())), origin)
+    kinds = {CLASS_FOLDERS.get(name.lower(), name) for name in names}
+    if len(kinds) > 2 and kinds.issuperset(CLASS_NAMES):
+        raise ValueError(_too_many(names, origin))
+    return _complete(next(iter(found.values())), CLASS_NAMES, origin)
+
+
+def _by_folder(files):
+    """Sort files by part and class folder, whatever its name is: {None: {"apples": […], "pears": […]}}."""
+    paths = [(unicodedata.normalize("NFC", path).split("/")[:-1], path) for path in sorted(files) if _is_picture(path)]
+    paths = [(folders, path) for folders, path in paths if folders]
+    while len({folders[0] for folders, _ in paths}) == 1 and all(len(folders) > 1 for folders, _ in paths):
+        paths = [(folders[1:], path) for folders, path in paths]
+    is_split = all(folders[0].lower() in PART_FOLDERS for folders, _ in paths)
+    parts = {}
+    for folders, path in paths:
+        part = PART_FOLDERS[folders.pop(0).lower()] if is_split else None
+        if folders:
+            parts.setdefault(part, {}).setdefault(folders[0], []).append(files[path])
+    return parts
+
+
+def _refuse_other_than_two(names, parts, origin):
+    """Raise an error unless these are the names of two class folders."""
+    if not names:
+        raise ValueError(
+            f"There are no photos of cats and dogs, or of other classes, in {origin} (JPEG, PNG, GIF, BMP or WebP); "
+            f"{FORMS}."
+        )
+    if len(names) == 1:
+        raise ValueError(
+            f"There is only one class folder with photos in {origin}, {names[0]}: put photos of something else into a "
+            f"folder beside it; {FORMS}."
+        )
+    of_a_split = [name for name in names if name.lower() in PART_FOLDERS]
+    if of_a_split and None in parts:
+        others = ", ".join(name for name in names if name not in of_a_split)
+        raise ValueError(
+            f"The folder {of_a_split[0]} in {origin} is named like a part of a split and stands beside {others}: "
+            f"rename it if it is a class, or move the others away; {FORMS}."
+        )
+    if len({name.casefold() for name in names}) < len(names):
+        raise ValueError(
+            f"Class folders in {origin} differ only in capital letters ({', '.join(names)}): give each class one name."
+        )
+    if len(names) > 2:
+        raise ValueError(_too_many(names, origin))
+
+
+def _too_many(names, origin):
+    listed = ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    return (
+        f"There are {len(names)} class folders with photos in {origin} ({listed}), and the book tells two apart: "
+        f"copy two of them into a folder, and name that."
+    )
+
+
+def _complete(parts, class_names, origin):
+    """Return photos by part and class, joined where they are not split; refuse a part or a class that is missing."""
+    parts = {
+        part: {name: by_class.get(name, []) for name in class_names}
+        for part, by_class in _join_parts(parts, class_names, origin).items()
+    }
     for part, by_class in parts.items():
-        for class_name, other in (CLASS_NAMES, CLASS_NAMES[::-1]):
+        for class_name, other in (class_names, class_names[::-1]):
             if not by_class[class_name]:
                 raise ValueError(
-                    f"There are photos of a {other} and none of a {class_name} in {part or 'the photos'} of {origin}, "
-                    f"its folder {class_name} is missing or empty: put the photos there; {FORMS}."
+                    f"There are {other} photos and no {class_name} photos in {part or 'the photos'} of {origin}, its "
+                    f"folder {class_name} is missing or empty: put the photos there; {FORMS}."
                 )
     return parts
 
 
-def _join_parts(parts, origin):
+def _join_parts(parts, class_names, origin):
     if set(parts) <= {None, "train"}:  # a folder train alone is Kaggle's, and still to be split
-        return {None: {name: [file for by_class in parts.values() for file in by_class[name]] for name in CLASS_NAMES}}
+        return {None: {name: [file for by_class in parts.values() for file in by_class[name]] for name in class_names}}
     if missing := [part for part in PARTS if part not in parts]:
         raise ValueError(f"There is no folder {' and no folder '.join(missing)} with photos in {origin}; {FORMS}.")
     return {part: parts[part] for part in PARTS}
@@ -93,8 +163,7 @@ def _join_parts(parts, origin):
 def _parse(path):
     """Return collection, part and class of "PetImages/train/Cat/3.jpg", or None for what is no labelled picture."""
     *folders, name = path.split("/")
-    hidden = any(word.startswith((".", "__MACOSX")) for word in (*folders, name))
-    if hidden or os.path.splitext(name)[1].lower() not in SUFFIXES:
+    if not _is_picture(path):
         return None
     class_name = CLASS_FOLDERS.get(folders[-1].lower()) if folders else None
     if class_name:
@@ -107,6 +176,11 @@ def _parse(path):
     if part:
         folders.pop()
     return "/".join(folders), part, class_name
+
+
+def _is_picture(path):
+    hidden = any(word.startswith((".", "__MACOSX")) for word in path.split("/"))
+    return not hidden and os.path.splitext(path)[1].lower() in SUFFIXES
 
 
 def _labelled_files(path, scratch, stack):

@@ -1,4 +1,4 @@
-"""Cats and dogs on disk, photos or drawings, in one call and in one form."""
+"""Cats and dogs on disk, or two other classes, photos or drawings, in one call and in one form."""
 
 import hashlib
 import os
@@ -17,8 +17,8 @@ from convbook.photos.drawn import SEEDS_OF_A_PART, draw_files, first_seeds, hash
 from convbook.photos.errors import PhotosError, in_words
 from convbook.photos.forms import fingerprint, opened
 from convbook.photos.kaggle import download_from_kaggle
-from convbook.photos.manifest import FORMAT, PARTS, read_pictures, write_manifest
-from convbook.photos.splits import copy_split
+from convbook.photos.manifest import CLASS_NAMES, FORMAT, PARTS, read_pictures, write_manifest
+from convbook.photos.splits import TooFewPhotosError, copy_split, sizes_that_fit
 
 VARIABLE = "CONVBOOK_PHOTOS"
 SOURCES = ("drawn", "photos")
@@ -26,6 +26,7 @@ KAGGLES_PHOTOS_PER_CLASS = 12_500
 ARCHIVE = "kagglecatsanddogs_5340.zip"
 ARCHIVE_URL = f"https://download.microsoft.com/download/3/E/1/3E1C3F21-ECDB-4869-8368-6DEBA77B919F/{ARCHIVE}"
 ARCHIVE_BYTES = 824_887_076
+FEW_TO_TRAIN = 100  # photos of a class, for a network from scratch
 
 
 def print_notice(sentence):
@@ -41,6 +42,7 @@ class _Request:
     seed: int
     progress: bool
     report: Callable
+    fewer: bool
 
     def folder_name(self, *words):
         return "-".join([*(str(size) for size in self.sizes.values()), f"seed{self.seed}", *words])
@@ -57,6 +59,7 @@ def prepare(
     size_px=64,
     seed=0,
     report=print_notice,
+    fewer=False,
 ):
     """Put cats and dogs on disk: train, validation and test, with a folder cat and a folder dog in each.
 
@@ -67,6 +70,8 @@ def prepare(
     is decoded once; broken ones, copies of others and pictures above 50 million pixels are left out and counted. What
     is not an upright RGB JPEG already becomes one. Which photo goes where depends on the seed and the photos' names
     alone. When one source fails, a sentence says so before the next is tried.
+
+    A folder that you name may hold photos of any two classes instead, in a folder for each: apples and pears, say.
 
     The result lies in `cache_folder()`, is complete or not there, and is used again by the next call.
 
@@ -79,6 +84,8 @@ def prepare(
         size_px: height and width of drawn pictures. Photos keep their sizes.
         seed: seed of the split, or number of the set of drawings; sets of different numbers share no picture.
         report: function that is given a sentence when something happens that you should know.
+        fewer: whether a folder that you name may have fewer photos than asked for. Then all parts are smaller, unless
+            the folder is split already, and a sentence on standard output says what to expect.
 
     Returns:
         `Pictures`.
@@ -101,9 +108,24 @@ def prepare(
         raise ValueError(f"{source!r} is no source of pictures; use {' or '.join(map(repr, SOURCES))}.")
     if source == "drawn" and folder is not None:
         raise ValueError(f"folder is {str(folder)!r}, and drawn pictures come from none; use the source 'photos'.")
-    request = _Request(_sizes(train, validation, test), whole_number("seed", seed, smallest=0), progress, report)
+    request = _Request(_sizes(train, validation, test), whole_number("seed", seed, smallest=0), progress, report, fewer)
     with cache.explained(cache.cache_folder()):
         return _drawn(request, size_px) if source == "drawn" else _photos(request, folder)
+
+
+def prepare_run(run, size_px, **options):
+    """Prepare the pictures of a run, or as many as a folder that you name has; see `prepare`.
+
+    Args:
+        run: a `Run`, which says where pictures come from and how many of each class.
+        size_px: height and width of drawn pictures. Photos keep their sizes.
+        options: further arguments of `prepare`, by name: folder, progress, seed, report.
+
+    Returns:
+        `Pictures`. Their `counts` may be smaller than the numbers of the run.
+    """
+    sizes = {part: getattr(run, f"{part}_pictures") for part in PARTS}
+    return prepare(run.pictures, **sizes, size_px=size_px, fewer=True, **options)
 
 
 def _drawn(request, size_px):
@@ -125,30 +147,55 @@ def _photos(request, folder):
     if named:
         path = Path(named).expanduser()
         form = "archive" if path.is_file() else "folder"
-        return _prepared_from(path, f"photos from the {form} {path.resolve().name}", request)
+        return _prepared_from(path, f"photos from the {form} {path.resolve().name}", request, request.fewer)
     return _prepared_before(request) or _downloaded(request)
 
 
-def _prepared_from(path, origin, request):
+def _prepared_from(path, origin, request, fewer=False):
     """Return the split of the photos at a path: the one made before if the files are the same, or a new one."""
     if not os.path.exists(path):
         raise PhotosError(f"There is no folder {path}: name one that exists, in {VARIABLE} or as folder=….")
-    target = _area() / request.folder_name(
-        hashlib.sha256(f"{FORMAT} {origin} {fingerprint(path)}".encode()).hexdigest()[:8]
+    digest = hashlib.sha256(f"{FORMAT} {origin} {fingerprint(path)}".encode()).hexdigest()[:8]
+
+    def prepared(sizes_of, *words):
+        target = _area() / request.folder_name(*words)
+
+        def fill(folder):
+            with opened(path, folder.parent) as parts:
+                dropped = copy_split(parts, folder, sizes_of(parts), request.seed, request.progress)
+            write_manifest(folder, origin, request.seed, dropped)
+
+        return read_pictures(target) or _build_once(target, fill, request.report)
+
+    try:
+        return prepared(lambda parts: request.sizes, digest)
+    except TooFewPhotosError:
+        if not fewer:
+            raise
+    pictures = prepared(lambda parts: sizes_that_fit(parts, request.sizes, request.progress), "fewer", digest)
+    print(_what_to_expect(pictures, request.sizes))  # a built page shows standard output alone
+    return pictures
+
+
+def _what_to_expect(pictures, sizes):
+    """One sentence on photos that are fewer than asked for."""
+    there = {part: min(pictures.counts[part].values()) for part in PARTS}
+    tested = sum(pictures.counts["test"].values())
+    sentence = (
+        f"There are fewer photos than asked for, per class {there['train']} + {there['validation']} + {there['test']} "
+        f"in place of {' + '.join(map(str, sizes.values()))} (train + validation + test): "
+        f"an accuracy on {tested} test photos is uncertain by up to ±{98 / tested**0.5:.0f} percentage points"
     )
-
-    def fill(folder):
-        with opened(path, folder.parent) as parts:
-            dropped = copy_split(parts, folder, request.sizes, request.seed, request.progress)
-        write_manifest(folder, origin, request.seed, dropped)
-
-    return read_pictures(target) or _build_once(target, fill, request.report)
+    if there["train"] >= FEW_TO_TRAIN:
+        return f"{sentence}."
+    return f"{sentence}, and a network from scratch learns little from so few, while a pretrained base needs few."
 
 
 def _prepared_before(request):
-    """Return the photos that were prepared last for the same request, from any source."""
+    """Return the cats and dogs that were prepared last for the same request, from any source."""
     folders = sorted(_area().glob(request.folder_name("????????")), key=lambda path: path.stat().st_mtime, reverse=True)
-    return next(filter(None, map(read_pictures, folders)), None)
+    found = filter(None, map(read_pictures, folders))
+    return next((pictures for pictures in found if pictures.class_names == CLASS_NAMES), None)
 
 
 def _downloaded(request):

@@ -13,9 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from convbook.photos.checking import PROBLEMS, check
-from convbook.photos.manifest import CLASS_NAMES, PARTS
+from convbook.photos.manifest import PARTS
 
 AHEAD = 8  # photos in the queue of each thread
+FEWEST = 2  # photos of a class in each part
+ASK_FOR_FEWER = "ask for fewer with train=…, validation=… and test=…, or add photos"
+
+
+class TooFewPhotosError(ValueError):
+    """There are fewer good photos of a class than were asked for."""
 
 
 def seeded_order(photos, class_name, seed):
@@ -27,7 +33,8 @@ def seeded_order(photos, class_name, seed):
     """
 
     def position(photo):
-        return hashlib.sha256(f"{seed}/{class_name}/{_identity(photo.name, class_name)}".encode()).digest(), photo.name
+        identity = f"{seed}/{class_name}/{_identity(photo.name, class_name)}"
+        return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).digest(), photo.name
 
     return sorted(photos, key=position)
 
@@ -44,13 +51,14 @@ def copy_split(parts, folder, sizes, seed, progress):
         Number of files dropped, by reason.
 
     Raises:
-        ValueError: if there are too few good photos.
+        TooFewPhotosError: if there are too few good photos.
     """
     _refuse_too_few(parts, sizes)
     dropped, seen = dict.fromkeys(PROBLEMS, 0), set()
-    total = len(CLASS_NAMES) * sum(sizes.values())
+    class_names = _class_names(parts)
+    total = len(class_names) * sum(sizes.values())
     with _threads() as executor, tqdm(None, "Checking", total, unit=" photos", disable=not progress) as bar:
-        for class_name in CLASS_NAMES:
+        for class_name in class_names:
             streams = {
                 part: _good(seeded_order(by_class[class_name], class_name, seed), executor, dropped, seen)
                 for part, by_class in parts.items()
@@ -59,8 +67,47 @@ def copy_split(parts, folder, sizes, seed, progress):
                 photos = streams[part if part in streams else None]
                 written = _write(itertools.islice(photos, sizes[part]), folder / part / class_name, class_name, bar)
                 if written < sizes[part]:
-                    raise ValueError(_too_few(parts, part, class_name, sizes, dropped))
+                    raise TooFewPhotosError(_too_few(parts, part, class_name, sizes, dropped))
     return dropped
+
+
+def sizes_that_fit(parts, sizes, progress):
+    """Return the numbers of photos per class that `copy_split` can write where there are fewer than `sizes`.
+
+    Photos that are split already keep their parts. Others are shared out in the proportions of `sizes`.
+
+    Raises:
+        TooFewPhotosError: if a part would have fewer than 2 photos of a class.
+    """
+    there = {part: dict.fromkeys(by_class, 0) for part, by_class in parts.items()}
+    dropped, seen = dict.fromkeys(PROBLEMS, 0), set()
+    with _threads() as executor, tqdm(None, "Counting", unit=" photos", disable=not progress) as bar:
+        for class_name, part in itertools.product(_class_names(parts), parts):
+            for _ in _good(parts[part][class_name], executor, dropped, seen):
+                there[part][class_name] += 1
+                bar.update()
+    if None in parts:
+        fitting = _share_out(min(there[None].values()), sizes)
+        fewest = next(shares for n in itertools.count(1) if min((shares := _share_out(n, sizes)).values()) >= FEWEST)
+    else:
+        fitting = {part: min(sizes[part], *there[part].values()) for part in PARTS}
+        fewest = dict.fromkeys(PARTS, FEWEST)
+    for part in PARTS:
+        if fitting[part] < FEWEST:
+            where = None if None in parts else part
+            class_name = min(there[where], key=there[where].get)
+            raise TooFewPhotosError(_too_few(parts, part, class_name, fewest, dropped, "add photos"))
+    return fitting
+
+
+def _class_names(parts):
+    return list(next(iter(parts.values())))
+
+
+def _share_out(count, sizes):
+    """Divide a number of photos into parts in the proportions of `sizes`."""
+    ends = [count * end // sum(sizes.values()) for end in itertools.accumulate(sizes[part] for part in PARTS)]
+    return {part: end - start for part, start, end in zip(PARTS, [0, *ends[:-1]], ends, strict=True)}
 
 
 def _good(photos, executor, dropped, seen):
@@ -100,7 +147,7 @@ def _write(photos, folder, class_name, bar):
 def _identity(name, class_name):
     """What names the photo within its class: the number if it has one."""
     name = unicodedata.normalize("NFC", name)
-    number = re.fullmatch(rf"(?:{class_name}[._ -]?)?(\d+)\.\w+", name, flags=re.I | re.A)
+    number = re.fullmatch(rf"(?:{re.escape(class_name)}[._ -]?)?(\d+)\.\w+", name, flags=re.I | re.A)
     return str(int(number[1])) if number else name
 
 
@@ -119,19 +166,19 @@ def _file_name(name, class_name, taken):
 def _refuse_too_few(parts, sizes):
     """Raise an error before any photo is decoded, if there cannot be enough."""
     for part, by_class in parts.items():
-        for class_name in CLASS_NAMES:
+        for class_name in by_class:
             if len(by_class[class_name]) < (sizes[part] if part else sum(sizes.values())):
-                raise ValueError(_too_few(parts, part, class_name, sizes, {}))
+                raise TooFewPhotosError(_too_few(parts, part, class_name, sizes, {}))
 
 
-def _too_few(parts, part, class_name, sizes, dropped):
+def _too_few(parts, part, class_name, sizes, dropped, remedy=ASK_FOR_FEWER):
     wanted = " + ".join(f"{sizes[name]} {name}" for name in PARTS)
     where, needed = ("", sum(sizes.values())) if None in parts else (f" for {part}", sizes[part])
     found = len(parts[None if None in parts else part][class_name])
     causes = ", ".join(f"{count} {problem}" for problem, count in dropped.items() if count)
     return (
         f"There are too few {class_name} photos{where}: {found} found{f' ({causes} dropped)' if causes else ''}, "
-        f"{needed} needed ({wanted}); ask for fewer with train=…, validation=… and test=…, or add photos."
+        f"{needed} needed ({wanted}); {remedy}."
     )
 
 
