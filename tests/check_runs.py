@@ -15,7 +15,7 @@ from pathlib import Path
 import miniature
 from chapters import ROOT
 from executing import Report, add_kernel, chapter_names, execute, load, plain_environment
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from convbook import drawings
 
@@ -37,22 +37,26 @@ def choose(words):
 def save_photos(folder, shared=None):
     """Fill a folder with enough photos for the miniature: the first that are shared, or drawings that look like photos.
 
-    The drawings are JPEGs of odd sizes, some high and some wide; some lie on their side and say so in their EXIF.
+    The drawings are JPEGs of odd sizes, some high and some wide; some lie on their side and say so in their EXIF. Dogs
+    are dark, so that an untrained base and the shortest training can tell them from cats.
     """
     count = sum(miniature.PICTURES.values())
-    for class_name in ("cat", "dog"):
+    for class_name, brightness in (("cat", 1), ("dog", 0.25)):
         (folder / class_name).mkdir(parents=True)
         files = sorted(Path(shared).glob(f"photos/*/{class_name}/*.jpg"))[:count] if shared else []
-        for file in files:
-            (folder / class_name / file.name).write_bytes(file.read_bytes())
-        for seed in range(len(files), count):
-            width, height = SIZES[seed % len(SIZES)]
-            picture = Image.fromarray(drawings.draw(class_name, seed, size_px=64)).resize((width, height))
-            exif = picture.getexif()
-            if seed % 7 == 0:
-                picture = picture.transpose(Image.Transpose.ROTATE_90)
-                exif[ORIENTATION] = QUARTER_TURN
-            picture.save(folder / class_name / f"{class_name}.{seed}.jpg", exif=exif)
+        pictures = [Image.open(file) for file in files] or [draw_photo(class_name, seed) for seed in range(count)]
+        for number, picture in enumerate(pictures):
+            file = folder / class_name / f"{class_name}.{number}.jpg"
+            ImageEnhance.Brightness(picture.convert("RGB")).enhance(brightness).save(file, exif=picture.getexif())
+
+
+def draw_photo(class_name, seed):
+    """A drawing with the size of a photo; each seventh as a camera saves it that was turned."""
+    picture = Image.fromarray(drawings.draw(class_name, seed, size_px=64)).resize(SIZES[seed % len(SIZES)])
+    if seed % 7 == 0:
+        picture = picture.transpose(Image.Transpose.ROTATE_90)
+        picture.getexif()[ORIENTATION] = QUARTER_TURN
+    return picture
 
 
 def check(report, run, name, environment, log):
