@@ -48,29 +48,47 @@ def test_photos_puts_pictures_on_disk_and_says_where(cache, capsys):
     folder = Path(lines[1])
     assert lines[0].startswith("drawn cats and dogs")
     assert folder.is_relative_to(cache)
-    counts = [f"    {part:<12}{n} cats, {n} dogs" for part, n in (("train", 3), ("validation", 1), ("test", 2))]
-    assert lines[2:] == counts
+    counts = [f"    {part:<12}{n} cat, {n} dog" for part, n in (("train", 3), ("validation", 1), ("test", 2))]
+    assert lines[2:] == ["    classes     cat, dog", *counts]
     assert len(list(folder.glob("train/cat/*"))) == 3
 
 
 @pytest.mark.parametrize(
-    ("words", "sizes"),
+    ("words", "sizes", "fewer"),
     [
-        ([], (1000, 500, 1000)),
-        (["--run", "photos"], (150, 100, 250)),
-        (["--run", "photos", "--test", "9"], (150, 100, 9)),
+        ([], (1000, 500, 1000), True),
+        (["--run", "photos"], (150, 100, 250), True),
+        (["--run", "photos", "--test", "9"], (150, 100, 9), False),  # a number that was typed is meant
     ],
 )
-def test_photos_takes_as_many_as_the_run_needs(monkeypatch, capsys, words, sizes):
+def test_photos_takes_as_many_as_the_run_needs(monkeypatch, capsys, words, sizes, fewer):
     asked = []
 
-    def prepare(source, folder, seed, **sizes):
-        asked.append((source, *sizes.values()))
-        return photos.Pictures(Path("/photos"), "a source", {}, {})
+    def prepare(source, folder, seed, fewer, **sizes):
+        asked.append((source, *sizes.values(), fewer))
+        return photos.Pictures(Path("/photos"), "a source", {"train": {"cat": 1, "dog": 1}}, {})
 
     monkeypatch.setattr(photos, "prepare", prepare)
     assert commands.main(["photos", *words]) == 0
-    assert asked == [("photos", *sizes)]
+    assert asked == [("photos", *sizes, fewer)]
+
+
+def test_photos_shows_the_classes_of_a_folder_and_how_chapters_take_them(cache, tmp_path, monkeypatch, capsys):
+    mine = tmp_path / "mine"
+    for kind, red in (("pears", 40), ("apples", 200)):
+        (mine / kind).mkdir(parents=True)
+        for number in range(20):
+            Image.new("RGB", (24, 20), (red, 10 * number, 0)).save(mine / kind / f"{number}.jpg")
+    assert commands.main(["photos", "--run", "photos", "--folder", str(mine)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("Fewer photos than asked for: per class 6 train, 4 validation and 10 test photos")
+    assert lines[3:] == [
+        "    classes     apples, pears",
+        "    train       6 apples, 6 pears",
+        "    validation  4 apples, 4 pears",
+        "    test        10 apples, 10 pears",
+        f"To take them in the chapters, set CONVBOOK_PHOTOS to {mine}.",
+    ]
 
 
 def test_photos_says_what_was_left_out(cache, tmp_path, capsys):
@@ -219,6 +237,18 @@ def test_photos_that_are_not_there_are_told_once_before_anything_is_measured(cac
         error = capsys.readouterr().err
         assert "There is no folder" in error
         assert error.count("\n") == 1
+    assert measure.calls == []
+
+
+def test_claims_about_cats_and_dogs_are_not_measured_on_other_photos(monkeypatch, tmp_path, capsys):
+    measure = Measure()
+    counts = {"train": {"apples": 1, "pears": 1}}
+    monkeypatch.setattr(photos, "prepare", lambda source: photos.Pictures(tmp_path, "photos", counts, {}))
+    experiment = make_experiment(measure, data={"photos": {}}, sources={"photos": "photos"})
+    monkeypatch.setattr(experiments, "load_experiments", lambda: {"some-claim": experiment})
+    assert commands.main(["evidence", "--data", "photos", "--folder", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "about cats and dogs, and CONVBOOK_PHOTOS names photos of apples and pears; name a folder" in error
     assert measure.calls == []
 
 

@@ -1,5 +1,6 @@
 """Tests of cats and dogs on disk: drawings and photos, good sources and every bad one, without any other machine."""
 
+import dataclasses
 import errno
 import fcntl
 import hashlib
@@ -28,7 +29,7 @@ from kagglesdk import kaggle_env
 from kagglesdk.kaggle_http_client import KaggleHttpClient
 from PIL import Image, ImageFile
 
-from convbook import drawings, network, photos
+from convbook import drawings, network, photos, runs
 from convbook.photos import PhotosError, archives, cache, checking, downloads, drawn, forms, kaggle, pictures, splits
 
 CLASS_NAMES = ("cat", "dog")
@@ -277,6 +278,181 @@ def refuses(kind, message, tmp_path, files):
     assert "\n" not in str(caught.value)
     downloaded = tmp_path / "convbook_cache" / "downloads"
     assert not downloaded.exists(), "a folder that was named is not replaced by another"
+
+
+def fruit(*folders, numbers=range(12)):
+    """Photos by path: the same numbers in each of these folders, and no two alike."""
+    return {
+        f"{folder}/{number}.jpg": encoded(Image.new("RGB", (24, 16), (10 * number, 20 * index, 60)), quality=90)
+        for index, folder in enumerate(folders)
+        for number in numbers
+    }
+
+
+LARGE = encoded(Image.new("L", (10_000, 10_000)))
+FIVE = ("apples", "bananas", "cherries", "dates", "eggs")
+SPLIT = [f"{part}/{name}" for part in PARTS for name in ("apples", "pears")]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            fruit("apples"),
+            r"only one class folder with photos in .*, apples: put photos of something else into a folder",
+        ),
+        (fruit(".apples", "pears"), "only one class folder with photos in .*, pears: put photos"),
+        (fruit("apples") | {"pears/1.heic": b"x"}, "only one class folder with photos in .*, apples: put photos"),
+        (
+            fruit(*FIVE),
+            r"5 class folders .* \(apples, bananas, cherries, dates, eggs\), .*: copy two of them into a fol",
+        ),
+        (fruit("Cat", "dog", "lion"), r"3 class folders .* \(Cat, dog, lion\), .*: copy two of them into a folder"),
+        (
+            fruit(*(f"{n:03}" for n in range(100)), numbers=[0]),
+            r"100 class folders .* \(000, .* 007, …\), .*: copy two",
+        ),
+        (
+            {"train.zip": zipped(fruit("Apples", "apples"))},
+            r"only in capital letters \(Apples, apples\): give each class one name",
+        ),
+        (
+            fruit("train", "bus"),
+            "folder train in .* is named like a part .* stands beside bus: rename it if it is a cla",
+        ),
+        (fruit("train/apples", "train/pears", "rest/apples"), "folder train in .* stands beside rest: rename it if"),
+        (
+            fruit("train", "test"),
+            "no photos of cats and dogs, or of other classes, .* should hold .* two class folders",
+        ),
+        (fruit("a/b/c/d/e/apples", "a/b/c/d/e/pears"), "no photos of cats and dogs, or of other classes"),
+        (fruit(*SPLIT[:4]), "no folder test with photos in .*; it should hold"),
+        (
+            fruit(*SPLIT[:5]),
+            "are apples photos and no pears photos in test .* folder pears is missing or empty: put the",
+        ),
+        (
+            fruit("apples", "pears", numbers=range(7)),
+            r"apples photos: 7 found, 8 needed \(2 .* 2 .* 4 test\); add photos\.",
+        ),
+        (fruit(*SPLIT, numbers=[0]), "too few apples photos for train: 1 found, 2 needed .*; add photos"),
+        (
+            fruit("apples", "pears", numbers=range(7)) | {"pears/7.jpg": LARGE, "apples/7.jpg": photo("cat", 9)},
+            r"too few pears photos: 8 found \(1 too large dropped\), 8 needed .*; add photos, and make those above 50",
+        ),
+    ],
+)
+def test_folder_that_does_not_hold_two_classes_gets_one_sentence_with_the_remedy(files, message, tmp_path, capsys):
+    given = write_files(tmp_path / "given", files)
+    with pytest.raises(ValueError, match=message) as caught:
+        photos.prepare_run(runs.PHOTOS, 96, folder=given, progress=False)
+    assert "\n" not in str(caught.value)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        fruit("pears", "apples"),
+        fruit("fruit/pears/green", "fruit/pears/brown", "fruit/apples/2025", numbers=range(6))
+        | fruit("fruit/apples/2026", numbers=range(20, 26)),
+        fruit("train/pears", "train/apples"),
+        fruit("pears", "apples") | {"cover.jpg": b"x", "readme.txt": b"x", "pears/.1.jpg": b"x"},
+        {"fruit.zip": zipped(fruit("pears", "apples"))},
+    ],
+)
+def test_two_classes_of_any_names_are_prepared_like_cats_and_dogs(files, tmp_path):
+    given = write_files(tmp_path / "given", files)
+    result = prepare(given / "fruit.zip" if "fruit.zip" in files else given)
+    assert result.class_names == ("apples", "pears")
+    assert result.counts == {part: {"apples": number, "pears": number} for part, number in PARTS.items()}
+    written = {path.read_bytes(): path.parent.name for path in result.folder.glob("*/*/*.jpg")}
+    assert len(written) == 12
+    named = fruit("pears", "apples") if "fruit.zip" in files else files
+    assert all(f"{name}/" in path for path, data in named.items() if (name := written.get(data)))
+
+
+def test_class_may_have_any_name_that_a_folder_can_have(tmp_path):
+    names = ("c++ (new)", "C#")
+    result = prepare(write_files(tmp_path / "given", fruit(*names)))
+    assert result.class_names == ("C#", "c++ (new)")
+    assert all(path.name.startswith("c++ (new).") for path in result.folder.glob("*/c++ (new)/*"))
+    # Latin-1 out of an old archive, and how macOS writes an umlaut.
+    latin, apart = (f"{os.fsdecode(name)}/1.jpg" for name in (b"\xc4pfel", "A\u0308pfel".encode()))
+    assert forms.arrange({latin: 1, "pears/1.jpg": 2}, "the folder") == {None: {"pears": [2], "\ufffdpfel": [1]}}
+    assert forms.arrange({apart: 1, "pears/1.jpg": 2}, "the folder") == {None: {"pears": [2], "\u00c4pfel": [1]}}
+
+
+def test_other_classes_are_taken_from_a_named_folder_only(source, tmp_path):
+    cats_and_dogs = prepare(source)
+    prepare(write_files(tmp_path / "fruit", fruit("apples", "pears")))
+    assert prepare() == cats_and_dogs, "not the newest, which nobody would expect"
+
+
+@pytest.mark.parametrize("size", [(10, 10), (1, 3)])
+def test_tiny_photos_are_kept_as_they_are(size, tmp_path):
+    files = {f"{name}/{n}.jpg": photo(kind, n, size) for name, kind in (("a", "cat"), ("b", "dog")) for n in range(6)}
+    result = prepare(write_files(tmp_path / "tiny", files))
+    assert {Image.open(path).size for path in result.folder.rglob("*.jpg")} == {size}
+
+
+# ---------------------------------------------------------------------------------------------- fewer than a run takes
+
+
+def test_fewer_photos_are_shared_out_and_what_to_expect_is_said_each_time(tmp_path, capsys):
+    files = fruit("apples", numbers=range(22)) | {f"pears/{n}.jpg": photo("dog", n) for n in range(20)}
+    files |= {"pears/20.jpg": photo("dog", 3), "pears/21.jpg": LARGE}
+    given = write_files(tmp_path / "given", files)
+    with pytest.raises(ValueError, match=r"too few apples photos: 22 found, 500 needed .* ask for fewer with train="):
+        photos.prepare("photos", 150, 100, 250, folder=given, progress=False)
+    assert capsys.readouterr().out == ""
+    results = [photos.prepare_run(runs.PHOTOS, 96, folder=given, progress=False) for _ in range(2)]
+    assert results[0] == results[1]
+    # By hand: 20 of each class are good, 150 : 100 : 250 is 6 : 4 : 10, and 98 / sqrt(20) is 21.9.
+    assert results[0].counts == {
+        part: {"apples": number, "pears": number} for part, number in (("train", 6), ("validation", 4), ("test", 10))
+    }
+    sentence = (
+        "Fewer photos than asked for: per class 6 train, 4 validation and 10 test photos instead of 150, 100 and 250, "
+        "so that an accuracy on all 20 test photos is uncertain by up to ±22 percentage points; a network from scratch "
+        "will learn little from so few, but a pretrained base needs few."
+    )
+    assert capsys.readouterr().out.splitlines() == [sentence, sentence]
+    written = [path.read_bytes() for path in results[0].folder.rglob("*.jpg")]
+    assert len(set(written)) == len(written) == 40
+
+
+def test_fewer_photos_that_are_split_stay_where_they_are(tmp_path, capsys):
+    given = write_files(tmp_path / "given", split_into(train=range(9), validation=range(9, 12), test=range(12, 17)))
+    result = photos.prepare_run(runs.PHOTOS, 96, folder=given, progress=False)
+    assert split_of(result, "cat") == split_of(result, "dog") == [[*range(9)], [9, 10, 11], [*range(12, 17)]]
+    assert "9 train, 3 validation and 5 test photos instead of" in capsys.readouterr().out
+
+
+def test_enough_photos_are_those_that_prepare_gives_and_nothing_is_said(source, capsys):
+    run = dataclasses.replace(runs.PHOTOS, **{f"{part}_pictures": number for part, number in PARTS.items()})
+    assert photos.prepare_run(run, 96, folder=source, progress=False) == prepare(source)
+    quick = dataclasses.replace(run, pictures="drawn")
+    assert photos.prepare_run(quick, 16, progress=False) == photos.prepare("drawn", **SMALL, size_px=16)
+    assert capsys.readouterr().out == ""
+
+
+def test_network_from_scratch_is_given_up_only_where_photos_are_few(capsys):
+    counts = {part: {"a": number, "b": number} for part, number in (("train", 120), ("validation", 80), ("test", 200))}
+    result = photos.Pictures(Path(), "", counts, {})
+    sentence = pictures._what_to_expect(result, {"train": 150, "validation": 100, "test": 250})
+    assert sentence.endswith("so that an accuracy on all 400 test photos is uncertain by up to ±5 percentage points.")
+
+
+@pytest.mark.parametrize(("run", "fewest"), [(runs.PHOTOS, 8), (runs.FULL, 9)])
+def test_every_number_of_photos_from_the_fewest_on_is_shared_out_without_a_rest(run, fewest):
+    sizes = {part: getattr(run, f"{part}_pictures") for part in PARTS}
+    for number in range(fewest, sum(sizes.values()) + 1):
+        shares = splits._share_out(number, sizes)
+        assert sum(shares.values()) == number
+        assert all(2 <= shares[part] <= sizes[part] for part in PARTS)
+        assert all(abs(shares[part] - number * sizes[part] / sum(sizes.values())) < 1 for part in PARTS)
+    assert min(splits._share_out(fewest - 1, sizes).values()) < 2
 
 
 def test_folder_with_everything_in_it_is_refused(source, monkeypatch):

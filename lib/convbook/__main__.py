@@ -30,18 +30,23 @@ def main(arguments=None):
 
 
 def prepare_photos(options):
-    """Put cats and dogs on disk, photos or drawings."""
+    """Put cats and dogs on disk, photos or drawings, or photos of two other classes."""
     from convbook import photos, runs
 
     numbers = vars(runs.RUNS[options.for_run])
-    sizes = {part: getattr(options, part) or numbers[f"{part}_pictures"] for part in ("train", "validation", "test")}
-    pictures = photos.prepare(options.source, **sizes, folder=options.folder, seed=options.seed)
+    named = {part: getattr(options, part) for part in ("train", "validation", "test")}
+    sizes = {part: number or numbers[f"{part}_pictures"] for part, number in named.items()}
+    fewer = not any(named.values())
+    pictures = photos.prepare(options.source, **sizes, folder=options.folder, seed=options.seed, fewer=fewer)
     print(f"{pictures.source}\n{pictures.folder}")
+    print(f"    classes     {', '.join(pictures.class_names)}")
     for part, counts in pictures.counts.items():
-        print(f"    {part:10}  {', '.join(f'{count} {label}s' for label, count in counts.items())}")
+        print(f"    {part:10}  {', '.join(f'{count} {label}' for label, count in counts.items())}")
     left_out = {reason: count for reason, count in pictures.dropped.items() if count}
     if left_out:
         print(f"    left out    {', '.join(f'{count} {reason}' for reason, count in left_out.items())}")
+    if options.folder:
+        print(f"To take them in the chapters, set CONVBOOK_PHOTOS to {Path(options.folder).expanduser().absolute()}.")
     return 0
 
 
@@ -79,7 +84,12 @@ def measure_evidence(options):
     if options.folder:
         Path(options.folder).mkdir(parents=True, exist_ok=True)
     if any(experiments[request["claim"]].kind(request["kind"]) == "photos" for request in requests):
-        photos.prepare("photos")  # once, and not in vain for each seed
+        found = photos.prepare("photos").class_names  # once, and not in vain for each seed
+        if found != ("cat", "dog"):
+            raise ValueError(
+                f"the claims are about cats and dogs, and CONVBOOK_PHOTOS names photos of {' and '.join(found)}; name "
+                f"a folder with photos of cats and dogs"
+            )
     failed = []
     seeds_of_a_claim = 1 if options.verify else options.seeds
     with _progress(len(requests) * seeds_of_a_claim) as bar:
@@ -218,9 +228,9 @@ def _add_photos(commands):
         help="put cats and dogs on disk: photos, or drawings",
         description="Put cats and dogs on disk, split into training, validation and test pictures, for all chapters to "
         "use. Photos come from the first of these that has them: the folder that you name; what was prepared before; "
-        "Kaggle, if you have a token; Microsoft's archive of the same photos (787 MB, no account needed). Broken "
-        "photos and copies are left out and counted. Stop it with Ctrl-C at any time: nothing half-made stays, and a "
-        "download goes on where it was.",
+        "Kaggle, if you have a token; Microsoft's archive of the same photos (787 MB, no account needed). Your folder "
+        "may hold photos of two other classes, and fewer of them. Broken photos and copies are left out and counted. "
+        "Stop it with Ctrl-C at any time: nothing half-made stays, and a download goes on where it was.",
         epilog="example: python -m convbook photos --folder ~/Downloads/dogs-vs-cats",
     )
     photos.set_defaults(run=prepare_photos)

@@ -88,7 +88,7 @@ def arrange(files, origin):
 
 def _by_folder(files):
     """Sort files by part and class folder, whatever its name is: {None: {"apples": […], "pears": […]}}."""
-    paths = [(unicodedata.normalize("NFC", path).split("/")[:-1], path) for path in sorted(files) if _is_picture(path)]
+    paths = [(_readable(path).split("/")[:-1], path) for path in sorted(files) if _is_picture(path)]
     paths = [(folders, path) for folders, path in paths if folders]
     while len({folders[0] for folders, _ in paths}) == 1 and all(len(folders) > 1 for folders, _ in paths):
         paths = [(folders[1:], path) for folders, path in paths]
@@ -101,6 +101,11 @@ def _by_folder(files):
     return parts
 
 
+def _readable(name):
+    """The same name on every system, without bytes that are no UTF-8."""
+    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
+
+
 def _refuse_other_than_two(names, parts, origin):
     """Raise an error unless these are the names of two class folders."""
     if not names:
@@ -111,14 +116,14 @@ def _refuse_other_than_two(names, parts, origin):
     if len(names) == 1:
         raise ValueError(
             f"There is only one class folder with photos in {origin}, {names[0]}: put photos of something else into a "
-            f"folder beside it; {FORMS}."
+            f"folder beside it."
         )
     of_a_split = [name for name in names if name.lower() in PART_FOLDERS]
     if of_a_split and None in parts:
         others = ", ".join(name for name in names if name not in of_a_split)
         raise ValueError(
             f"The folder {of_a_split[0]} in {origin} is named like a part of a split and stands beside {others}: "
-            f"rename it if it is a class, or move the others away; {FORMS}."
+            f"rename it if it is a class, or move the others away."
         )
     if len({name.casefold() for name in names}) < len(names):
         raise ValueError(

@@ -84,8 +84,9 @@ def prepare(
         size_px: height and width of drawn pictures. Photos keep their sizes.
         seed: seed of the split, or number of the set of drawings; sets of different numbers share no picture.
         report: function that is given a sentence when something happens that you should know.
-        fewer: whether a folder that you name may have fewer photos than asked for. Then all parts are smaller, unless
-            the folder is split already, and a sentence on standard output says what to expect.
+        fewer: whether a folder that you name may have fewer photos than asked for. Then as many of each class as the
+            smaller class has are shared out in the same proportions, or stay in the parts that they are in, and a
+            sentence on standard output says what to expect.
 
     Returns:
         `Pictures`.
@@ -179,16 +180,17 @@ def _prepared_from(path, origin, request, fewer=False):
 
 def _what_to_expect(pictures, sizes):
     """One sentence on photos that are fewer than asked for."""
-    there = {part: min(pictures.counts[part].values()) for part in PARTS}
+    train, validation, test = (min(pictures.counts[part].values()) for part in PARTS)
     tested = sum(pictures.counts["test"].values())
+    points = 196 * (0.25 / tested) ** 0.5  # half of a 95 % interval, widest where one answer in two is right
     sentence = (
-        f"There are fewer photos than asked for, per class {there['train']} + {there['validation']} + {there['test']} "
-        f"in place of {' + '.join(map(str, sizes.values()))} (train + validation + test): "
-        f"an accuracy on {tested} test photos is uncertain by up to ±{98 / tested**0.5:.0f} percentage points"
+        f"Fewer photos than asked for: per class {train} train, {validation} validation and {test} test photos instead "
+        f"of {sizes['train']}, {sizes['validation']} and {sizes['test']}, so that an accuracy on all {tested} test "
+        f"photos is uncertain by up to ±{points:.0f} percentage points"
     )
-    if there["train"] >= FEW_TO_TRAIN:
+    if train >= FEW_TO_TRAIN:
         return f"{sentence}."
-    return f"{sentence}, and a network from scratch learns little from so few, while a pretrained base needs few."
+    return f"{sentence}; a network from scratch will learn little from so few, but a pretrained base needs few."
 
 
 def _prepared_before(request):

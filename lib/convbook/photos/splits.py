@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
-from convbook.photos.checking import PROBLEMS, check
+from convbook.photos.checking import MOST_PIXELS, PROBLEMS, check
 from convbook.photos.manifest import PARTS
 
 AHEAD = 8  # photos in the queue of each thread
@@ -80,10 +80,11 @@ def sizes_that_fit(parts, sizes, progress):
         TooFewPhotosError: if a part would have fewer than 2 photos of a class.
     """
     there = {part: dict.fromkeys(by_class, 0) for part, by_class in parts.items()}
-    dropped, seen = dict.fromkeys(PROBLEMS, 0), set()
+    dropped, seen = {}, set()
     with _threads() as executor, tqdm(None, "Counting", unit=" photos", disable=not progress) as bar:
         for class_name, part in itertools.product(_class_names(parts), parts):
-            for _ in _good(parts[part][class_name], executor, dropped, seen):
+            counts = dropped[part, class_name] = dict.fromkeys(PROBLEMS, 0)
+            for _ in _good(parts[part][class_name], executor, counts, seen):
                 there[part][class_name] += 1
                 bar.update()
     if None in parts:
@@ -96,7 +97,7 @@ def sizes_that_fit(parts, sizes, progress):
         if fitting[part] < FEWEST:
             where = None if None in parts else part
             class_name = min(there[where], key=there[where].get)
-            raise TooFewPhotosError(_too_few(parts, part, class_name, fewest, dropped, "add photos"))
+            raise TooFewPhotosError(_too_few(parts, part, class_name, fewest, dropped[where, class_name], "add photos"))
     return fitting
 
 
@@ -175,6 +176,8 @@ def _too_few(parts, part, class_name, sizes, dropped, remedy=ASK_FOR_FEWER):
     wanted = " + ".join(f"{sizes[name]} {name}" for name in PARTS)
     where, needed = ("", sum(sizes.values())) if None in parts else (f" for {part}", sizes[part])
     found = len(parts[None if None in parts else part][class_name])
+    if dropped.get("too large"):
+        remedy += f", and make those above {MOST_PIXELS // 1_000_000} million pixels smaller"
     causes = ", ".join(f"{count} {problem}" for problem, count in dropped.items() if count)
     return (
         f"There are too few {class_name} photos{where}: {found} found{f' ({causes} dropped)' if causes else ''}, "
