@@ -1,11 +1,12 @@
 """The runs `photos` and `full` in miniature: few photos, short trainings, stand-ins for what only a network has.
 
-As a program it is a Jupyter kernel in which the runs are small; chapters and the library know nothing of it.
-`check_runs.py` starts it.
+As a program it is a Jupyter kernel in which the runs are small; chapters and the library know nothing of it. With the
+word "base" it saves the stand-in for the base of the full run. `check_runs.py` starts both.
 """
 
 import dataclasses
 import functools
+import sys
 
 PICTURES = {"train_pictures": 24, "validation_pictures": 24, "test_pictures": 24}
 EPOCHS = 2  # of a training on pictures in colour
@@ -61,7 +62,10 @@ def save_base_of_the_hub():
 
 
 if __name__ == "__main__":
-    from ipykernel import kernelapp
+    if sys.argv[1:] == ["base"]:
+        save_base_of_the_hub()
+    else:
+        from ipykernel import kernelapp
 
-    shrink_runs()
-    kernelapp.launch_new_instance()
+        shrink_runs()
+        kernelapp.launch_new_instance()

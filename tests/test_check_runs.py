@@ -71,9 +71,8 @@ def test_failures_are_told_as_they_come_and_listed_at_the_end(monkeypatch, capsy
 
     monkeypatch.setattr(check_runs, "execute", execute)
     monkeypatch.setattr(check_runs, "load", lambda name: notebook(markdown(name)))
-    monkeypatch.setattr(miniature, "save_base_of_the_hub", lambda: None)
+    monkeypatch.setattr(check_runs, "save_base_of_the_hub", lambda environment: None)
     monkeypatch.setattr(check_runs, "add_kernel", lambda *arguments: None)
-    monkeypatch.setenv("KAGGLEHUB_CACHE", "set back afterwards")
     assert check_runs.main(["full", "02", "03", "04"]) == 1
     said = capsys.readouterr().out
     assert "ok      full   02_convolution: 5 s\n" in said
