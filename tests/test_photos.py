@@ -291,6 +291,7 @@ def fruit(*folders, numbers=range(12)):
 
 LARGE = encoded(Image.new("L", (10_000, 10_000)))
 FIVE = ("apples", "bananas", "cherries", "dates", "eggs")
+UNKNOWN_SPLIT = "test_set and training_set .* hold the same folders, apples and bananas: name them train, validation"
 SPLIT = [f"{part}/{name}" for part in PARTS for name in ("apples", "pears")]
 
 
@@ -321,6 +322,7 @@ SPLIT = [f"{part}/{name}" for part in PARTS for name in ("apples", "pears")]
             "folder train in .* is named like a part .* stands beside bus: rename it if it is a cla",
         ),
         (fruit("train/apples", "train/pears", "rest/apples"), "folder train in .* stands beside rest: rename it if"),
+        (fruit(*(f"{part}_set/{name}" for part in ("test", "training") for name in FIVE[:2])), UNKNOWN_SPLIT),
         (
             fruit("train", "test"),
             "no photos of cats and dogs, or of other classes, .* should hold .* two class folders",
@@ -357,6 +359,7 @@ def test_folder_that_does_not_hold_two_classes_gets_one_sentence_with_the_remedy
         fruit("fruit/pears/green", "fruit/pears/brown", "fruit/apples/2025", numbers=range(6))
         | fruit("fruit/apples/2026", numbers=range(20, 26)),
         fruit("train/pears", "train/apples"),
+        fruit("pears", "pears/old", "pears/new", "apples", "apples/old", "apples/new", numbers=range(4)),
         fruit("pears", "apples") | {"cover.jpg": b"x", "readme.txt": b"x", "pears/.1.jpg": b"x"},
         {"fruit.zip": zipped(fruit("pears", "apples"))},
     ],

@@ -69,11 +69,11 @@ def arrange(files, origin):
         if parsed := _parse(path):
             root, part, class_name = parsed
             found.setdefault(root, {}).setdefault(part, {name: [] for name in CLASS_NAMES})[class_name].append(file)
-    by_folder = _by_folder(files)
+    by_folder, inner = _by_folder(files)
     names = sorted({name for by_class in by_folder.values() for name in by_class})
     has_pets = any(all(by_class.values()) for parts in found.values() for by_class in parts.values())
     if not has_pets and (len(names) > 1 or not found):
-        _refuse_other_than_two(names, by_folder, origin)
+        _refuse_other_than_two(names, by_folder, inner, origin)
         return _complete(by_folder, names, origin)
     if len(found) > 1:
         raise ValueError(
@@ -87,18 +87,23 @@ def arrange(files, origin):
 
 
 def _by_folder(files):
-    """Sort files by part and class folder, whatever its name is: {None: {"apples": […], "pears": […]}}."""
+    """Sort files by part and class folder, whatever its name is.
+
+    Returns {None: {"apples": […], "pears": […]}}, and what is in each folder: {"apples": {None}, "pears": {"green"}},
+    with None for a file.
+    """
     paths = [(_readable(path).split("/")[:-1], path) for path in sorted(files) if _is_picture(path)]
     paths = [(folders, path) for folders, path in paths if folders]
     while len({folders[0] for folders, _ in paths}) == 1 and all(len(folders) > 1 for folders, _ in paths):
         paths = [(folders[1:], path) for folders, path in paths]
     is_split = all(folders[0].lower() in PART_FOLDERS for folders, _ in paths)
-    parts = {}
+    parts, inner = {}, {}
     for folders, path in paths:
+        inner.setdefault(folders[0], set()).add(folders[1] if len(folders) > 1 else None)
         part = PART_FOLDERS[folders.pop(0).lower()] if is_split else None
         if folders:
             parts.setdefault(part, {}).setdefault(folders[0], []).append(files[path])
-    return parts
+    return parts, inner
 
 
 def _readable(name):
@@ -106,7 +111,7 @@ def _readable(name):
     return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "replace"))
 
 
-def _refuse_other_than_two(names, parts, origin):
+def _refuse_other_than_two(names, parts, inner, origin):
     """Raise an error unless these are the names of two class folders."""
     if not names:
         raise ValueError(
@@ -117,6 +122,14 @@ def _refuse_other_than_two(names, parts, origin):
         raise ValueError(
             f"There is only one class folder with photos in {origin}, {names[0]}: put photos of something else into a "
             f"folder beside it."
+        )
+    shared = set.intersection(*inner.values())
+    is_nested = None not in shared and all(within == shared for within in inner.values())
+    if None in parts and is_nested and len(shared) > 1:
+        raise ValueError(
+            f"The folders {' and '.join(names[:MOST_NAMES])} in {origin} hold the same folders, "
+            f"{' and '.join(sorted(shared)[:MOST_NAMES])}: name them train, validation and test if they are a split, "
+            f"or put the photos of each class right into its folder."
         )
     of_a_split = [name for name in names if name.lower() in PART_FOLDERS]
     if of_a_split and None in parts:
