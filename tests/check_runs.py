@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import miniature
-from chapters import ROOT
-from executing import Report, add_kernel, chapter_names, execute, load, plain_environment
+from chapters import CHAPTERS, ROOT
+from executing import Report, add_kernel, execute, load, plain_environment
 from PIL import Image, ImageEnhance
 
 from convbook import drawings
@@ -27,7 +27,7 @@ ORIENTATION, QUARTER_TURN = 0x0112, 6  # of EXIF: the picture is shown turned cl
 
 def choose(words):
     """Pairs of (run, chapter) that are meant: all runs if none is named, all chapters if no beginning of one is."""
-    names = chapter_names()
+    names = [path.stem for path in CHAPTERS]
     beginnings = [word for word in words if word not in RUNS]
     if unknown := [word for word in beginnings if not any(name.startswith(word) for name in names)]:
         raise ValueError(f"{unknown[0]!r} is neither {' nor '.join(RUNS)} nor the beginning of a chapter's name")
