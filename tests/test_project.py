@@ -7,6 +7,8 @@ import sys
 import pytest
 from chapters import ROOT, blocks_of_text, tracked_files
 
+from convbook import runs
+
 TOP_LEVEL = ["book", "_config.yml", "_toc.yml", "lib", "requirements.txt", "tests", "README.md"]
 TWO_COMMANDS = ["make book", "make test"]
 
@@ -87,6 +89,17 @@ def test_commands_of_the_pages_are_targets_of_the_makefile(page):
     assert unknown_targets("Call `make book`.\n\n    make site\n", "VENV := .venv\nbook: install\n") == ["site"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert unknown_targets((ROOT / page).read_text(encoding="utf-8"), makefile) == []
+
+
+def test_readme_says_of_each_run_what_it_takes():
+    rows = re.findall(r"^\| (.+) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M)
+    columns = list(zip(*(row.split(" | ") for row in rows if row.count(" | ") == 3), strict=True))[1:]
+    assert [column[0] for column in columns] == [f"`{name}`" for name in runs.RUNS]
+    for column, run in zip(columns, runs.RUNS.values(), strict=True):
+        numbers = [int(number) for number in re.findall(r"\d+", column[4])]
+        assert numbers[:3] == [run.train_pictures, run.validation_pictures, run.test_pictures]
+        sizes = {int(size) for size, again in re.findall(r"(\d+)×(\d+)", column[3])}
+        assert sizes == {run.image_size_px, run.base_image_size_px}
 
 
 def messages_of_nobody(page, sources):
