@@ -386,6 +386,12 @@ def test_class_may_have_any_name_that_a_folder_can_have(tmp_path):
     assert forms.arrange({apart: 1, "pears/1.jpg": 2}, "the folder") == {None: {"pears": [2], "\u00c4pfel": [1]}}
 
 
+def test_photos_of_one_name_in_nested_folders_have_one_order_on_every_machine():
+    files = {"a/new/1.jpg": "new", "a/old/1.jpg": "old", "b/1.jpg": "other"}
+    for given in (files, dict(reversed(files.items()))):
+        assert forms.arrange(given, "the folder") == {None: {"a": ["new", "old"], "b": ["other"]}}
+
+
 def test_other_classes_are_taken_from_a_named_folder_only(source, tmp_path):
     cats_and_dogs = prepare(source)
     prepare(write_files(tmp_path / "fruit", fruit("apples", "pears")))
@@ -427,9 +433,13 @@ def test_fewer_photos_are_shared_out_and_what_to_expect_is_said_each_time(tmp_pa
 
 def test_fewer_photos_that_are_split_stay_where_they_are(tmp_path, capsys):
     given = write_files(tmp_path / "given", split_into(train=range(9), validation=range(9, 12), test=range(12, 17)))
-    result = photos.prepare_run(runs.PHOTOS, 96, folder=given, progress=False)
-    assert split_of(result, "cat") == split_of(result, "dog") == [[*range(9)], [9, 10, 11], [*range(12, 17)]]
-    assert "9 train, 3 validation and 5 test photos instead of" in capsys.readouterr().out
+    result = photos.prepare_run(dataclasses.replace(runs.PHOTOS, train_pictures=7), 96, folder=given, progress=False)
+    for class_name in CLASS_NAMES:
+        train, *others = split_of(result, class_name)
+        assert len(train) == 7
+        assert max(train) < 9
+        assert others == [[9, 10, 11], [*range(12, 17)]]
+    assert "7 train, 3 validation and 5 test photos instead of 7, 100 and 250" in capsys.readouterr().out
 
 
 def test_enough_photos_are_those_that_prepare_gives_and_nothing_is_said(source, capsys):
