@@ -327,7 +327,7 @@ def test_pictures_and_words_are_those_of_the_settings(show, settings):
         assert ("turned" in label) == (change["angle"] != 0)
         if change["angle"]:
             assert said[2] == pytest.approx(abs(change["angle"]), abs=0.0501)
-    hints = dict(zip(STRENGTHS, texts(page, ".cb-strength .cb-hint"), strict=True))
+    hints = dict(zip(STRENGTHS, texts(page, ".cb-settings .cb-hint"), strict=True))
     for name, hint in hints.items():
         assert (hint == "off") == (getattr(figure, name) == 0)
     if figure.rotation:
@@ -465,8 +465,8 @@ def test_noted_counts_stand_side_by_side_and_the_same_setting_adds_up(show):
     button(page, "Note it").click()
     page.locator(".cb-rows li").nth(1).wait_for()
     assert rows(page) == [f"{weak} | 6 of 18", "cat · flip horizontal · rotation 0.5 · zoom 0.2 | 1 of 9"]
-    share = page.locator(".cb-bar-of").first.evaluate("(bar) => bar.style.getPropertyValue('--share')")
-    assert float(share) == pytest.approx(1 / 3)
+    width = page.locator(".cb-rows .cb-fill").first.evaluate("(fill) => fill.style.width")
+    assert float(width.removesuffix("%")) == pytest.approx(100 / 3, rel=1e-4)
     button(page, "Forget all").click()
     page.locator(".cb-rows li").first.wait_for(state="detached")
     assert not button(page, "Forget all").is_visible()

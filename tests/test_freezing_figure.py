@@ -297,7 +297,7 @@ def test_areas_are_in_proportion_to_the_weights(show):
 @pytest.mark.parametrize("size", [WIDE, COLUMN, PHONE, NARROW], ids=["wide", "column", "phone", "narrow"])
 def test_no_text_leaves_its_box(show, size):
     page = show(Freezing(step=5, batch_norm_frozen=False, compile_forgotten=True), size=size)
-    outside = """() => [...document.querySelectorAll(".cb-slot, .cb-total, .cb-steps button, .cb-option")]
+    outside = """() => [...document.querySelectorAll(".cb-slot, .cb-total, .cb-steps button, .cb-options label")]
       .filter((box) => {
         const text = document.createRange();
         text.selectNodeContents(box);
@@ -331,7 +331,7 @@ def test_a_reader_walks_the_steps_by_keyboard_and_hears_the_result(show):
 def test_a_control_that_does_nothing_is_disabled_and_says_why(show):
     page = show(Freezing())
     assert page.locator("input:disabled").count() == 4
-    assert [hint for hint in page.locator(".cb-option .cb-hint").all_inner_texts() if hint] == [
+    assert [hint for hint in page.locator(".cb-options .cb-hint").all_inner_texts() if hint] == [
         "Chosen in step 4.",
         "Nothing is frozen yet.",
         "Steps 3 and 5 compile.",

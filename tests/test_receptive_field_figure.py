@@ -205,7 +205,7 @@ def window_in(sentence):
 
 
 def wait_for_output(page, row, column):
-    page.locator(".cb-place", has_text=f"output[{row}, {column}]").wait_for()
+    page.locator(".cb-output .cb-place", has_text=f"output[{row}, {column}]").wait_for()
 
 
 def wait_for_words(page, words):
@@ -427,7 +427,7 @@ def test_gradient_is_that_of_keras_and_the_sentence_holds_its_numbers(show, look
     page = show(figure)
     gradient = np.abs(trained_gradient(page, figure))
     np.testing.assert_allclose(trained_gradient(page, figure), expected, rtol=1e-4, atol=1e-5 * scale)
-    said = re.fullmatch(rf"output\[{row}, {column}\] = (.+)", page.locator(".cb-place").inner_text())[1]
+    said = re.fullmatch(rf"output\[{row}, {column}\] = (.+)", page.locator(".cb-output .cb-place").inner_text())[1]
     assert number(said) == pytest.approx(value, abs=0.0051)
 
     fields = plan(digits.shape[1:3], check_layers(NET_LAYERS[:layer]))[-1].fields
@@ -487,14 +487,14 @@ def test_reader_turns_to_the_trained_net_and_looks_around(show):
     page.locator(".cb-output .cb-pixels").press("ArrowRight")
     wait_for_output(page, 1, 2)
     value, _ = keras_gradient(TEN, 8, 5, 1, 2, None)
-    assert number(page.locator(".cb-place").inner_text().split(" = ")[1]) == pytest.approx(value, abs=0.0051)
+    assert number(page.locator(".cb-output .cb-place").inner_text().split(" = ")[1]) == pytest.approx(value, abs=0.0051)
     look_at(page, 3)
     wait_for_words(page, "of layer 3 sees 8 × 8 pixels")
-    row, column = map(int, numbers(page.locator(".cb-place").inner_text())[:2])
+    row, column = map(int, numbers(page.locator(".cb-output .cb-place").inner_text())[:2])
     choose(page, "Channel", "31")
     page.locator(".cb-gradient .cb-note", has_text="channel 31").wait_for()
     value, _ = keras_gradient(TEN, 8, 3, row, column, 31)
-    assert number(page.locator(".cb-place").inner_text().split(" = ")[1]) == pytest.approx(value, abs=0.0051)
+    assert number(page.locator(".cb-output .cb-place").inner_text().split(" = ")[1]) == pytest.approx(value, abs=0.0051)
     look_at(page, 1)
     wait_for_words(page, "of layer 1 sees 3 × 3 pixels")  # which has no channel 31
     page.get_by_role("checkbox", name="Mean over all 10 digits").check()
@@ -535,7 +535,7 @@ def test_window_hangs_over_the_border_where_the_padding_is(show):
 
 
 def test_nested_frames_stand_on_the_windows_computed_by_hand(show):
-    frames = show(ReceptiveField(COLOR, "with pooling", row=0, column=2)).locator(".cb-frames .cb-frame")
+    frames = show(ReceptiveField(COLOR, "with pooling", row=0, column=2)).locator(".cb-input .cb-frame")
     read = "(all) => all.map((box) => ['y', 'x', 'height'].map((name) => Number(box.getAttribute(name))))"
     assert frames.evaluate_all(read) == [[6, 14, 3], [6, 14, 4], [4, 12, 8], [4, 12, 10]]
 
@@ -544,7 +544,7 @@ def test_two_3x3_have_the_ways_computed_by_hand(show):
     within, corner = show(ReceptiveField(COLOR, "two 3×3")), show(ReceptiveField(COLOR, [SAME, SAME], row=0, column=36))
     expected = np.outer([1, 2, 3, 2, 1], [1, 2, 3, 2, 1]), np.outer([2, 2, 1], [1, 2, 2])  # in the corner, padding
     for page, ways in zip((within, corner), expected, strict=True):
-        assert page.locator(".cb-numbers text").all_text_contents() == [str(count) for count in ways.ravel()]
+        assert page.locator(".cb-zoom text").all_text_contents() == [str(count) for count in ways.ravel()]
     opaque = painted(corner, "ways")[..., 3] == 255
     assert opaque.tolist() == [[False] * 5] * 2 + [[True] * 3 + [False] * 2] * 3
 
@@ -568,7 +568,7 @@ def test_layers_for_which_no_window_fits_are_explained_and_not_drawn(show):
     page = show(ReceptiveField(np.zeros((9, 40)), "with pooling"))
     problem = page.locator(".cb-problem")
     assert problem.inner_text().startswith("Layer 4: no window fits, it spans 2 × 2 and its input has 1 × 17. Enlarge")
-    hidden = ".cb-window:visible, .cb-frames:visible, .cb-ways:visible, .cb-output .cb-pixels:visible"
+    hidden = ".cb-window:visible, .cb-input .cb-over:visible, .cb-ways:visible, .cb-output .cb-pixels:visible"
     assert page.locator(hidden).count() == 0
     assert facts(page)[3:] == [["no window fits"]] * 2
     page.locator(".cb-input .cb-pixels").click()
@@ -619,7 +619,7 @@ def test_named_stacks_keep_the_eye_on_the_same_part_of_the_picture(show):
         choose(page, "Stack", "one 5×5")
         page.locator(".cb-layer:visible").nth(1).wait_for(state="hidden")
         if fits:
-            row, column = numbers(page.locator(".cb-place").inner_text())
+            row, column = numbers(page.locator(".cb-output .cb-place").inner_text())
             assert max(abs(row - 10), abs(column - 20)) <= 1 + 2 * steps[-1].fields[0].jump
 
 

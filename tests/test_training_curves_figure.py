@@ -98,7 +98,7 @@ def table(page):
     rows = {}
     for row in page.locator(".cb-runs tbody tr").all():
         cells = [cell.inner_text().split("\n")[0].strip() for cell in row.locator("td").all()]
-        rows[row.locator("th span").inner_text()] = cells
+        rows[row.locator("th span").first.inner_text()] = cells
     return rows
 
 
@@ -112,8 +112,8 @@ def slide(page, value):
 
 def axis_labels(page):
     """The numbers beside the grid's lines, from below."""
-    count = page.locator(".cb-grid path").count()
-    return page.locator(".cb-grid text").all_text_contents()[:count]
+    count = page.locator(".cb-axes path").count()
+    return page.locator(".cb-axes text").all_text_contents()[:count]
 
 
 def notes(page):
@@ -126,7 +126,7 @@ def drawn_values(page, path):
         """(path) => {
           const number = (text) => Number(text.textContent.replace("−", "-"));
           const middle = (line) => Number(line.getAttribute("d").match(/ ([-\\d.]+)H/)[1]);
-          const [lines, texts] = ["path", "text"].map((tag) => [...document.querySelectorAll(`.cb-grid ${tag}`)]);
+          const [lines, texts] = ["path", "text"].map((tag) => [...document.querySelectorAll(`.cb-axes ${tag}`)]);
           const y = lines.map((line, n) => [middle(line), number(texts[n])]);
           const x = texts.slice(lines.length, -1).map((text) => [Number(text.getAttribute("x")), number(text)]);
           return { x, y, d: document.querySelector(path).getAttribute("d") };
@@ -418,7 +418,7 @@ def test_one_outlier_does_not_flatten_the_other_values(show):
     assert axis_labels(page)[-1] == "0.7"
     assert "Off the scale: ▲ A, validation, 1 value up to 900.0." in notes(page)
     page.get_by_label("Log scale").check()
-    page.locator(".cb-grid").get_by_text("1000", exact=True).wait_for()
+    page.locator(".cb-axes").get_by_text("1000", exact=True).wait_for()
     assert not any("Off the scale" in text for text in notes(page))
 
 
@@ -516,7 +516,7 @@ def test_reader_chooses_metric_scale_runs_and_parts(show):
     assert page.get_by_role("button", name="Loss", exact=True).get_attribute("aria-pressed") == "true"
     assert page.get_by_role("button", name="Accuracy").get_attribute("aria-pressed") == "false"
     page.get_by_label("Log scale").check()
-    page.locator(".cb-grid").get_by_text("10⁶").wait_for()
+    page.locator(".cb-axes").get_by_text("10⁶").wait_for()
     page.get_by_role("checkbox", name="C", exact=True).uncheck()
     page.wait_for_function("document.querySelectorAll('.cb-curve').length === 4")
     assert table(page)["C"][:3] == ["–", "–", "–"]

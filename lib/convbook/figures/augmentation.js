@@ -6,15 +6,19 @@ import {
   createCheckbox,
   createPanel,
   createSelect,
+  createSlider,
   decodePicture,
+  formatMove,
   formatNumber,
   h,
+  joinParts,
   liveFigure,
+  paintPixels,
   picturePixels,
   remember,
   setAttribute,
+  setIdle,
   setText,
-  setVariables,
 } from "./base.js";
 import { createButtonGroup } from "./controls.js";
 
@@ -212,15 +216,12 @@ export function writeMeanings({ rotation, zoom, translation, contrast, brightnes
 // What happened to one version.
 export function writeTransformation({ flip, angle, zoom, down, right, contrast, brightness }) {
   const flips = { none: "", horizontal: "mirrored", vertical: "upside down", horizontal_and_vertical: "half a turn" };
-  const moves = [
-    [down, down > 0 ? "down" : "up"],
-    [right, right > 0 ? "right" : "left"],
-  ].filter(([way]) => way !== 0);
+  const move = formatMove(down, right, (pixels) => `${writeTenth(pixels)} px`);
   const parts = [
     flips[flip],
     angle !== 0 && `turned ${writeTenth(Math.abs(angle))}° ${angle > 0 ? "counter-" : ""}clockwise`,
     zoom !== 1 && `${Math.round(100 / zoom)} % as large`,
-    moves.length > 0 && `moved ${moves.map(([way, name]) => `${writeTenth(Math.abs(way))} px ${name}`).join(", ")}`,
+    move && `moved ${move}`,
     contrast !== 1 && `contrast × ${formatNumber(contrast)}`,
     brightness !== 0 && `${Math.round(Math.abs(brightness))} levels ${brightness > 0 ? "brighter" : "darker"}`,
   ];
@@ -304,17 +305,12 @@ export default liveFigure(
   ["_pictures", "_names", "picture", "flip", ...STRENGTHS, "fill_mode", "draw", "extremes", "believed", "judgements"],
   (frame) => {
     const state = createState(frame);
-    const strengths = createStrengths(frame, state);
-    const source = createSource(state);
-    const versions = createVersions(frame, state);
-    const judgements = createJudgements(frame, state);
-    const code = createCode();
-    const panels = [source.element, versions.element, judgements.element, code.element];
-    frame.el.append(strengths.element, h("div", { class: "cb-panels" }, ...panels));
+    const panels = [createSource(state), createVersions(frame, state), createJudgements(frame, state), createCode()];
+    const update = frame.add(createStrengths(frame, state), joinParts("cb-panels", ...panels));
 
     return () => {
       const now = state.read();
-      for (const part of [strengths, source, versions, judgements, code]) part.update(now);
+      update(now);
       return [writeSummary(now), writeCount(now.believed.length)];
     };
   },
@@ -323,8 +319,8 @@ export default liveFigure(
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState({ model, set }) {
   const decode = remember((packed) => packed.map(decodePicture));
-  const transform = remember((picture, flip, fillMode, draw, extremes, ...amounts) => {
-    const strengths = Object.fromEntries(STRENGTHS.map((name, n) => [name, amounts[n]]));
+  const strengthsOf = remember((...amounts) => Object.fromEntries(STRENGTHS.map((name, n) => [name, amounts[n]])));
+  const transform = remember((picture, flip, fillMode, draw, extremes, strengths) => {
     return Array.from({ length: TILES }, (_, tile) => {
       const numbers = randomNumbers(draw, tile, extremes);
       const transformation = makeTransformation(numbers, flip, strengths, picture.height, picture.width);
@@ -335,14 +331,13 @@ function createState({ model, set }) {
     const pictures = decode(model.get("_pictures"));
     const number = Math.min(model.get("picture"), pictures.length - 1);
     const [flip, fillMode, draw, extremes] = ["flip", "fill_mode", "draw", "extremes"].map((name) => model.get(name));
-    const amounts = STRENGTHS.map((name) => model.get(name));
-    const strengths = Object.fromEntries(STRENGTHS.map((name, n) => [name, amounts[n]]));
+    const strengths = strengthsOf(...STRENGTHS.map((name) => model.get(name)));
     const { height, width } = pictures[number];
     const names = model.get("_names");
     const believed = [...new Set(model.get("believed"))];
     const now = { pictures, names, number, name: names[number], height, width };
     Object.assign(now, { flip, fillMode, draw, extremes, strengths, believed });
-    const tiles = transform(pictures[number], flip, fillMode, draw, extremes, ...amounts);
+    const tiles = transform(pictures[number], flip, fillMode, draw, extremes, strengths);
     const judgement = { picture: now.name, strengths: writeStrengths(now), draw, believed: believed.length };
     return { ...now, tiles, judgement, judgements: model.get("judgements") };
   };
@@ -360,81 +355,56 @@ function createState({ model, set }) {
 
 // Which layers there are, and how strong.
 function createStrengths(frame, state) {
-  const sliders = STRENGTHS.map((name) => createStrength(name, (value) => frame.set({ [name]: value })));
+  const sliders = STRENGTHS.map((name) => {
+    const label = name[0].toUpperCase() + name.slice(1);
+    return createSlider(label, (value) => frame.set({ [name]: value }), { step: 0.01, write: writeFactor });
+  });
   const flip = createSelect("Flip", (name) => frame.set({ flip: FLIPS[name] }));
   const fillMode = createSelect("Beyond the border", (value) => frame.set({ fill_mode: value }));
-  const fillSelect = fillMode.element.querySelector("select");
   const off = createButton("All off", () => {
     frame.set({ flip: "none", ...Object.fromEntries(STRENGTHS.map((name) => [name, 0])) });
   });
-  const choices = h("div", { class: "cb-choices" }, fillMode.element, off);
-  const fields = h("div", { class: "cb-strengths" }, flip.element, ...sliders.map(({ element }) => element));
+  const fields = h("div", { class: "cb-settings" }, flip, ...sliders);
   return {
-    element: h("div", { class: "cb-settings" }, fields, choices),
+    element: h("div", { class: "cb-strengths" }, fields, h("div", { class: "cb-choices" }, fillMode, off)),
     update({ strengths, flip: chosen, fillMode: filled, height, width }) {
       const meanings = writeMeanings(strengths, height, width);
-      STRENGTHS.forEach((name, n) => sliders[n].update(strengths[name], meanings[name]));
+      STRENGTHS.forEach((name, n) => {
+        const meaning = strengths[name] === 0 ? "off" : meanings[name];
+        sliders[n].update(strengths[name], { min: 0, max: LARGEST[name], meaning });
+      });
       flip.update(Object.keys(FLIPS), Object.keys(FLIPS).find((name) => FLIPS[name] === chosen));
-      fillMode.update(FILL_MODES, filled);
-      fillSelect.disabled = !isGeometric(strengths); // then nothing is seen beyond the border
-      off.setAttribute("aria-disabled", chosen === "none" && !STRENGTHS.some((name) => strengths[name]));
-    },
-  };
-}
-
-// A slider with its factor and what that means.
-function createStrength(name, onSlide) {
-  const label = name[0].toUpperCase() + name.slice(1);
-  const factor = h("span", { class: "cb-factor" });
-  const meaning = h("span", { class: "cb-hint" });
-  const slider = h("input", {
-    type: "range",
-    class: "cb-slider",
-    min: 0,
-    max: LARGEST[name],
-    step: 0.01,
-    "aria-label": label,
-    oninput: () => onSlide(Number(slider.value)),
-  });
-  const head = h("span", { class: "cb-strength-head" }, h("span", {}, label), factor);
-  return {
-    element: h("label", { class: "cb-strength" }, head, slider, meaning),
-    update(value, text) {
-      const shown = value === 0 ? "off" : text;
-      if (Number(slider.value) !== value) slider.value = value;
-      slider.setAttribute("aria-valuetext", `${writeFactor(value)}, ${shown}`);
-      setText(factor, writeFactor(value));
-      setText(meaning, shown);
+      fillMode.update(FILL_MODES, filled, !isGeometric(strengths)); // else nothing is seen beyond the border
+      setIdle(off, !isRandom({ flip: chosen, strengths }));
     },
   };
 }
 
 // The original, and the pictures to choose from.
 function createSource(state) {
-  const original = createPicture();
-  original.element.setAttribute("role", "img");
-  const choices = h("div", { class: "cb-bare cb-thumbs", role: "group", "aria-label": "Picture" });
-  const panel = createPanel("source", "Original", original.element, choices);
+  const original = h("canvas", { role: "img" });
+  const choices = h("div", { class: "cb-flow cb-thumbs", role: "group", "aria-label": "Picture" });
+  const panel = createPanel("source", "Original", original, choices);
   let thumbs = [];
   const list = remember((pictures, names) => {
     thumbs = pictures.map((picture, number) => {
-      const thumb = createPicture();
-      thumb.paint(picturePixels(picture), picture);
-      const attributes = { type: "button", "aria-label": names[number], title: names[number] };
+      const thumb = h("canvas");
+      paintPixels(thumb, picturePixels(picture), picture);
+      const attributes = { type: "button", class: "cb-bare", "aria-label": names[number], title: names[number] };
       const choose = () => number !== state.read().number && state.choose({ picture: number });
-      return h("button", { ...attributes, onclick: choose }, thumb.element);
+      return h("button", { ...attributes, onclick: choose }, thumb);
     });
     choices.replaceChildren(...thumbs);
     choices.hidden = pictures.length < 2;
   });
-  const paint = remember((picture) => original.paint(picturePixels(picture), picture));
+  const paint = remember((picture) => paintPixels(original, picturePixels(picture), picture));
   return {
     element: panel.element,
     update(now) {
       list(now.pictures, now.names);
       paint(now.pictures[now.number]);
       thumbs.forEach((thumb, number) => thumb.setAttribute("aria-pressed", number === now.number));
-      original.element.setAttribute("aria-label", `Original, ${now.name}`);
+      original.setAttribute("aria-label", `Original, ${now.name}`);
       setText(panel.note, `${now.name}, ${now.height} × ${now.width}`);
     },
   };
@@ -448,11 +418,11 @@ function createVersions(frame, state) {
     looked = tile;
     frame.redraw();
   };
-  const pictures = Array.from({ length: TILES }, createPicture);
+  const pictures = Array.from({ length: TILES }, () => h("canvas"));
   const group = createButtonGroup("Nine versions; arrow keys go from one to the next, the space bar ticks it", {
     role: "checkbox",
-    className: "cb-bare cb-tiles",
-    make: (tile) => [pictures[tile].element, h("span", { class: "cb-tick", "aria-hidden": "true" })],
+    className: "cb-tiles",
+    make: (tile) => [pictures[tile], h("span", { class: "cb-tick", "aria-hidden": "true" })],
     onPress: state.toggle,
     onFocus: look,
   });
@@ -461,9 +431,9 @@ function createVersions(frame, state) {
   group.element.addEventListener("pointerleave", () => look(tileOf(document.activeElement)));
   const caption = h("p", { class: "cb-caption" });
   const controls = createDraws(frame, state);
-  const panel = createPanel("versions", "Which do you still believe?", group.element, caption, controls.element);
+  const panel = createPanel("versions", "Which do you still believe?", group, caption, controls);
   const paint = remember((versions, picture) => {
-    versions.forEach(({ pixels }, tile) => pictures[tile].paint(pixels, picture));
+    versions.forEach(({ pixels }, tile) => paintPixels(pictures[tile], pixels, picture));
   });
   return {
     element: panel.element,
@@ -490,12 +460,12 @@ function createDraws(frame, state) {
   const ends = createCheckbox("All at the ends of their ranges", (extremes) => state.choose({ extremes }));
   const draws = h("div", { class: "cb-buttons" }, again, before, shown);
   return {
-    element: h("div", { class: "cb-draws" }, draws, ends.element),
+    element: h("div", { class: "cb-choices" }, draws, ends),
     update(now) {
       setText(shown, `draw ${now.draw}`);
-      again.setAttribute("aria-disabled", !isRandom(now));
-      before.setAttribute("aria-disabled", now.draw === 0);
-      ends.update(now.extremes, !hasRange(now));
+      setIdle(again, !isRandom(now));
+      setIdle(before, now.draw === 0);
+      ends.update(now.extremes, { disabled: !hasRange(now) });
     },
   };
 }
@@ -522,14 +492,14 @@ function createJudgements(frame, state) {
   const list = remember((judgements) => {
     rows.replaceChildren(...countJudgements(judgements).map(createRow));
   });
-  const line = h("div", { class: "cb-judgement" }, count, h("div", { class: "cb-buttons" }, note, forget));
+  const line = h("div", { class: "cb-flow cb-judgement" }, count, h("div", { class: "cb-buttons" }, note, forget));
   return {
     element: h("div", { class: "cb-judgements" }, line, strengths, rows),
     update({ believed, judgement, judgements }) {
       setText(count, writeCount(believed.length));
       setText(strengths, `${judgement.picture} · ${judgement.strengths}`);
       setText(note, isNoted(judgement, judgements) ? "Noted" : "Note it");
-      note.setAttribute("aria-disabled", isNoted(judgement, judgements));
+      setIdle(note, isNoted(judgement, judgements));
       forget.hidden = judgements.length === 0;
       list(judgements);
     },
@@ -545,9 +515,9 @@ function isNoted(judgement, judgements) {
 }
 
 function createRow({ picture, strengths, believed, shown }) {
-  const bar = h("span", { class: "cb-bar-of", "aria-hidden": "true" });
-  setVariables(bar, { share: believed / shown });
-  return h("li", {}, h("span", {}, `${picture} · ${strengths}`), bar, h("span", {}, `${believed} of ${shown}`));
+  const fill = h("span", { class: "cb-fill", style: `width:${(100 * believed) / shown}%` });
+  const words = [`${picture} · ${strengths}`, `${believed} of ${shown}`].map((text) => h("span", {}, text));
+  return h("li", {}, words[0], h("span", { class: "cb-track", "aria-hidden": "true" }, fill), words[1]);
 }
 
 // The layers as code; each line is an element of its own, so that a long one goes on below its beginning.
@@ -557,16 +527,4 @@ function createCode() {
     code.replaceChildren(...text.split("\n").map((line) => h("span", { class: "cb-line" }, line)));
   });
   return { element: h("pre", { class: "cb-code" }, code), update: (now) => list(writeCode(now)) };
-}
-
-// A canvas as large as its picture; the style sheet enlarges it.
-function createPicture() {
-  const canvas = h("canvas", { class: "cb-picture" });
-  return {
-    element: canvas,
-    paint(rgba, { height, width }) {
-      if (canvas.height !== height || canvas.width !== width) Object.assign(canvas, { height, width });
-      canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
-    },
-  };
 }

@@ -35,6 +35,11 @@ export function liveFigure(name, traits, build) {
         for (const [name, value] of fresh) model.set(name, value);
         if (fresh.length) model.save_changes();
       },
+      // Puts parts into the figure; the function that it returns brings them up to date.
+      add(...parts) {
+        el.append(...parts.map(elementOf));
+        return updateAll(parts);
+      },
       onRemove: (cleanup) => cleanups.push(cleanup),
       theme: "light",
     };
@@ -71,7 +76,7 @@ function isSame(one, other) {
   return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
-// An element with its attributes, listeners (on…) and children.
+// An element with its attributes, listeners (on…) and children, which may be parts of a figure: { element, … }.
 export function h(tag, attributes = {}, ...children) {
   return furnish(document.createElement(tag), attributes, children);
 }
@@ -86,8 +91,26 @@ function furnish(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children);
+  element.append(...children.map(elementOf));
   return element;
+}
+
+function elementOf(part) {
+  return part.element ?? part;
+}
+
+function updateAll(parts) {
+  return (now) => parts.forEach((part) => part.update?.(now));
+}
+
+// Several parts of a figure in one box; `update(now)` brings all of them up to date.
+export function joinParts(className, ...parts) {
+  return { element: h("div", { class: className }, ...parts), update: updateAll(parts) };
+}
+
+// A part whose `update` is told what `read(now)` gives, such as a select with its options and its value.
+export function bind(part, read) {
+  return { ...part, update: (now) => part.update(...read(now)) };
 }
 
 // Sets a text only where it differs, in the text node that is there: what does not change costs no layout.
@@ -113,25 +136,18 @@ export function setVariables(element, numbers) {
   }
 }
 
-// A panel of a figure: a heading, a note beside it, and what stands below.
-export function createPanel(name, title, ...children) {
-  const note = h("span", { class: "cb-note" });
-  const heading = h("div", { class: "cb-heading" }, h("strong", {}, title), note);
-  return { element: h("div", { class: `cb-panel cb-${name}` }, heading, ...children), note };
+// Lays an element over a picture; its box and the picture's size are given in pixels.
+export function placeBox(element, { row, column, height = 1, width = 1 }, whole) {
+  const [down, across] = [{ top: row, height }, { left: column, width }];
+  for (const [name, part] of Object.entries(down)) element.style[name] = `${(100 * part) / whole.height}%`;
+  for (const [name, part] of Object.entries(across)) element.style[name] = `${(100 * part) / whole.width}%`;
 }
 
-// Tells `visit(row, column)` which pixel a mouse stands on, when it comes to another one.
-export function followPointer(element, visit) {
-  let last = "";
-  element.addEventListener("pointermove", (event) => {
-    if (event.pointerType !== "mouse" || event.buttons) return;
-    const canvas = element.querySelector("canvas");
-    const box = canvas.getBoundingClientRect();
-    const row = Math.floor(((event.clientY - box.top) / box.height) * canvas.height);
-    const column = Math.floor(((event.clientX - box.left) / box.width) * canvas.width);
-    if (last === (last = `${row} ${column}`)) return;
-    visit(row, column);
-  });
+// A panel of a figure: a heading, a note beside it, and what stands below.
+export function createPanel(name, text, ...children) {
+  const [title, note] = [h("strong", {}, text), h("span", { class: "cb-note" })];
+  const heading = h("div", { class: "cb-heading" }, title, note);
+  return { element: h("div", { class: `cb-panel cb-${name}` }, heading, ...children), title, note };
 }
 
 // `compute`, but it keeps its last result and computes again only when an argument is another object or number.
@@ -165,14 +181,14 @@ function watchTheme(el, onTheme) {
 }
 
 // Speaks a result after the reader has paused, so that a drag is not a stream of sentences.
-function createAnnouncer(pauseMs = 400) {
+function createAnnouncer() {
   const element = h("p", { class: "cb-spoken", "aria-live": "polite" });
   let timer = 0;
   return {
     element,
     announce(text) {
       clearTimeout(timer);
-      timer = setTimeout(() => setText(element, text), pauseMs);
+      timer = setTimeout(() => setText(element, text), 400);
     },
     stop: () => clearTimeout(timer),
   };
@@ -218,6 +234,22 @@ export function formatWeight(x) {
   return formatNumber(x);
 }
 
+// A count with commas between the thousands.
+export function formatCount(count) {
+  return count.toLocaleString("en");
+}
+
+// A share of 0…1 in whole per cents.
+export function formatPercent(share) {
+  return `${Math.floor(100 * share + 0.5)} %`;
+}
+
+// How far a thing has moved, such as "2 down, 1 left"; empty where it has not.
+export function formatMove(down, right, write = String) {
+  const part = (pixels, [back, forth]) => (pixels ? [`${write(Math.abs(pixels))} ${pixels > 0 ? forth : back}`] : []);
+  return [...part(down, ["up", "down"]), ...part(right, ["left", "right"])].join(", ");
+}
+
 // The number that a reader typed ("-2", "−2", "0,5", "1/9"), or null.
 export function parseNumber(text) {
   const plain = text.trim().replace("−", "-").replace(",", ".");
@@ -261,11 +293,47 @@ export function picturePixels({ height, width, channels, values, white }) {
   return rgba;
 }
 
-// A response map as bytes: the colours from −scale to +scale.
-export function responsePixels({ values }, scale, theme) {
-  const rgba = new Uint8ClampedArray(values.length * 4).fill(255);
-  values.forEach((value, cell) => rgba.set(divergingColor(value / scale, theme), cell * 4));
-  return rgba;
+// Colours, row by row, as bytes for a canvas, red first; a pixel without one stays transparent.
+export function colorPixels(colors) {
+  const words = new Uint32Array(colors.length);
+  colors.forEach((color, pixel) => {
+    if (color) words[pixel] = (255 << 24) | (color[2] << 16) | (color[1] << 8) | color[0];
+  });
+  return new Uint8ClampedArray(words.buffer);
+}
+
+// A response map's colours, from −scale to +scale.
+export function responseColors({ values }, scale, theme) {
+  return Array.from(values, (value) => divergingColor(value / scale, theme));
+}
+
+// The same as bytes.
+export function responsePixels(map, scale, theme) {
+  return colorPixels(responseColors(map, scale, theme));
+}
+
+// Draws a picture's bytes, one pixel of the canvas to each of its own, within transparent margins.
+export function paintPixels(canvas, rgba, { height, width }, [[above, below], [before, after]] = [[0, 0], [0, 0]]) {
+  const size = { height: above + height + below, width: before + width + after };
+  if (canvas.height !== size.height || canvas.width !== size.width) Object.assign(canvas, size);
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, size.width, size.height);
+  context.putImageData(new ImageData(rgba, width, height), before, above);
+}
+
+// A drawing over a picture of few pixels, in lengths of one of them; `size({ height, width })` says how many there are.
+export function createOverlay(...children) {
+  const element = s("svg", { class: "cb-over", "aria-hidden": "true", preserveAspectRatio: "none" }, ...children);
+  return { element, size: ({ height, width }) => setAttribute(element, "viewBox", `0 0 ${width} ${height}`) };
+}
+
+// Numbers for an overlay, in the middle of their pixels and readable on the colours of these; null leaves one out.
+export function drawNumbers(values, colors, width) {
+  return values.flatMap((value, pixel) => {
+    if (value === null) return [];
+    const [x, y] = [(pixel % width) + 0.5, Math.floor(pixel / width) + 0.66];
+    return [s("text", { x, y, fill: readableOn(colors[pixel]) }, value)];
+  });
 }
 
 // The colours of a map as a bar with its numbers below, from −range to range, or from 0 where `from` is 0.
@@ -311,16 +379,23 @@ function parseColor(text) {
   return [...context.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
 }
 
-// ---- a filter's response: pure functions, tested against convbook.operations ---------------------------------------
+// ---- windows and a filter's response: pure functions, tested against convbook.operations and Keras ------------------
 
-// Rows and columns of the response map: one for each place where the whole window lies on the picture.
-function responseShape(picture, kernel) {
-  return { height: picture.height - kernel.length + 1, width: picture.width - kernel[0].length + 1 };
+// How many windows of this span there are along an axis, 0 where none fits, and the padding at both ends, which is what
+// the windows need beyond the axis.
+export function fitWindows(size, span, stride, padding = "valid") {
+  const isSame = padding === "same";
+  const outputs = isSame ? Math.ceil(size / stride) : Math.max(0, Math.floor((size - span) / stride) + 1);
+  const needed = (outputs - 1) * stride + span - size;
+  const total = isSame ? Math.max(needed, 0) : 0;
+  const before = Math.floor(total / 2); // an odd zero goes to the end
+  return { outputs, needed, before, after: total - before };
 }
 
-// The response map of a picture and a kernel[row][column][channel], row by row.
+// The response map of a picture and a kernel[row][column][channel], row by row: one number for each place where the
+// whole window lies on the picture.
 export function convolve(picture, kernel, bias = 0) {
-  const { height, width } = responseShape(picture, kernel);
+  const [height, width] = [picture.height - kernel.length + 1, picture.width - kernel[0].length + 1];
   const { values, channels } = picture;
   const weights = kernel.flat(2);
   const rowLength = kernel[0].length * channels;
@@ -340,16 +415,23 @@ export function convolve(picture, kernel, bias = 0) {
 
 // ---- controls -----------------------------------------------------------------------------------------------------
 
-export function createButton(label, onPress) {
-  return h("button", { type: "button", class: "cb-button", onclick: onPress }, label);
+// `name` is for readers who listen, where the label does not say enough.
+export function createButton(label, onPress, name) {
+  return h("button", { type: "button", class: "cb-button", onclick: onPress, "aria-label": name }, label);
 }
 
-// A labelled choice; `update(options, value)` lists the options and marks the current one.
+// Shows that a button has nothing to do now. Not disabled: that would take the keyboard's focus away.
+export function setIdle(button, isIdle) {
+  setAttribute(button, "aria-disabled", isIdle);
+}
+
+// A labelled choice; `update(options, value, disabled)` lists the options and marks the current one.
 export function createSelect(label, onChoose) {
   const select = h("select", { class: "cb-select", onchange: () => onChoose(select.value) });
   return {
     element: h("label", { class: "cb-field" }, h("span", {}, label), select),
-    update(options, value) {
+    update(options, value, disabled = false) {
+      select.disabled = disabled;
       if (options.join("\n") !== [...select.options].map((option) => option.value).join("\n")) {
         select.replaceChildren(...options.map((option) => h("option", { value: option }, option)));
       }
@@ -358,26 +440,33 @@ export function createSelect(label, onChoose) {
   };
 }
 
-// A labelled slider over whole numbers; `update(value, { min, max, disabled })` places it, `unit` stands behind its
-// number.
-export function createSlider(label, onSlide, { unit = "" } = {}) {
-  const input = h("input", { type: "range", class: "cb-slider", oninput: () => onSlide(Number(input.value)) });
-  const shown = h("span", { class: "cb-shown" });
+// A labelled slider; `update(value, { min, max, disabled, meaning })` places it. `unit` stands behind its number, and
+// `meaning`, if it is given, below.
+export function createSlider(label, onSlide, { unit = "", step = 1, write = formatNumber } = {}) {
+  const oninput = () => onSlide(Number(input.value));
+  const input = h("input", { type: "range", class: "cb-slider", step, "aria-label": label, oninput });
+  const [shown, hint] = [h("span", { class: "cb-shown" }), h("span", { class: "cb-hint" })];
   return {
-    element: h("label", { class: "cb-field" }, h("span", {}, label), input, shown),
-    update(value, { min, max, disabled = false }) {
+    element: h("label", { class: "cb-field" }, h("span", {}, label), input, shown, hint),
+    update(value, { min, max, disabled = false, meaning = "" }) {
       Object.assign(input, { min, max, value, disabled });
-      setText(shown, `${formatNumber(value)}${unit}`);
+      setText(shown, `${write(value)}${unit}`);
+      setText(hint, meaning);
+      if (meaning) setAttribute(input, "aria-valuetext", `${write(value)}, ${meaning}`);
     },
   };
 }
 
-// A box to tick, with what it stands for beside it, and `more` behind.
+// A box to tick, with what it stands for beside it, and `more` behind; `meaning`, if it is given, stands below.
 export function createCheckbox(label, onTick, ...more) {
   const input = h("input", { type: "checkbox", onchange: () => onTick(input.checked) });
+  const hint = h("span", { class: "cb-hint" });
   return {
-    element: h("label", { class: "cb-field" }, input, h("span", {}, label), ...more),
-    update: (checked, disabled = false) => Object.assign(input, { checked, disabled }),
+    element: h("label", { class: "cb-field" }, input, h("span", {}, label), ...more, hint),
+    update(checked, { disabled = false, meaning = "" } = {}) {
+      Object.assign(input, { checked, disabled });
+      setText(hint, meaning);
+    },
   };
 }
 
@@ -422,8 +511,13 @@ export function createNumberField(label, onEdit, format = formatWeight) {
   };
 }
 
-// A small table of numbers. `update(rows, style)` shows rows[i][j], coloured by style(value) = { color, background };
-// with `onEdit(i, j, value)` the numbers can be typed over.
+// Something with its name above.
+export function createCaptioned(name, part) {
+  return h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, name), part);
+}
+
+// A small table of numbers. `update(rows, colorOf)` shows rows[i][j] on the colour of colorOf(value); with
+// `onEdit(i, j, value)` the numbers can be typed over.
 export function createNumberGrid(label, { onEdit, format = formatCell } = {}) {
   const element = h("div", { class: "cb-grid", role: "table", "aria-label": label });
   let cells = [];
@@ -442,14 +536,13 @@ export function createNumberGrid(label, { onEdit, format = formatCell } = {}) {
   };
   return {
     element,
-    update(rows, style) {
+    update(rows, colorOf) {
       if (cells.length !== rows.length || cells[0].length !== rows[0].length) rebuild(rows.length, rows[0].length);
       rows.forEach((row, i) =>
         row.forEach((value, j) => {
           const { cell, field } = cells[i][j];
-          const { color, background } = style(value);
-          const text = format(value);
-          setStyle(cell, `color:${color};background:${background}`);
+          const [color, text] = [colorOf(value), format(value)];
+          setStyle(cell, `color:${readableOn(color)};background:${cssColor(color)}`);
           cell.classList.toggle("cb-long", text.length > 4);
           if (field) field.update(value);
           else setText(cell, text);
@@ -468,79 +561,4 @@ export function followKeys(element, targetsOf, go) {
     event.stopPropagation(); // pages turn leaves with the arrow keys
     go(target);
   });
-}
-
-// A picture of few pixels, drawn large, with a window on it that can be dragged, tapped and moved by the arrow keys.
-// `windowAt()` tells the window's { row, column, height, width } as it is now, maybe a frame ahead of what is drawn,
-// `step`, the pixels that an arrow key moves it by, where that is not 1, and `leap`, those with Shift, where that is not
-// its own size; `moveTo(row, column)` is asked to place its first pixel, and may clamp. `byKeyboard: false` is for a
-// second picture that moves the same window: a reader with a keyboard need not stop twice.
-export function createPixelGrid({ windowAt, moveTo, byKeyboard = true }) {
-  const canvas = h("canvas", {});
-  const handle = h("div", { class: "cb-window" });
-  const role = byKeyboard ? "application" : "img";
-  const element = h("div", { class: "cb-pixels", role, tabindex: byKeyboard && 0 }, canvas, handle);
-  const pixelAt = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const row = ((event.clientY - box.top) / box.height) * canvas.height;
-    const column = ((event.clientX - box.left) / box.width) * canvas.width;
-    return { row, column };
-  };
-  const centreOn = ({ row, column }) => {
-    const { height, width } = windowAt();
-    moveTo(Math.floor(row) - (height >> 1), Math.floor(column) - (width >> 1));
-  };
-  let grip = null; // where in the window the pointer holds it
-  element.addEventListener("pointerdown", (event) => {
-    const onHandle = event.target === handle;
-    if (event.button !== 0) return;
-    if (event.pointerType === "touch" && !onHandle) return; // a swipe beside the window scrolls the page
-    if (!onHandle) centreOn(pixelAt(event));
-    const [at, place] = [pixelAt(event), windowAt()];
-    grip = { row: at.row - place.row, column: at.column - place.column };
-    element.setPointerCapture(event.pointerId);
-  });
-  element.addEventListener("pointermove", (event) => {
-    if (!grip) return;
-    const at = pixelAt(event);
-    moveTo(Math.round(at.row - grip.row), Math.round(at.column - grip.column));
-  });
-  element.addEventListener("pointerup", (event) => {
-    if (!grip && event.pointerType === "touch") centreOn(pixelAt(event));
-    grip = null;
-  });
-  element.addEventListener("pointercancel", () => (grip = null));
-  const targetsOf = ({ shiftKey }) => {
-    const { row, column, height, width, step = 1, leap } = windowAt();
-    const [down, right] = [height, width].map((side) => (shiftKey ? (leap ?? Math.max(side, step)) : step));
-    return {
-      ArrowUp: [row - down, column],
-      ArrowDown: [row + down, column],
-      ArrowLeft: [row, column - right],
-      ArrowRight: [row, column + right],
-      Home: [row, 0],
-      End: [row, canvas.width],
-    };
-  };
-  followKeys(element, targetsOf, (target) => moveTo(...target));
-
-  return {
-    element,
-    describe: (text) => element.setAttribute("aria-label", text),
-    // Shows height × width pixels of RGBA bytes; the figure calls it again only when they changed.
-    paint(rgba, height, width) {
-      if (canvas.height !== height || canvas.width !== width) {
-        Object.assign(canvas, { height, width });
-        setVariables(element, { rows: height, columns: width });
-      }
-      canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
-    },
-    // Puts the window, given in pixels, onto the picture.
-    place({ row, column, height, width }) {
-      const percent = (part, whole) => `${(100 * part) / whole}%`;
-      const [top, left] = [percent(row, canvas.height), percent(column, canvas.width)];
-      const [high, wide] = [percent(height, canvas.height), percent(width, canvas.width)];
-      setStyle(handle, `top:${top};left:${left};height:${high};width:${wide}`);
-    },
-  };
 }

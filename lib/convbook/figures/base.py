@@ -10,8 +10,9 @@ A new figure `window` needs three files at most:
 - `window.py`: a subclass of `LiveFigure` with synced traits of the types below, its `alternative` text, `check` where
   traits must fit each other, and `draw_still` where a picture helps readers without JavaScript;
 - `window.js`: `import { liveFigure, … } from "./base.js"`, pure functions for the mathematics, exported for the tests,
-  and `export default liveFigure("window", [names of traits], build)`; groups of buttons, moving and stepping come from
-  "./controls.js", what runs a trained net from "./network.js". No two modules of a figure declare the same name;
+  and `export default liveFigure("window", [names of traits], build)`. A figure is built of parts, { element, update },
+  which `frame.add` and `joinParts` put together; pictures with a window, groups of buttons, moving and stepping come
+  from "./controls.js", what runs a trained net from "./network.js". No two modules of a figure declare the same name;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
 
 One line in `tests/test_figure_contract.py` enters it there.
@@ -303,7 +304,7 @@ class LiveFigure(anywidget.AnyWidget):
         """What stands in the page where no script runs."""
         drawing = self.draw_still()
         alternative = html.escape(self.alternative, quote=True)
-        return f"<p>{alternative}</p>" if drawing is None else f'<img alt="{alternative}" src="{embed(drawing)}">'
+        return f"<p>{alternative}</p>" if drawing is None else f'<img alt="{alternative}" src="{_embed(drawing)}">'
 
     def __repr__(self):
         # Without the address that Python would print: a page built again should not change.
@@ -350,20 +351,8 @@ def join_modules(source):
     return re.sub(r"^ *//.*\n|^\n", "", joined, flags=re.MULTILINE)
 
 
-def embed(drawing):
-    """Turn a matplotlib Figure into the address of a small picture that stands in the page itself.
-
-    Args:
-        drawing: a matplotlib Figure.
-
-    Returns:
-        A data URI of a PNG.
-
-    Example:
-        >>> from matplotlib.figure import Figure
-        >>> embed(Figure((1, 1)))[:22]
-        'data:image/png;base64,'
-    """
+def _embed(drawing):
+    """A matplotlib Figure as the address of a small picture that stands in the page itself."""
     drawn, small = io.BytesIO(), io.BytesIO()
     drawing.savefig(drawn, format="png", dpi=STILL_DPI, bbox_inches="tight", facecolor="white")
     # By an octree, which keeps a colour of few pixels: the frame of a window, one end of a scale.

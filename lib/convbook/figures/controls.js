@@ -1,12 +1,107 @@
-// Controls that several figures share: groups of buttons, moving a thing pixel by pixel, visiting a grid's places one by
-// one.
+// Controls that several figures share: a window on a picture, groups of buttons, moving a thing pixel by pixel, visiting
+// the places of a grid one by one.
 
-import { clampIndex, clampNumber, createButton, followKeys, h, remember, setAttribute, setText } from "./base.js";
+import {
+  clampIndex,
+  clampNumber,
+  createButton,
+  createPanel,
+  followKeys,
+  h,
+  paintPixels,
+  placeBox,
+  remember,
+  setAttribute,
+  setIdle,
+  setText,
+  setVariables,
+} from "./base.js";
+
+// A picture of few pixels, drawn large, with a window on it that can be dragged, tapped and moved by the arrow keys.
+// `windowAt()` tells the window's { row, column, height, width } as it is now, maybe a frame ahead of what is drawn, in
+// pixels, and without a size one of them; `step`, the pixels that an arrow key moves it by, where that is not 1; and
+// `leap`, those with Shift, where that is not its own size. `moveTo(row, column)` is asked to place its first pixel,
+// and may clamp; `hover(row, column)` is told which pixel a mouse stands on, when it comes to another one.
+// `byKeyboard: false` is for a second picture that moves the same window: a reader with a keyboard need not stop twice.
+export function createPixelGrid({ windowAt, moveTo, hover = () => {}, byKeyboard = true }) {
+  const canvas = h("canvas", {});
+  const handle = h("div", { class: "cb-window" });
+  const role = byKeyboard ? "application" : "img";
+  const element = h("div", { class: "cb-pixels", role, tabindex: byKeyboard && 0 }, canvas, handle);
+  const pixelAt = (event) => {
+    const box = canvas.getBoundingClientRect();
+    const row = ((event.clientY - box.top) / box.height) * canvas.height;
+    const column = ((event.clientX - box.left) / box.width) * canvas.width;
+    return { row, column };
+  };
+  const centreOn = ({ row, column }) => {
+    const { height = 1, width = 1 } = windowAt();
+    moveTo(Math.floor(row) - (height >> 1), Math.floor(column) - (width >> 1));
+  };
+  let [grip, hovered] = [null, ""]; // where in the window the pointer holds it; which pixel the mouse stands on
+  element.addEventListener("pointerdown", (event) => {
+    const onHandle = event.target === handle;
+    if (event.button !== 0) return;
+    if (event.pointerType === "touch" && !onHandle) return; // a swipe beside the window scrolls the page
+    if (!onHandle) centreOn(pixelAt(event));
+    const [at, place] = [pixelAt(event), windowAt()];
+    grip = { row: at.row - place.row, column: at.column - place.column };
+    element.setPointerCapture(event.pointerId);
+  });
+  element.addEventListener("pointermove", (event) => {
+    const at = pixelAt(event);
+    if (grip) return moveTo(Math.round(at.row - grip.row), Math.round(at.column - grip.column));
+    if (event.pointerType !== "mouse" || event.buttons) return;
+    const place = [at.row, at.column].map(Math.floor);
+    if (hovered !== (hovered = place.join())) hover(...place);
+  });
+  element.addEventListener("pointerup", (event) => {
+    if (!grip && event.pointerType === "touch") centreOn(pixelAt(event));
+    grip = null;
+  });
+  element.addEventListener("pointercancel", () => (grip = null));
+  const targetsOf = ({ shiftKey }) => {
+    const { row, column, height = 1, width = 1, step = 1, leap } = windowAt();
+    const [down, right] = [height, width].map((side) => (shiftKey ? (leap ?? Math.max(side, step)) : step));
+    return {
+      ArrowUp: [row - down, column],
+      ArrowDown: [row + down, column],
+      ArrowLeft: [row, column - right],
+      ArrowRight: [row, column + right],
+      Home: [row, 0],
+      End: [row, canvas.width],
+    };
+  };
+  followKeys(element, targetsOf, (target) => moveTo(...target));
+
+  return {
+    element,
+    describe: (text) => element.setAttribute("aria-label", text),
+    // Shows a picture's bytes; the figure calls it again only when they changed.
+    paint(rgba, picture, margins) {
+      paintPixels(canvas, rgba, picture, margins);
+      setVariables(element, { rows: canvas.height, columns: canvas.width });
+    },
+    // Puts the window onto the picture.
+    place: (window) => placeBox(handle, window, canvas),
+  };
+}
+
+// A panel with a pixel grid, whose options are those of createPixelGrid; below it `place` says where its window is, and
+// `hint` what can be done.
+export function createPicturePanel(name, text, { hint: words = "", ...options }, ...children) {
+  const pixels = createPixelGrid(options);
+  const [place, hint] = [h("code", { class: "cb-place" }), h("span", { class: "cb-hint" }, words)];
+  const below = h("p", { class: "cb-below" }, place, hint);
+  return { ...createPanel(name, text, pixels, ...children, below), pixels, place, hint };
+}
 
 // Buttons that the Tab key reaches as one; arrow keys, Home and End go from one to the next, in as many columns as lie
 // side by side. Of radio buttons one is chosen, and going to one chooses it; `role: "checkbox"` leaves that to the space
 // bar. `make(n)` gives a button's children, once; `update(count, isChecked)` asks of each whether it is checked.
-export function createButtonGroup(label, { role = "radio", className, make, onPress, onFocus = () => {} }) {
+// `buttonClass` is "cb-button", or "cb-bare" for buttons that look like what they choose.
+export function createButtonGroup(label, options) {
+  const { role = "radio", className, buttonClass = "cb-bare", make, onPress, onFocus = () => {} } = options;
   const isRadio = role === "radio";
   const groupRole = isRadio ? "radiogroup" : "group";
   const element = h("div", { class: className, role: groupRole, "aria-label": label });
@@ -20,7 +115,7 @@ export function createButtonGroup(label, { role = "radio", className, make, onPr
       enterAt(n);
       onFocus(n);
     };
-    return h("button", { type: "button", role, onclick: () => onPress(n), onfocus }, ...make(n));
+    return h("button", { type: "button", class: buttonClass, role, onclick: () => onPress(n), onfocus }, ...make(n));
   };
   const targetsOf = () => {
     const columns = buttons.filter(({ offsetTop }) => offsetTop === buttons[0].offsetTop).length;
@@ -61,8 +156,8 @@ export function createMoves(frame, thing, most, back) {
     frame.set({ down: clampNumber(down, -most, most), right: clampNumber(right, -most, most) });
   };
   const createMove = ([text, direction, down, right]) => {
-    const button = createButton(text, () => moveTo(at().down + down, at().right + right));
-    button.setAttribute("aria-label", `Move ${thing} ${direction}`);
+    const move = () => moveTo(at().down + down, at().right + right);
+    const button = createButton(text, move, `Move ${thing} ${direction}`);
     const isStuck = (now) => Math.abs(now.down + down) > most || Math.abs(now.right + right) > most;
     return { button, isStuck };
   };
@@ -75,10 +170,7 @@ export function createMoves(frame, thing, most, back) {
     element: h("div", group, h("span", {}, "Move"), buttons),
     at,
     moveTo,
-    update() {
-      // Not disabled: that would take the keyboard's focus away.
-      for (const { button, isStuck } of moves) setAttribute(button, "aria-disabled", isStuck(at()));
-    },
+    update: () => moves.forEach(({ button, isStuck }) => setIdle(button, isStuck(at()))),
   };
 }
 
@@ -147,8 +239,8 @@ export function createStepping(frame, { gridOf, pausesMs: [shortest, longest, to
       const { row, column, count, isComplete } = read();
       frame.set({ row, column });
       setText(play, player.playing ? "Pause" : "Play");
-      for (const button of [next, play, reset]) setAttribute(button, "aria-disabled", count === 0);
-      setAttribute(all, "aria-disabled", isComplete); // not disabled: that would take the keyboard's focus away
+      for (const button of [next, play, reset]) setIdle(button, count === 0);
+      setIdle(all, isComplete);
     },
   };
 }
@@ -159,7 +251,7 @@ function createPlayer({ step, intervalMs, onChange }) {
   const stop = () => {
     clearTimeout(timer);
     timer = 0;
-    onChange(false);
+    onChange();
   };
   const tick = () => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -176,7 +268,7 @@ function createPlayer({ step, intervalMs, onChange }) {
     },
     toggle() {
       if (timer) return stop();
-      onChange(true);
+      onChange();
       timer = setTimeout(tick, 0);
     },
   };

@@ -1,28 +1,29 @@
 // The convolution figure: a window on a picture, patch × kernel = products, their sum, and the response map.
 
 import {
+  bind,
+  colorPixels,
   convolve,
+  createCaptioned,
   createLegend,
   createNumberField,
   createNumberGrid,
   createPanel,
-  createPixelGrid,
   createSelect,
-  cssColor,
   decodePicture,
   divergingColor,
   formatNumber,
   formatWeight,
   h,
+  joinParts,
   liveFigure,
   picturePixels,
-  readableOn,
   remember,
-  responsePixels,
+  responseColors,
   setText,
   setVariables,
 } from "./base.js";
-import { createStepping } from "./controls.js";
+import { createPicturePanel, createStepping } from "./controls.js";
 
 const OWN_NUMBERS = "own numbers";
 
@@ -47,13 +48,6 @@ function nameOfKernel(kernel, kernels) {
   return Object.keys(kernels).find((name) => JSON.stringify(kernels[name]) === numbers) ?? null;
 }
 
-// The pixels of the places that the window has visited; the others stay transparent.
-function onlyVisited(rgba, visited) {
-  const shown = new Uint8ClampedArray(rgba.length);
-  for (const cell of visited) shown.set(rgba.subarray(cell * 4, cell * 4 + 4), cell * 4);
-  return shown;
-}
-
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
 const TRAITS = ["_picture", "_kernels", "kernel", "bias", "row", "column", "all_windows"];
@@ -61,8 +55,7 @@ const TRAITS = ["_picture", "_kernels", "kernel", "bias", "row", "column", "all_
 export default liveFigure("convolution", TRAITS, (frame) => {
   const state = createState(frame);
   const panels = [createInput(state), createArithmetic(frame, state), createOutput(frame, state)];
-  const controls = createControls(frame, state);
-  frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels.map((panel) => panel.element)));
+  const update = frame.add(createControls(frame, state), joinParts("cb-panels", ...panels));
 
   return function draw() {
     const now = state.read();
@@ -70,7 +63,7 @@ export default liveFigure("convolution", TRAITS, (frame) => {
     frame.el.dataset.channels = now.picture.channels; // channels and kernel decide which panels fit side by side
     frame.el.dataset.kernel = kernelColumns > 3 ? "large" : "small";
     setVariables(frame.el, { "kernel-rows": kernelRows });
-    for (const part of [controls, ...panels]) part.update(now);
+    update(now);
     if (state.stepping.playing) return undefined;
     return `Window at row ${now.row}, column ${now.column}: response ${formatNumber(now.value)}.`;
   };
@@ -109,33 +102,30 @@ function createState(frame) {
 
 // Which kernel, and how the window walks.
 function createControls(frame, { stepping }) {
-  const kernel = createSelect("Kernel", (name) => name !== OWN_NUMBERS && frame.set({ kernel: name }));
-  return {
-    element: h("div", { class: "cb-bar" }, kernel.element, stepping.element),
-    update({ kernels, name }) {
-      const own = name === OWN_NUMBERS ? [OWN_NUMBERS] : [];
-      kernel.update([...Object.keys(kernels), ...own], name);
-      stepping.update();
-    },
-  };
+  const choose = (name) => name !== OWN_NUMBERS && frame.set({ kernel: name });
+  const kernel = bind(createSelect("Kernel", choose), ({ kernels, name }) => {
+    const names = Object.keys(kernels);
+    return [name === OWN_NUMBERS ? [...names, name] : names, name];
+  });
+  return joinParts("cb-bar", kernel, stepping);
 }
 
 // The picture with the window on it.
 function createInput({ read, stepping }) {
-  const pixels = createPixelGrid({ windowAt: () => windowOf(read()), moveTo: stepping.moveTo });
-  const place = h("code", { class: "cb-place" });
-  const hint = h("span", { class: "cb-hint" }, "Drag the window, or use the arrow keys.");
-  const panel = createPanel("input", "Picture", pixels.element, h("p", { class: "cb-below" }, place, hint));
-  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture.height, picture.width));
+  const hint = "Drag the window, or use the arrow keys.";
+  const windowAt = () => windowOf(read());
+  const options = { windowAt, moveTo: stepping.moveTo, hint };
+  const { element, pixels, place, note } = createPicturePanel("input", "Picture", options);
+  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture));
   return {
-    element: panel.element,
+    element,
     update(now) {
       const { picture } = now;
       const { row, column, height, width } = windowOf(now);
       paint(picture);
-      pixels.place({ row, column, height, width });
+      pixels.place(windowOf(now));
       pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns; arrow keys move the window`);
-      setText(panel.note, `${picture.height} × ${picture.width} × ${picture.channels}`);
+      setText(note, `${picture.height} × ${picture.width} × ${picture.channels}`);
       setText(place, `image[${row}:${row + height}, ${column}:${column + width}]`);
     },
   };
@@ -148,7 +138,7 @@ function windowOf({ row, column, weights }) {
 // Patch × kernel = products, channel by channel, and the sum of it all.
 function createArithmetic(frame, state) {
   const list = h("div", { class: "cb-channels" });
-  const terms = h("div", { class: "cb-sum" });
+  const terms = h("div", { class: "cb-flow cb-sum" });
   const panel = createPanel("arithmetic", "One window", h("div", { class: "cb-work" }, list, terms));
   const bias = createNumberField("bias", (value) => frame.set({ bias: value }));
   const result = h("span", { class: "cb-result" });
@@ -161,10 +151,10 @@ function createArithmetic(frame, state) {
   const build = remember((channelCount) => {
     const names = channelCount === 3 ? ["red", "green", "blue"] : [""];
     const channels = names.map((name, channel) => createChannel(name, (i, j, value) => edit(channel, i, j, value)));
-    const sums = channels.map((channel) => createTerm(channel.sumName, channel.sum));
-    const added = [...sums.slice(1), createTerm("bias", bias.element)].map((term) => signed("+", term));
-    list.replaceChildren(...channels.map((channel) => channel.element));
-    terms.replaceChildren(sums[0], ...added, signed("=", createTerm(resultName, result)));
+    const sums = channels.map((channel) => createCaptioned(channel.sumName, channel.sum));
+    const added = [...sums.slice(1), createCaptioned("bias", bias)].map((term) => signed("+", term));
+    list.replaceChildren(...channels.map(({ element }) => element));
+    terms.replaceChildren(sums[0], ...added, signed("=", createCaptioned(resultName, result)));
     return channels;
   });
   return {
@@ -194,16 +184,15 @@ function createChannel(name, onEdit) {
   const weights = createNumberGrid(name ? `kernel for ${name}` : "kernel", { onEdit, format: formatWeight });
   const products = createNumberGrid(name ? `${name} products` : "products");
   const sum = h("span", { class: "cb-channel-sum" });
-  const part = (caption, { element }) =>
-    h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, caption), element);
-  const parts = [part(name || "patch", patch), sign("×"), part("kernel", weights), sign("="), part("products", products)];
+  const patchPart = createCaptioned(name || "patch", patch);
+  const factors = [patchPart, sign("×"), createCaptioned("kernel", weights)];
   return {
-    element: h("div", { class: "cb-channel" }, ...parts),
+    element: h("div", { class: "cb-flow cb-channel" }, ...factors, sign("="), createCaptioned("products", products)),
     sum,
     sumName: name || "sum",
     update(channel, white, scales, theme) {
-      const tint = (scale) => (value) => cellStyle(divergingColor((0.6 * value) / scale, theme));
-      patch.update(channel.patch, (value) => cellStyle(shade(name, (value * 255) / white)));
+      const tint = (scale) => (value) => divergingColor((0.6 * value) / scale, theme);
+      patch.update(channel.patch, (value) => shade(name, (value * 255) / white));
       weights.update(channel.weights, tint(scales.weight));
       products.update(channel.products, tint(scales.product));
       setText(sum, formatNumber(channel.sum));
@@ -211,20 +200,12 @@ function createChannel(name, onEdit) {
   };
 }
 
-function createTerm(name, number) {
-  return h("div", { class: "cb-term" }, h("span", { class: "cb-caption" }, name), number);
-}
-
 function signed(text, term) {
-  return h("div", { class: "cb-signed" }, sign(text), term);
+  return h("div", { class: "cb-flow cb-signed" }, sign(text), term);
 }
 
 function sign(text) {
   return h("span", { class: "cb-sign" }, text);
-}
-
-function cellStyle(color) {
-  return { color: readableOn(color), background: cssColor(color) };
 }
 
 // A pixel's value as a shade of its channel's own colour.
@@ -234,33 +215,29 @@ function shade(name, level) {
 
 // The response map, as far as the window has been, with the range of its colours.
 function createOutput(frame, { read, stepping }) {
-  const windowAt = () => ({ ...read(), height: 1, width: 1 });
-  const pixels = createPixelGrid({ windowAt, moveTo: stepping.moveTo, byKeyboard: false });
-  const place = h("code", { class: "cb-place" });
-  const rule = h("span", { class: "cb-hint" });
   const legend = createLegend();
-  const colorsOf = remember(responsePixels);
-  const paint = remember(pixels.paint);
-  const below = h("p", { class: "cb-below" }, place, rule);
-  const panel = createPanel("output", "Response map", pixels.element, legend.element, below);
+  const options = { windowAt: read, moveTo: stepping.moveTo, byKeyboard: false };
+  const { element, pixels, place, hint, note } = createPicturePanel("output", "Response map", options, legend);
+  const colorsOf = remember(responseColors);
+  const paint = remember((colors, response) => pixels.paint(colorPixels(colors), response));
   return {
-    element: panel.element,
+    element,
     update({ picture, weights, response, row, column, range, visited, isComplete }) {
       const { height, width, values } = response;
       const colors = colorsOf(response, range.scale, frame.theme);
-      paint(isComplete ? colors : onlyVisited(colors, visited), height, width);
-      pixels.place({ row, column, height: 1, width: 1 });
+      paint(isComplete ? colors : colors.map((color, cell) => visited.has(cell) && color), response);
+      pixels.place({ row, column });
       const shown = isComplete ? "complete" : `${visited.size} of ${values.length} windows`;
       pixels.describe(`Response map of ${height} rows and ${width} columns, ${describeRange(range)}, ${shown}`);
-      setVariables(panel.element, { share: width / picture.width, columns: width, tallest: picture.height });
+      setVariables(element, { share: width / picture.width, columns: width, tallest: picture.height });
       legend.update(range.scale, frame.theme);
-      setText(panel.note, `${height} × ${width}`);
+      setText(note, `${height} × ${width}`);
       setText(place, `response[${row}, ${column}]`);
       const rules = [
         `${picture.height} − ${weights.length} + 1 = ${height} rows`,
         `${picture.width} − ${weights[0].length} + 1 = ${width} columns`,
       ];
-      setText(rule, rules.join(", "));
+      setText(hint, rules.join(", "));
     },
   };
 }

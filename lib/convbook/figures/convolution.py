@@ -75,7 +75,7 @@ class Convolution(LiveFigure):
         return f"A picture of {height} × {width} pixels with a window on it, and its response map with {name}."
 
     def check(self, state):
-        state.kernel = check_kernel(state.kernel, state.image.shape)
+        state.kernel = _check_kernel(state.kernel, state.image.shape)
         rows, columns = _response_shape(state)
         reason = f"the response map has {rows} rows and {columns} columns"
         refuse_outside(state, "row", 0, rows - 1, reason)
@@ -126,23 +126,8 @@ def kernels_for(channels):
     return {name: kernel.tolist() for name, kernel in kernels.items()}
 
 
-def check_kernel(kernel, image_shape):
-    """Return a kernel as the figure's trait holds it, if it fits the picture.
-
-    Args:
-        kernel: a name, or numbers (height, width), (height, width, channels) or (height, width, channels, 1).
-        image_shape: (height, width, channels) of the picture.
-
-    Returns:
-        The name, or the numbers as nested lists [row][column][channel].
-
-    Raises:
-        FigureError: if the name is unknown, or rank, channels, size or numbers do not fit; the message says what would.
-
-    Example:
-        >>> check_kernel([[1, 2]], (20, 30, 1))
-        [[[1.0], [2.0]]]
-    """
+def _check_kernel(kernel, image_shape):
+    """The kernel's name, or its numbers as nested lists [row][column][channel], if it fits the picture."""
     height, width, channels = image_shape
     if isinstance(kernel, str):
         names = kernels_for(channels)

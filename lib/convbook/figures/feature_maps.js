@@ -2,23 +2,27 @@
 
 import {
   clampIndex,
+  colorPixels,
   createButton,
   createLegend,
   createPanel,
-  createPixelGrid,
   createSlider,
   divergingColor,
-  followPointer,
+  formatCount,
   formatNumber,
+  formatPercent,
   h,
+  joinParts,
   liveFigure,
+  paintPixels,
+  placeBox,
   remember,
-  setAttribute,
+  setIdle,
   setStyle,
   setText,
   setVariables,
 } from "./base.js";
-import { createButtonGroup } from "./controls.js";
+import { createButtonGroup, createPixelGrid } from "./controls.js";
 
 // ---- the mathematics: pure functions, tested against NumPy and Keras -----------------------------------------------
 
@@ -52,13 +56,17 @@ function windowOf({ rows, columns, whole, problem }, { height, width }, row, col
   return { top, bottom: top + rows[1], left, right: left + columns[1] };
 }
 
+function boxOf({ top, bottom, left, right }) {
+  return { row: top, column: left, height: bottom - top, width: right - left };
+}
+
 // Where a map lies on the picture, in pixels: each place around the centre of its window, as wide as the step from one
 // window to the next. Without windows the map is spread over the whole picture.
 function areaOf({ field, height, width }, picture) {
-  if (!field.rows) return { top: 0, left: 0, height: picture.height, width: picture.width };
+  if (!field.rows) return { row: 0, column: 0, height: picture.height, width: picture.width };
   const along = ([start, size, jump], count) => [start + size / 2 - jump / 2, jump * count];
-  const [[top, high], [left, wide]] = [along(field.rows, height), along(field.columns, width)];
-  return { top, left, height: high, width: wide };
+  const [[row, high], [column, wide]] = [along(field.rows, height), along(field.columns, width)];
+  return { row, column, height: high, width: wide };
 }
 
 // The place of another stage's maps that looks at nearly the same spot of the picture.
@@ -67,8 +75,8 @@ function samePlace(from, to, picture, row, column) {
   const along = (start, step, place, otherStart, otherStep, count) =>
     clampIndex(Math.round((start + (place + 0.5) * step - otherStart) / otherStep - 0.5), count);
   return {
-    row: along(source.top, source.height / from.height, row, target.top, target.height / to.height, to.height),
-    column: along(source.left, source.width / from.width, column, target.left, target.width / to.width, to.width),
+    row: along(source.row, source.height / from.height, row, target.row, target.height / to.height, to.height),
+    column: along(source.column, source.width / from.width, column, target.column, target.width / to.width, to.width),
   };
 }
 
@@ -95,10 +103,6 @@ function decimalsOf(step) {
 export function writeStep(step) {
   const decimals = Math.max(0, decimalsOf(step) + (step < 1 ? 1 : 0));
   return (Math.ceil(step * 10 ** decimals - 1e-9) / 10 ** decimals).toFixed(decimals);
-}
-
-function writeShare(part, whole) {
-  return `${Math.floor((100 * part) / whole + 0.5)} %`;
 }
 
 export function writeWindow({ top, bottom, left, right }, { height, width }) {
@@ -141,13 +145,13 @@ const TRAITS = ["picture", "stage", "channel", "row", "column", "strength"];
 
 export default liveFigure("feature_maps", TRAITS, async (frame) => {
   const state = createState(frame, await unpack(frame.model.get("_maps")));
-  const parts = [createControls, createStages, createView, createChannels, createStrip].map((part) => part(frame, state));
-  const [controls, stages, view, channels, strip] = parts.map(({ element }) => element);
-  frame.el.append(controls, stages, h("div", { class: "cb-panels" }, view, h("div", { class: "cb-beside" }, channels, strip)));
+  const beside = joinParts("cb-beside", createChannels(frame, state), createStrip(frame, state));
+  const panels = joinParts("cb-panels", createView(frame, state), beside);
+  const update = frame.add(createControls(frame, state), createStages(state), panels);
 
   return () => {
     const now = state.read();
-    for (const part of parts) part.update(now);
+    update(now);
     return describe(now);
   };
 });
@@ -173,7 +177,7 @@ function createState({ model, set }, strip) {
       channelNumber: stage.channels[channel],
       value: (map[picture][row * stage.width + column] - zero) * step,
       window: windowOf(stage.field, size, row, column),
-      zeroShare: writeShare(stage.zeros[picture][channel], stage.height * stage.width),
+      zeroShare: formatPercent(stage.zeros[picture][channel] / (stage.height * stage.width)),
     };
   };
   return {
@@ -192,50 +196,40 @@ function createState({ model, set }, strip) {
 }
 
 // Draws a map, one pixel to a place; colours come from a table of all levels.
-function paintMap(canvas, levels, { height, width }, zero, largest, theme) {
-  if (canvas.height !== height || canvas.width !== width) Object.assign(canvas, { height, width });
-  const image = new ImageData(width, height);
-  const pixels = new Uint32Array(image.data.buffer);
-  const table = new Uint32Array(256);
-  const bytes = new Uint8Array(table.buffer);
-  for (let level = 0; level < 256; level++) {
-    bytes.set([...divergingColor((level - zero) / largest, theme), 255], 4 * level);
-  }
-  for (let place = 0; place < pixels.length; place++) pixels[place] = table[levels[place]];
-  canvas.getContext("2d").putImageData(image, 0, 0);
+function paintMap(canvas, levels, stage, zero, largest, theme) {
+  const shades = Array.from({ length: 256 }, (_, level) => divergingColor((level - zero) / largest, theme));
+  const table = new Uint32Array(colorPixels(shades).buffer);
+  const words = Uint32Array.from(levels, (level) => table[level]);
+  paintPixels(canvas, new Uint8ClampedArray(words.buffer), stage);
 }
 
 // Walking: back, on, and a slider; and how much of the map lies over the picture.
 function createControls(frame, state) {
   const walk = (step) => () => state.walkTo(state.read().stageNumber + step);
-  const [back, on] = [createButton("←", walk(-1)), createButton("→", walk(1))];
-  back.setAttribute("aria-label", "Stage before");
-  on.setAttribute("aria-label", "Next stage");
+  const [back, on] = [createButton("←", walk(-1), "Stage before"), createButton("→", walk(1), "Next stage")];
   const slider = createSlider("Stage", (number) => state.walkTo(number - 1));
   const strength = createSlider("Map over picture", (strength) => frame.set({ strength }), { unit: " %" });
-  const steps = h("div", { class: "cb-field cb-walk", role: "group", "aria-label": "Walk the stages" });
-  steps.append(back, slider.element, on);
+  const group = { class: "cb-field cb-walk", role: "group", "aria-label": "Walk the stages" };
   return {
-    element: h("div", { class: "cb-bar" }, steps, strength.element),
+    element: h("div", { class: "cb-bar" }, h("div", group, back, slider, on), strength),
     update({ stageNumber, stages, strength: share }) {
       slider.update(stageNumber + 1, { min: 1, max: stages.length, disabled: stages.length === 1 });
       strength.update(share, { min: 0, max: 100 });
-      // Not disabled: that would take the keyboard's focus away.
-      back.setAttribute("aria-disabled", stageNumber === 0);
-      on.setAttribute("aria-disabled", stageNumber === stages.length - 1);
+      setIdle(back, stageNumber === 0);
+      setIdle(on, stageNumber === stages.length - 1);
     },
   };
 }
 
 // One row for each stage: its shape, how many numbers, and how many of them are zero.
-function createStages(frame, state) {
+function createStages(state) {
   const { stages } = state.read();
   const counts = stages.map(({ height, width, all_channels }) => height * width * all_channels);
   const most = Math.max(...counts);
   const rows = [];
   const make = (n) => {
     const { title, height, width, all_channels } = stages[n];
-    const words = { title, shape: `${height} × ${width} × ${all_channels}`, numbers: counts[n].toLocaleString("en") };
+    const words = { title, shape: `${height} × ${width} × ${all_channels}`, numbers: formatCount(counts[n]) };
     const zeros = [h("span", { class: "cb-words" }), h("span", { class: "cb-fill" })];
     const numbers = h("span", { class: "cb-fill", style: `width:${(100 * counts[n]) / most}%` });
     rows[n] = { words, zeros };
@@ -246,18 +240,18 @@ function createStages(frame, state) {
       h("span", {}, zeros[0], h("span", { class: "cb-track" }, zeros[1])),
     ];
   };
-  const choices = createButtonGroup("Stage", { className: "cb-bare cb-stages", make, onPress: state.walkTo });
+  const choices = createButtonGroup("Stage", { className: "cb-stages", make, onPress: state.walkTo });
   const heads = ["Stage", "Maps", "Numbers", "Zero"].map((text) => h("span", {}, text));
-  const head = h("div", { class: "cb-stage-head", "aria-hidden": "true" }, ...heads);
+  const head = h("div", { class: "cb-hint cb-stage-head", "aria-hidden": "true" }, ...heads);
   return {
-    element: h("div", { class: "cb-stage-table" }, head, choices.element),
+    element: h("div", { class: "cb-stage-table" }, head, choices),
     update({ stageNumber, picture }) {
       choices.update(stages.length, (n) => n === stageNumber);
       rows.forEach(({ words, zeros: [share, fill] }, n) => {
         const zeros = stages[n].all_zeros[picture] / counts[n];
-        setText(share, writeShare(zeros, 1));
+        setText(share, formatPercent(zeros));
         setStyle(fill, `width:${100 * zeros}%`);
-        const label = `${words.title}: ${words.shape}, ${words.numbers} numbers, ${writeShare(zeros, 1)} of them zero`;
+        const label = `${words.title}: ${words.shape}, ${words.numbers} numbers, ${formatPercent(zeros)} of them zero`;
         choices.buttons()[n].setAttribute("aria-label", label);
         choices.buttons()[n].title = `Layer ${stages[n].layer}`;
       });
@@ -267,15 +261,10 @@ function createStages(frame, state) {
 
 // The picture, large, under the chosen map; the place, its value, and the window that it looks at.
 function createView(frame, state) {
-  const windowAt = () => {
-    const { row, column } = state.read();
-    return { row, column, height: 1, width: 1 };
-  };
-  const pixels = createPixelGrid({ windowAt, moveTo: state.visit });
-  followPointer(pixels.element, state.visit);
+  const pixels = createPixelGrid({ windowAt: state.read, moveTo: state.visit, hover: state.visit });
   const image = h("img", { class: "cb-photo", alt: "" });
   const sight = h("div", { class: "cb-sight" });
-  const screen = h("div", { class: "cb-screen" }, image, pixels.element, sight);
+  const screen = h("div", { class: "cb-screen" }, image, pixels, sight);
   const strongest = createButton("Strongest place", () => {
     const { stage, picture, zero, map } = state.read();
     frame.set(strongestPlace(map[picture], zero, stage.width));
@@ -283,10 +272,9 @@ function createView(frame, state) {
   const legend = createLegend();
   const [value, exact] = [h("strong", { class: "cb-value" }), h("span", { class: "cb-hint" })];
   const [look, zeros] = [h("p", { class: "cb-look" }), h("p", { class: "cb-zeros" })];
-  const reading = h("p", { class: "cb-reading" }, value, exact);
+  const reading = h("p", { class: "cb-below cb-reading" }, value, exact);
   const keys = h("p", { class: "cb-below" }, strongest, h("span", { class: "cb-hint" }, HINT_KEYS));
-  const panel = createPanel("view", "", screen, legend.element, reading, look, zeros, keys);
-  const title = panel.element.querySelector("strong");
+  const panel = createPanel("view", "", screen, legend, reading, look, zeros, keys);
   const canvas = pixels.element.querySelector("canvas");
   const paint = remember((map, picture, theme) => {
     const { stage, zero, scales, channel } = state.read();
@@ -300,17 +288,12 @@ function createView(frame, state) {
       if (image.src !== size.urls[picture]) image.src = size.urls[picture];
       image.alt = now.names[picture];
       setVariables(panel.element, { ratio: size.width / size.height, strength: now.strength / 100 });
-      const percent = (part, whole) => `${(100 * part) / whole}%`;
-      const box = ({ top, left, height, width }) =>
-        `top:${percent(top, size.height)};left:${percent(left, size.width)};` +
-        `height:${percent(height, size.height)};width:${percent(width, size.width)}`;
-      setStyle(pixels.element, `${box(areaOf(stage, size))};--rows:${stage.height};--columns:${stage.width}`);
-      pixels.place({ row, column, height: 1, width: 1 });
-      const { top, bottom, left, right } = window ?? { top: 0, bottom: size.height, left: 0, right: size.width };
-      setStyle(sight, box({ top, left, height: bottom - top, width: right - left }));
+      placeBox(pixels.element, areaOf(stage, size), size);
+      pixels.place({ row, column });
       sight.hidden = !window;
+      if (window) placeBox(sight, boxOf(window), size);
       const written = writeValue(now.value, step);
-      setText(title, `Channel ${now.channelNumber}`);
+      setText(panel.title, `Channel ${now.channelNumber}`);
       setText(panel.note, `of ${stage.title}, ${now.names[picture]}`);
       const write = (value) => writeValue(value, step);
       legend.update(now.scales[channel] * step, frame.theme, { from: zero ? -1 : 0, write });
@@ -332,13 +315,12 @@ function createChannels(frame, state) {
     return [cells[n].canvas, cells[n].name];
   };
   const choices = createButtonGroup("Channel", {
-    className: "cb-bare cb-maps",
+    className: "cb-maps",
     make,
     onPress: (channel) => frame.set({ channel }),
   });
   const hint = h("p", { class: "cb-hint" }, `${HINT_CHOSEN} ${HINT_SCALE}`);
-  const panel = createPanel("channels", "", choices.element, hint);
-  const title = panel.element.querySelector("strong");
+  const panel = createPanel("channels", "", choices, hint);
   const paint = remember((maps, picture, theme) => {
     const { stage, scales } = state.read();
     stage.channels.forEach((number, n) => {
@@ -353,7 +335,7 @@ function createChannels(frame, state) {
       const [count, all] = [stage.channels.length, stage.all_channels];
       choices.update(count, (n) => n === channel);
       setVariables(choices.element, { ratio: stage.width / stage.height, across: count % 4 && count < 7 ? 3 : 4 });
-      setText(title, count === all ? `All ${count} channels` : `${count} of ${all} channels`);
+      setText(panel.title, count === all ? `All ${count} channels` : `${count} of ${all} channels`);
       setText(panel.note, `${stage.height} × ${stage.width} each`);
       paint(maps, picture, frame.theme);
     },
@@ -370,12 +352,11 @@ function createStrip(frame, state) {
     return [image, cells[n].canvas, h("span", { class: "cb-caption" }, names[n]), cells[n].most];
   };
   const choices = createButtonGroup("Picture", {
-    className: "cb-bare cb-strip",
+    className: "cb-strip",
     make,
     onPress: (picture) => frame.set({ picture }),
   });
-  const panel = createPanel("pictures", "", choices.element);
-  const title = panel.element.querySelector("strong");
+  const panel = createPanel("pictures", "", choices);
   setText(panel.note, "with its strongest value; choose one to see it large");
   const paint = remember((map, theme) => {
     const { names, stage, scales, channel, zero, step } = state.read();
@@ -393,7 +374,7 @@ function createStrip(frame, state) {
     update({ names, map, channelNumber, picture, size }) {
       choices.update(names.length, (n) => n === picture);
       setVariables(choices.element, { pictures: names.length, ratio: size.width / size.height });
-      setText(title, `Channel ${channelNumber} in every picture`);
+      setText(panel.title, `Channel ${channelNumber} in every picture`);
       paint(map, frame.theme);
     },
   };

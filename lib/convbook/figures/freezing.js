@@ -1,6 +1,16 @@
 // The freezing figure: the five steps of fine-tuning, what is trainable in each, and what a step of the optimizer moves.
 
-import { createCheckbox, createSlider, h, liveFigure, remember, setStyle, setText } from "./base.js";
+import {
+  createCheckbox,
+  createSlider,
+  formatCount,
+  h,
+  joinParts,
+  liveFigure,
+  remember,
+  setText,
+  setVariables,
+} from "./base.js";
 import { createButtonGroup } from "./controls.js";
 
 const KINDS = ["kernels and biases", "gamma and beta", "moving statistics"];
@@ -79,18 +89,14 @@ export function writeMove(move) {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
-function writeCount(count) {
-  return count.toLocaleString("en");
-}
-
 function writeVerdict({ step, compile_forgotten: forgotten, rate_zero: rateZero, count }) {
   if (!(step in RATES)) return `No step is taken here: step ${step < 3 ? 3 : 5} compiles and trains.`;
   const extra = count((trainable, move) => move && !trainable);
   const idle = count((trainable, move) => trainable && !move);
   const sentences = [];
-  if (extra) sentences.push(`The step moves ${writeCount(extra)} weights that are not trainable.`);
+  if (extra) sentences.push(`The step moves ${formatCount(extra)} weights that are not trainable.`);
   if (idle && rateZero) sentences.push("At a rate of 0 no trainable weight moves.");
-  else if (idle) sentences.push(`${writeCount(idle)} trainable weights stay where they are.`);
+  else if (idle) sentences.push(`${formatCount(idle)} trainable weights stay where they are.`);
   if (forgotten && !rateZero && (extra || idle)) {
     sentences.push(`The step is still the one that was built in step ${BUILT_BEFORE[step]}.`);
   }
@@ -106,10 +112,10 @@ function writeMoving({ parts, moves }) {
 }
 
 function describe(now) {
-  const moving = now.moves ? `One step moves parts with ${writeCount(now.moved)} weights: ${writeMoving(now)}. ` : "";
+  const moving = now.moves ? `One step moves parts with ${formatCount(now.moved)} weights: ${writeMoving(now)}. ` : "";
   return (
-    `Step ${now.step} of 5, ${TITLES[now.step - 1]}. Trainable: ${writeCount(now.listed)} of ` +
-    `${writeCount(now.weights)} weights. ${moving}${writeVerdict(now)}`
+    `Step ${now.step} of 5, ${TITLES[now.step - 1]}. Trainable: ${formatCount(now.listed)} of ` +
+    `${formatCount(now.weights)} weights. ${moving}${writeVerdict(now)}`
   );
 }
 
@@ -119,19 +125,14 @@ const CHOICES = ["unfrozen_blocks", "batch_norm_frozen", "compile_forgotten", "r
 const TRAITS = ["_parts", "_moves", "step", ...CHOICES];
 
 export default liveFigure("freezing", TRAITS, (frame) => {
-  const { model, el } = frame;
   const readAll = remember(readState);
-  const read = () => readAll(...TRAITS.map((name) => model.get(name)));
-  const steps = createSteps(frame);
-  const choices = createOptions(frame);
-  const totals = createTotals();
-  const diagram = createDiagram(read());
-  const side = h("div", { class: "cb-side" }, choices.element, totals.element);
-  el.append(steps.element, h("div", { class: "cb-panels" }, diagram.element, side));
+  const read = () => readAll(...TRAITS.map((name) => frame.model.get(name)));
+  const side = joinParts("cb-beside", createOptions(frame), createTotals());
+  const update = frame.add(createSteps(frame), joinParts("cb-panels", createDiagram(read()), side));
 
   return function draw() {
     const now = read();
-    for (const part of [steps, choices, totals, diagram]) part.update(now);
+    update(now);
     return describe(now);
   };
 });
@@ -171,12 +172,13 @@ function readState(parts, moves, step, blocks, frozen, forgotten, rateZero) {
 function createSteps({ set }) {
   const group = createButtonGroup("Step of fine-tuning", {
     className: "cb-steps",
+    buttonClass: "cb-button",
     make: (n) => [h("b", {}, String(n + 1)), h("span", {}, LABELS[n])],
     onPress: (n) => set({ step: n + 1 }),
   });
   const code = h("code");
   return {
-    element: h("div", { class: "cb-walk" }, group.element, h("pre", { class: "cb-code" }, code)),
+    element: h("div", {}, group, h("pre", { class: "cb-code" }, code)),
     update({ step, code: lines }) {
       group.update(LABELS.length, (n) => step === n + 1);
       setText(code, lines.join("\n"));
@@ -186,8 +188,8 @@ function createSteps({ set }) {
 
 // The reader's choices; below each of them what it means, or why it does nothing in this step.
 function createOptions({ set }) {
-  const slider = createSlider("Unfrozen top blocks", (blocks) => set({ unfrozen_blocks: blocks }));
-  const ticks = {
+  const controls = {
+    unfrozen_blocks: createSlider("Unfrozen top blocks", (blocks) => set({ unfrozen_blocks: blocks })),
     batch_norm_frozen: createCheckbox("Batch normalization stays frozen", (on) => set({ batch_norm_frozen: on })),
     compile_forgotten: createCheckbox("Forgot to compile again", (on) => set({ compile_forgotten: on })),
     rate_zero: createCheckbox("Learning rate 0", (on) => set({ rate_zero: on })),
@@ -198,21 +200,15 @@ function createOptions({ set }) {
     compile_forgotten: ({ step }) => `The step built in step ${BUILT_BEFORE[step]} then goes on.`,
     rate_zero: ({ step, compile_forgotten: forgotten }) => `Instead of ${RATES[forgotten ? 3 : step]}.`,
   };
-  const hints = Object.fromEntries(CHOICES.map((name) => [name, h("span", { class: "cb-hint" })]));
-  const fields = CHOICES.map((name) => {
-    return h("div", { class: "cb-option" }, (ticks[name] ?? slider).element, hints[name]);
-  });
   return {
-    element: h("div", { class: "cb-options", role: "group", "aria-label": "Choices" }, ...fields),
+    element: h("div", { class: "cb-options", role: "group", "aria-label": "Choices" }, ...Object.values(controls)),
     update(now) {
-      const { parts, idle } = now;
-      const disabled = (name) => name in idle;
-      slider.update(now.unfrozen_blocks, { min: 0, max: parts.length - 1, disabled: disabled("unfrozen_blocks") });
-      for (const [name, tick] of Object.entries(ticks)) tick.update(now[name], disabled(name));
-      CHOICES.forEach((name, n) => {
-        setText(hints[name], idle[name] ?? meanings[name](now));
-        fields[n].classList.toggle("cb-idle", disabled(name));
-      });
+      const range = { min: 0, max: now.parts.length - 1 };
+      for (const [name, control] of Object.entries(controls)) {
+        const [disabled, meaning] = [name in now.idle, now.idle[name] ?? meanings[name](now)];
+        control.update(now[name], { ...range, disabled, meaning });
+        control.element.classList.toggle("cb-idle", disabled);
+      }
     },
   };
 }
@@ -226,13 +222,13 @@ function createTotals() {
   const listed = createTotal("listed", "Trainable");
   const moved = createTotal("moved", "A step moves");
   const verdict = h("p", { class: "cb-verdict" });
-  const both = h("div", { class: "cb-both" }, listed.element, moved.element);
+  const both = h("div", { class: "cb-both" }, listed, moved);
   return {
     element: h("div", { class: "cb-totals" }, both, verdict),
     update(now) {
-      setText(listed.number, writeCount(now.listed));
-      setText(listed.note, `of ${writeCount(now.weights)}`);
-      setText(moved.number, now.moves ? writeCount(now.moved) : "–");
+      setText(listed.number, formatCount(now.listed));
+      setText(listed.note, `of ${formatCount(now.weights)}`);
+      setText(moved.number, now.moves ? formatCount(now.moved) : "–");
       setText(moved.note, now.moves ? "those framed" : "no step here");
       setText(verdict, writeVerdict(now));
       verdict.classList.toggle("cb-apart", Boolean(now.moves) && now.count((a, move) => Boolean(a) !== Boolean(move)) > 0);
@@ -247,22 +243,17 @@ function createDiagram({ parts }) {
   const head = h("div", { class: "cb-kinds", role: "row" }, h("div", { role: "columnheader" }, "part"), ...heads);
   const slots = parts.map(({ counts }) => counts.map((number) => createSlot(number, Math.sqrt(number / largest))));
   const rows = parts.map(({ name, counts }, n) => {
-    const total = h("span", { class: "cb-hint" }, writeCount(counts.reduce((sum, number) => sum + number)));
+    const total = h("span", { class: "cb-hint" }, formatCount(counts.reduce((sum, number) => sum + number)));
     const title = h("div", { class: "cb-name", role: "rowheader" }, h("b", {}, name), total);
-    return h("div", { class: "cb-part", role: "row" }, title, ...slots[n].map(({ element }) => element));
+    return h("div", { class: "cb-part", role: "row" }, title, ...slots[n]);
   });
   const table = h("div", { class: "cb-parts", role: "table", "aria-label": "Weights of the model by part" }, head);
   table.append(...rows.reverse());
   const key = (state, words) => h("span", {}, h("i", { class: `cb-square ${state}` }), words);
   const keys = [key("cb-free", "trainable"), key("", "not trainable"), key("cb-moving", "moved by a step")];
+  const legend = h("div", { class: "cb-flow cb-hint cb-keys" }, ...keys, h("span", {}, "area: number of weights"));
   return {
-    element: h(
-      "div",
-      { class: "cb-diagram" },
-      h("div", { class: "cb-keys" }, ...keys, h("span", {}, "area: number of weights")),
-      table,
-      h("p", { class: "cb-hint cb-measured" }, MEASURED),
-    ),
+    element: h("div", {}, legend, table, h("p", { class: "cb-hint" }, MEASURED)),
     update({ trainable, moves }) {
       slots.forEach((row, n) => row.forEach((slot, kind) => slot.update(trainable[n][kind], moves && moves[n][kind])));
     },
@@ -272,10 +263,10 @@ function createDiagram({ parts }) {
 function createSlot(number, share) {
   if (!number) return { element: h("div", { class: "cb-slot cb-none", role: "cell" }, "–"), update() {} };
   const square = h("i", { class: "cb-square" });
-  setStyle(square, `--share:${share.toFixed(4)}`);
+  setVariables(square, { share: share.toFixed(4) });
   const [state, move] = [h("span", { class: "cb-state" }), h("span", { class: "cb-move" })];
   const place = h("span", { class: "cb-place" }, square);
-  const element = h("div", { class: "cb-slot", role: "cell" }, place, h("b", {}, writeCount(number)), state, move);
+  const element = h("div", { class: "cb-slot", role: "cell" }, place, h("b", {}, formatCount(number)), state, move);
   return {
     element,
     update(trainable, distance) {

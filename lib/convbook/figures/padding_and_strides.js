@@ -1,22 +1,26 @@
 // The figure of padding and strides: a window on the padded input, the output that fills up, and the sums behind it.
 
 import {
+  bind,
+  colorPixels,
   createCheckbox,
+  createOverlay,
   createPanel,
-  createPixelGrid,
   createSelect,
   createSlider,
   divergingColor,
+  drawNumbers,
+  fitWindows,
   formatNumber,
   h,
+  joinParts,
   liveFigure,
-  readableOn,
   remember,
   s,
   setText,
   setVariables,
 } from "./base.js";
-import { createStepping } from "./controls.js";
+import { createPicturePanel, createStepping } from "./controls.js";
 
 const LARGEST = { height: 16, width: 16, kernel_size: 7, strides: 5, dilation_rate: 3 };
 const LARGEST_NUMBERED = 24; // pixels side by side, above which the numbers in them cannot be read
@@ -27,12 +31,7 @@ const PADDINGS = ["valid", "same"];
 // One axis: the span of the kernel, how many outputs there are (0 where no window fits), and the padding at both ends.
 export function planAxis(size, kernelSize, stride, padding, dilationRate) {
   const span = (kernelSize - 1) * dilationRate + 1;
-  const isSame = padding === "same";
-  const outputs = isSame ? Math.ceil(size / stride) : Math.max(0, Math.floor((size - span) / stride) + 1);
-  const needed = (outputs - 1) * stride + span - size;
-  const total = isSame ? Math.max(needed, 0) : 0;
-  const before = Math.floor(total / 2); // an odd zero goes to the end
-  return { size, kernelSize, stride, padding, dilationRate, span, outputs, needed, before, after: total - before };
+  return { size, kernelSize, stride, padding, dilationRate, span, ...fitWindows(size, span, stride, padding) };
 }
 
 // The positions that one output reads; those below 0, and from the axis's size on, are padding.
@@ -127,18 +126,15 @@ const TRAITS = [...SIZES, "row", "column", "all_windows", "show_counts"];
 
 export default liveFigure("padding and strides", TRAITS, (frame) => {
   const state = createState(frame);
-  const controls = createControls(frame, state);
-  const sizes = createSizes(frame);
   const problem = h("p", { class: "cb-problem" });
-  const panels = [createInput(state, frame), createOutput(state, frame), createSums()];
-  frame.el.append(sizes.element, controls.element, problem);
-  frame.el.append(h("div", { class: "cb-panels" }, ...panels.map((panel) => panel.element)));
+  const panels = joinParts("cb-panels", createInput(state, frame), createOutput(state, frame), createSums());
+  const update = frame.add(createSizes(frame), createControls(frame, state), problem, panels);
 
   return function draw() {
     const now = state.read();
     frame.el.dataset.fits = now.problem === "";
     setText(problem, now.problem);
-    for (const part of [sizes, controls, ...panels]) part.update(now);
+    update(now);
     if (state.stepping.playing) return undefined;
     if (now.problem) return ["", now.problem];
     return [`Output ${now.rows} × ${now.columns}.`, writeReading(now.axes, now.row, now.column)];
@@ -186,9 +182,9 @@ function createSizes(frame) {
   });
   const padding = createSelect("Padding", (value) => frame.set({ padding: value }));
   const note = h("p", { class: "cb-hint" }, "Keras takes a dilation rate above 1 only with stride 1.");
-  const fields = sliders.map(([, slider]) => slider.element);
+  const fields = sliders.map(([, slider]) => slider);
   return {
-    element: h("div", { class: "cb-sizes" }, ...fields, padding.element, note),
+    element: h("div", { class: "cb-settings" }, ...fields, padding, note),
     update({ axes: [{ padding: chosen, stride, dilationRate }] }) {
       const barred = { strides: dilationRate > 1 && stride === 1, dilation_rate: stride > 1 && dilationRate === 1 };
       for (const [name, slider] of sliders) {
@@ -206,39 +202,28 @@ function createControls(frame, { read, stepping }) {
     frame.set({ show_counts: shown });
     if (shown && !read().problem) frame.announce(writeCounts(read().counts));
   });
-  return {
-    element: h("div", { class: "cb-bar" }, stepping.element, counts.element),
-    update({ showCounts }) {
-      stepping.update();
-      counts.update(showCounts);
-    },
-  };
+  return joinParts("cb-bar", stepping, bind(counts, ({ showCounts }) => [showCounts]));
 }
 
 // The input inside its padding, with the window on it.
 function createInput({ read, stepping }, frame) {
-  const pixels = createPixelGrid({
-    windowAt: () => windowOf(read()),
-    moveTo: (row, column) => {
-      const { stride } = read().axes[0];
-      stepping.moveTo(Math.round(row / stride), Math.round(column / stride));
-    },
-  });
-  const overlay = createOverlay();
-  pixels.element.append(overlay.element);
-  const place = h("span", { class: "cb-place" });
-  const hint = h("span", { class: "cb-hint" }, "Drag the window, or use the arrow keys.");
-  const legend = h("p", { class: "cb-below cb-hint" });
-  const panel = createPanel("input", "Input", pixels.element, h("p", { class: "cb-below" }, place, hint), legend);
+  const moveTo = (row, column) => {
+    const { stride } = read().axes[0];
+    stepping.moveTo(Math.round(row / stride), Math.round(column / stride));
+  };
+  const options = { windowAt: () => windowOf(read()), moveTo, hint: "Drag the window, or use the arrow keys." };
+  const { element, pixels, place, note } = createPicturePanel("input", "Input", options);
+  const [overlay, legend] = [createLines(pixels), h("p", { class: "cb-hint" })];
+  element.append(legend);
   const paint = remember((axes, counts, showCounts, theme) => {
     const colors = counts.values.map((count) => countColor(count, counts.most, showCounts, theme));
-    const [height, width] = axes.map(({ before, size, after }) => before + size + after);
-    pixels.paint(insidePadding(colors, axes, width), height, width);
-    setVariables(panel.element, { tallest: height });
-    overlay.update(axes, showCounts && Math.max(height, width) <= LARGEST_NUMBERED ? counts.values : [], colors);
+    pixels.paint(colorPixels(colors), counts, axes.map(({ before, after }) => [before, after]));
+    const [height, width] = axes.map(paddedSize);
+    setVariables(element, { tallest: height });
+    overlay.update(axes, showCounts && Math.max(height, width) <= LARGEST_NUMBERED ? counts : null, colors);
   });
   return {
-    element: panel.element,
+    element,
     update(now) {
       const { axes, row, column, problem, counts, showCounts } = now;
       paint(axes, counts, showCounts, frame.theme);
@@ -254,7 +239,7 @@ function createInput({ read, stepping }, frame) {
       pixels.describe(
         `Input of ${height} rows and ${width} columns${around}; arrow keys move the window. ${sentence}`.trim(),
       );
-      setText(panel.note, `${height} × ${width}${around && ", padding hatched"}`);
+      setText(note, `${height} × ${width}${around && ", padding hatched"}`);
       setText(place, problem ? "" : `rows ${rows} · columns ${columns}`);
       setText(legend, problem ? "" : showCounts ? writeCounts(counts) : writeUnread(counts));
     },
@@ -278,38 +263,26 @@ function countColor(count, most, showCounts, theme) {
   return divergingColor(-(showCounts ? count / (most || 1) : count > 0 ? 0.25 : 0), theme);
 }
 
-// The input's colours as bytes of the padded grid; the padding stays transparent, and the style sheet hatches it.
-function insidePadding(colors, [rows, columns], paddedWidth) {
-  const rgba = new Uint8ClampedArray((rows.before + rows.size + rows.after) * paddedWidth * 4);
-  colors.forEach((color, pixel) => {
-    const row = rows.before + Math.floor(pixel / columns.size);
-    const column = columns.before + (pixel % columns.size);
-    rgba.set([...color, 255], (row * paddedWidth + column) * 4);
-  });
-  return rgba;
+function paddedSize({ before, size, after }) {
+  return before + size + after;
 }
 
-// Lines, numbers and marks over the cells of a grid, in lengths of one cell.
-function createOverlay() {
+// Lines, numbers and marks over the cells of a grid.
+function createLines(pixels) {
   const [lines, edge] = [s("path", { class: "cb-lines" }), s("rect", { class: "cb-edge" })];
   const [numbers, marks] = [s("g", { class: "cb-counts" }), s("path", { class: "cb-marks" })];
-  const attributes = { class: "cb-overlay", "aria-hidden": "true", preserveAspectRatio: "none" };
-  const element = s("svg", attributes, lines, edge, marks, numbers);
+  const overlay = createOverlay(lines, edge, marks, numbers);
+  pixels.element.append(overlay.element);
   return {
-    element,
     // The parts that stay while the window moves.
     update([rows, columns], counts, colors) {
-      const [height, width] = [rows, columns].map(({ before, size, after }) => before + size + after);
-      element.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      const [height, width] = [rows, columns].map(paddedSize);
+      overlay.size({ height, width });
       lines.setAttribute("d", gridLines(height, width));
       const box = { x: columns.before, y: rows.before, width: columns.size, height: rows.size };
       for (const [name, value] of Object.entries(box)) edge.setAttribute(name, value);
-      const texts = counts.map((count, pixel) => {
-        const x = columns.before + (pixel % columns.size) + 0.5;
-        const y = rows.before + Math.floor(pixel / columns.size) + 0.68;
-        return s("text", { x, y, fill: readableOn(colors[pixel]) }, String(count));
-      });
-      numbers.replaceChildren(...texts);
+      numbers.setAttribute("transform", `translate(${columns.before} ${rows.before})`);
+      numbers.replaceChildren(...(counts ? drawNumbers(counts.values, colors, counts.width) : []));
       marks.setAttribute("d", markSquares(rows));
     },
     // The pixels that the window reads go with it.
@@ -333,29 +306,23 @@ function markSquares({ kernelSize, dilationRate }) {
 
 // The output, as far as the window has been, drawn to the input's scale.
 function createOutput({ read, stepping }, frame) {
-  const windowAt = () => ({ ...read(), height: 1, width: 1 });
-  const pixels = createPixelGrid({ windowAt, moveTo: stepping.moveTo, byKeyboard: false });
-  const overlay = createOverlay();
-  pixels.element.append(overlay.element);
-  const place = h("code", { class: "cb-place" });
-  const hint = h("span", { class: "cb-hint" });
-  const legend = h("p", { class: "cb-below cb-hint" });
-  const panel = createPanel("output", "Output", pixels.element, h("p", { class: "cb-below" }, place, hint), legend);
+  const options = { windowAt: read, moveTo: stepping.moveTo, byKeyboard: false };
+  const { element, pixels, place, hint, note } = createPicturePanel("output", "Output", options);
+  const [overlay, legend] = [createLines(pixels), h("p", { class: "cb-hint" })];
+  element.append(legend);
   const colorsOf = remember(outputColors);
-  const drawLines = remember((rows, columns) => overlay.update([plainAxis(rows), plainAxis(columns)], [], []));
+  const drawLines = remember((rows, columns) => overlay.update([rows, columns].map(plainAxis), null));
   return {
-    element: panel.element,
+    element,
     update({ axes, problem, rows, columns, row, column, visited, isComplete, count }) {
-      setText(panel.note, problem ? "none" : `${rows} × ${columns}`);
+      setText(note, problem ? "none" : `${rows} × ${columns}`);
       if (problem) return;
-      const colors = colorsOf(axes, frame.theme);
-      const rgba = new Uint8ClampedArray(count * 4);
-      colors.forEach((color, cell) => (isComplete || visited.has(cell)) && rgba.set([...color, 255], cell * 4));
-      pixels.paint(rgba, rows, columns);
+      const colors = colorsOf(axes, frame.theme).map((color, cell) => (isComplete || visited.has(cell)) && color);
+      pixels.paint(colorPixels(colors), { height: rows, width: columns });
       drawLines(rows, columns);
-      pixels.place({ row, column, height: 1, width: 1 });
-      const [height, width] = axes.map(({ before, size, after }) => before + size + after);
-      setVariables(panel.element, { share: columns / width, tallest: height });
+      pixels.place({ row, column });
+      const [height, width] = axes.map(paddedSize);
+      setVariables(element, { share: columns / width, tallest: height });
       const shown = isComplete ? "complete" : `${visited.size} of ${count} outputs`;
       pixels.describe(`Output of ${rows} rows and ${columns} columns, ${shown}`);
       setText(place, `output[${row}, ${column}]`);

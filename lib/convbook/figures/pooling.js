@@ -1,20 +1,22 @@
 // The pooling figure: one response map made smaller by three methods, before and after the picture moved a little.
 
 import {
+  bind,
   clampIndex,
   convolve,
+  createCaptioned,
   createLegend,
   createNumberGrid,
   createPanel,
-  createPixelGrid,
   createSelect,
-  cssColor,
   decodePicture,
   divergingColor,
-  followPointer,
+  fitWindows,
   formatCell,
+  formatMove,
   formatNumber,
   h,
+  joinParts,
   liveFigure,
   picturePixels,
   readableOn,
@@ -23,7 +25,7 @@ import {
   setText,
   setVariables,
 } from "./base.js";
-import { createMoves } from "./controls.js";
+import { createMoves, createPicturePanel, createPixelGrid } from "./controls.js";
 
 const METHODS = ["max pooling", "average pooling", "strided read"];
 const LARGEST_MOVE = 2;
@@ -51,10 +53,9 @@ export function respond(picture, kernel) {
 }
 
 // Rows and columns of the pooled maps; 0 × 0 where no window fits.
-export function gridShape({ height, width }, poolSize, strides) {
-  if (Math.min(height, width) < poolSize) return { height: 0, width: 0 };
-  const count = (side) => Math.floor((side - poolSize) / strides) + 1;
-  return { height: count(height), width: count(width) };
+function gridShape(map, poolSize, strides) {
+  const [height, width] = [map.height, map.width].map((side) => fitWindows(side, poolSize, strides).outputs);
+  return height && width ? { height, width } : { height: 0, width: 0 };
 }
 
 export function maxPool(map, poolSize, strides) {
@@ -150,9 +151,7 @@ function writeShare(share) {
 }
 
 function writeMove(down, right) {
-  const part = (pixels, [back, forth]) => (pixels ? [`${Math.abs(pixels)} ${pixels > 0 ? forth : back}`] : []);
-  const parts = [...part(down, ["up", "down"]), ...part(right, ["left", "right"])];
-  return parts.length ? `moved ${parts.join(", ")}` : "not moved";
+  return down || right ? `moved ${formatMove(down, right)}` : "not moved";
 }
 
 function explainNoWindow({ height, width }, poolSize) {
@@ -194,19 +193,16 @@ export default liveFigure("pooling", TRAITS, (frame) => {
   const state = createState(frame);
   const verdict = h("p", { class: "cb-verdict" });
   const hint = h("p", { class: "cb-hint" }, HINT);
-  const controls = createControls(frame, state.moves);
-  const sources = [createMovedPicture(state), createMap(frame, state)];
-  const outputs = METHODS.map((method, n) => createOutput(frame, state, method, n));
-  const windows = createWindows(frame);
-  const row = h("div", { class: "cb-outputs" }, ...outputs.map(({ element }) => element));
-  const panels = [...sources.map(({ element }) => element), h("div", { class: "cb-results" }, row, verdict, hint)];
-  frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels, windows.element));
+  const outputs = joinParts("cb-outputs", ...METHODS.map((method, n) => createOutput(frame, state, method, n)));
+  const results = joinParts("cb-results", outputs, verdict, hint);
+  const panels = [createMovedPicture(state), createMap(frame, state), results, createWindows(frame)];
+  const update = frame.add(createControls(frame, state.moves), joinParts("cb-panels", ...panels));
 
   let spoken = null;
   return function draw() {
     const now = state.read();
     const text = writeVerdict(now);
-    for (const part of [controls, ...sources, ...outputs, windows]) part.update(now);
+    update(now);
     setText(verdict, text);
     const sentences = { result: speakResult(now, text), window: speakWindow(now) };
     if (spoken && sentences.result !== spoken.result) frame.announce(sentences.result);
@@ -277,16 +273,12 @@ function createControls({ set }, moves) {
   const kernel = createSelect("Kernel", (name) => set({ kernel: name }));
   const poolSize = createSelect("Pool size", (text) => set({ pool_size: Number(text) }));
   const strides = createSelect("Stride", (text) => set({ strides: Number(text) }));
-  const choices = h("div", { class: "cb-choices" }, kernel.element, poolSize.element, strides.element);
-  return {
-    element: h("div", { class: "cb-bar" }, choices, moves.element),
-    update(now) {
-      kernel.update(Object.keys(now.kernels), now.kernel);
-      poolSize.update(["2", "3"], String(now.poolSize));
-      strides.update(["1", "2", "3"], String(now.strides));
-      moves.update();
-    },
-  };
+  const choices = [
+    bind(kernel, (now) => [Object.keys(now.kernels), now.kernel]),
+    bind(poolSize, (now) => [["2", "3"], String(now.poolSize)]),
+    bind(strides, (now) => [["1", "2", "3"], String(now.strides)]),
+  ];
+  return joinParts("cb-bar", joinParts("cb-choices", ...choices), moves);
 }
 
 // The moved picture; the frame on it is the picture's own, so that one sees by how much it has moved.
@@ -294,19 +286,19 @@ function createMovedPicture(state) {
   const frameAt = ({ down, right, movedPicture }) => {
     return { row: down, column: right, height: movedPicture.height, width: movedPicture.width };
   };
-  const pixels = createPixelGrid({ windowAt: () => frameAt(state.read()), moveTo: state.moves.moveTo });
-  const hint = h("p", { class: "cb-hint" }, "Drag it, or use the arrow keys.");
-  const panel = createPanel("input", "Picture", pixels.element, hint);
-  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture.height, picture.width));
+  const windowAt = () => frameAt(state.read());
+  const options = { windowAt, moveTo: state.moves.moveTo, hint: "Drag it, or use the arrow keys." };
+  const { element, pixels, note } = createPicturePanel("input", "Picture", options);
+  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture));
   return {
-    element: panel.element,
+    element,
     update(now) {
       const { height, width } = now.movedPicture;
       const move = writeMove(now.down, now.right);
       paint(now.movedPicture);
       pixels.place(frameAt(now));
       pixels.describe(`Picture of ${height} rows and ${width} columns, ${move}; arrow keys move the picture`);
-      setText(panel.note, `${height} × ${width}, ${move}`);
+      setText(note, `${height} × ${width}, ${move}`);
     },
   };
 }
@@ -318,15 +310,15 @@ function createMap(frame, state) {
     const { strides } = state.read();
     state.visit(Math.round(row / strides), Math.round(column / strides));
   };
-  const pixels = createPixelGrid({ windowAt, moveTo: visitNear, byKeyboard: false });
-  followPointer(pixels.element, (row, column) => {
+  const hover = (row, column) => {
     const half = state.read().poolSize >> 1;
     visitNear(row - half, column - half);
-  });
+  };
+  const pixels = createPixelGrid({ windowAt, moveTo: visitNear, hover, byKeyboard: false });
   const legend = createLegend();
-  const panel = createPanel("map", "Response map", pixels.element, legend.element);
+  const panel = createPanel("map", "Response map", pixels, legend);
   const paint = remember((map, scale, theme) => {
-    pixels.paint(responsePixels(map, scale, theme), map.height, map.width);
+    pixels.paint(responsePixels(map, scale, theme), map);
     legend.update(scale, theme, { from: 0 });
   });
   return {
@@ -351,17 +343,14 @@ function windowOn({ row, column, poolSize, strides }) {
 
 // One method's output: its values, a dot on each that changed, and how much that is in all.
 function createOutput(frame, state, method, n) {
-  const windowAt = () => ({ ...state.read(), height: 1, width: 1 });
-  const pixels = createPixelGrid({ windowAt, moveTo: state.visit, byKeyboard: n === 0 });
-  followPointer(pixels.element, state.visit);
-  const marks = h("canvas", { class: "cb-marks" });
+  const options = { windowAt: state.read, moveTo: state.visit, hover: state.visit };
+  const pixels = createPixelGrid({ ...options, byKeyboard: n === 0 });
+  const marks = h("canvas", { class: "cb-over cb-marks" });
   pixels.element.append(marks);
   const share = h("span", { class: "cb-share" });
   const amount = h("span", { class: "cb-hint" });
-  const panel = createPanel("output", method, pixels.element, share, amount);
-  const paint = remember((moved, scale, theme) => {
-    pixels.paint(responsePixels(moved, scale, theme), moved.height, moved.width);
-  });
+  const panel = createPanel("output", method, pixels, share, amount);
+  const paint = remember((moved, scale, theme) => pixels.paint(responsePixels(moved, scale, theme), moved));
   const mark = remember((...values) => drawDots(marks, ...values));
   return {
     element: panel.element,
@@ -374,11 +363,12 @@ function createOutput(frame, state, method, n) {
       setVariables(panel.element, { share: moved.width / widest.width, tallest: widest.height });
       paint(moved, now.scale, frame.theme);
       mark(unmoved, moved, now.scale, frame.theme);
-      pixels.place({ row: now.row, column: now.column, height: 1, width: 1 });
+      pixels.place({ row: now.row, column: now.column });
       pixels.element.classList.toggle("cb-without-window", !now.fits);
       const change = now.changes[n];
       const count = countChanged(unmoved, moved);
-      panel.element.classList.toggle("cb-least", isComparison(now) && isLeast(now, n));
+      const isLeast = leastOf(now.changes.map((each) => each?.share)).includes(n);
+      panel.element.classList.toggle("cb-least", isLeast && (now.down !== 0 || now.right !== 0));
       const size = `${moved.height} rows and ${moved.width} columns`;
       const keys = n === 0 ? "; arrow keys move the window" : "";
       pixels.describe(`Output of ${method}, ${size}, ${count} of ${moved.values.length} values changed${keys}`);
@@ -386,14 +376,6 @@ function createOutput(frame, state, method, n) {
       setText(amount, `mean change ${formatNumber(change.amount)}, mean ${formatNumber(change.mean)}`);
     },
   };
-}
-
-function isComparison({ fits, down, right }) {
-  return fits && (down !== 0 || right !== 0);
-}
-
-function isLeast({ changes }, n) {
-  return leastOf(changes.map(({ share }) => share)).includes(n);
 }
 
 function countChanged(unmoved, moved) {
@@ -428,15 +410,14 @@ function drawDots(canvas, unmoved, moved, scale, theme) {
 // One window before and after the move: its numbers, which of them survive, and what each method makes of them.
 function createWindows(frame) {
   const grids = [createNumberGrid("window before the move"), createNumberGrid("window after the move")];
-  const parts = ["before", "after"].map((name, n) =>
-    h("div", { class: "cb-part" }, h("span", { class: "cb-caption" }, name), grids[n].element),
-  );
+  const pair = h("div", { class: "cb-pair" }, ...["before", "after"].map((name, n) => createCaptioned(name, grids[n])));
   const cells = METHODS.map(() => ["before", "after"].map(() => h("td")));
   const rows = METHODS.map((method, n) => h("tr", {}, h("th", { scope: "row" }, method), ...cells[n]));
   const head = ["", "before", "after"].map((name) => (name ? h("th", { scope: "col" }, name) : h("td")));
-  const table = h("table", { class: "cb-survivors" }, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows));
+  const parts = [h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)];
+  const table = h("table", { class: "cb-table cb-survivors" }, ...parts);
   const origin = h("p", { class: "cb-hint" });
-  const work = h("div", { class: "cb-work" }, h("div", { class: "cb-pair" }, ...parts), table, origin);
+  const work = h("div", { class: "cb-flow cb-work" }, pair, table, origin);
   const panel = createPanel("patch", "One window", work);
   return {
     element: panel.element,
@@ -447,8 +428,7 @@ function createWindows(frame) {
       const origins = [now.unmovedMap, now.map].map((map, n) => {
         const numbers = windowOf(map, row, column, height);
         const largest = numbers.flat().indexOf(Math.max(...numbers.flat()));
-        const tint = (value) => divergingColor((0.6 * value) / now.scale, frame.theme);
-        grids[n].update(numbers, (value) => ({ color: readableOn(tint(value)), background: cssColor(tint(value)) }));
+        grids[n].update(numbers, (value) => divergingColor((0.6 * value) / now.scale, frame.theme));
         markSurvivors(grids[n].element, largest, height);
         return { row: row + Math.floor(largest / height), column: column + (largest % height) };
       });

@@ -23,38 +23,6 @@ OTHER_SIZES = "For other sizes use convbook.operations.max_pool2d."
 FARTHER = "Farther than that, most of what changes is the border."
 
 
-def check_grey_picture(image):
-    """Return a picture in the form that the pooling figure works with.
-
-    Args:
-        image: uint8 (0…255) or float (0…1), (height, width) or (height, width, 1), 3 to 32 pixels each way.
-
-    Returns:
-        uint8 or float32 (height, width, 1).
-
-    Raises:
-        FigureError: if it has colours, another size, rank or values; the message names the remedy.
-
-    Example:
-        >>> check_grey_picture(np.zeros((5, 7))).shape
-        (5, 7, 1)
-    """
-    image = check_picture(image)
-    height, width, channels = image.shape
-    if channels != 1:
-        raise FigureError(
-            f"image has {channels} channels, shape {image.shape}; the pooling figure shows one response map of a grey "
-            "picture. Make it grey: image.mean(axis=2).astype('uint8')."
-        )
-    if not SMALLEST_SIDE_PX <= min(height, width) <= max(height, width) <= LARGEST_SIDE_PX:
-        raise FigureError(
-            f"image has {height} × {width} pixels; the pooling figure shows {SMALLEST_SIDE_PX} to {LARGEST_SIDE_PX} "
-            "each way: its kernels are 3 × 3, and each changed value must be seen. Cut a part out, image[:20, :30], "
-            "or leave pixels out, image[::2, ::2]."
-        )
-    return image
-
-
 class Pooling(LiveFigure):
     """Move the picture by a pixel and see which of three smaller maps changes least.
 
@@ -81,7 +49,7 @@ class Pooling(LiveFigure):
         0
     """
 
-    image = Checked(check_grey_picture)
+    image = Checked(lambda image: _check_grey_picture(image))
     kernel = Choice(tuple(KERNELS)).tag(sync=True)
     pool_size = Choice((2, 3), remedy=OTHER_SIZES).tag(sync=True)
     strides = Choice((1, 2, 3), 2, remedy=OTHER_SIZES).tag(sync=True)
@@ -130,6 +98,24 @@ class Pooling(LiveFigure):
             axes.imshow(shown[..., 0], cmap=cmap, vmin=low, vmax=high)
             axes.set(title=title, xticks=[], yticks=[])
         return drawing
+
+
+def _check_grey_picture(image):
+    """uint8 or float32 (height, width, 1)."""
+    image = check_picture(image)
+    height, width, channels = image.shape
+    if channels != 1:
+        raise FigureError(
+            f"image has {channels} channels, shape {image.shape}; the pooling figure shows one response map of a grey "
+            "picture. Make it grey: image.mean(axis=2).astype('uint8')."
+        )
+    if not SMALLEST_SIDE_PX <= min(height, width) <= max(height, width) <= LARGEST_SIDE_PX:
+        raise FigureError(
+            f"image has {height} × {width} pixels; the pooling figure shows {SMALLEST_SIDE_PX} to {LARGEST_SIDE_PX} "
+            "each way: its kernels are 3 × 3, and each changed value must be seen. Cut a part out, image[:20, :30], "
+            "or leave pixels out, image[::2, ::2]."
+        )
+    return image
 
 
 def _count_windows(state):

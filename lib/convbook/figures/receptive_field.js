@@ -2,26 +2,31 @@
 
 import {
   clampIndex,
+  colorPixels,
   createButton,
   createCheckbox,
   createLegend,
+  createOverlay,
   createPanel,
-  createPixelGrid,
   createSelect,
   decodePicture,
   divergingColor,
+  drawNumbers,
   formatNumber,
   h,
+  joinParts,
   liveFigure,
+  paintPixels,
   picturePixels,
-  readableOn,
+  placeBox,
   remember,
   responsePixels,
   s,
-  setStyle,
+  setIdle,
   setText,
   setVariables,
 } from "./base.js";
+import { createPicturePanel } from "./controls.js";
 import { inputGradient, runNet, unpackNet } from "./network.js";
 import {
   POOL_SIZE,
@@ -52,21 +57,18 @@ const WHY =
 
 export default liveFigure("receptive field", TRAITS, (frame) => {
   const state = createState(frame);
-  const bar = createChoices(frame, state);
   const views = [createWays(frame), createGradient(frame)]; // one of them is shown
-  const panels = [createSeenPicture(frame, state), ...views, createOutput(frame, state)];
+  const panels = joinParts("cb-panels", createSeenPicture(frame, state), ...views, createOutput(frame, state));
   const verdict = h("p", { class: "cb-verdict" });
   const why = h("p", { class: "cb-hint" }, WHY);
   const problem = h("p", { class: "cb-problem" });
-  const list = createLayers(frame, state);
-  frame.el.append(bar.element, h("div", { class: "cb-panels" }, ...panels.map(({ element }) => element)));
-  frame.el.append(verdict, why, problem, list.element);
+  const update = frame.add(createChoices(frame, state), panels, verdict, why, problem, createLayers(frame, state));
 
   return function draw() {
     const now = state.read();
     frame.el.dataset.fits = now.fits;
     frame.el.dataset.view = now.isTrained ? "trained net" : "any stack";
-    for (const part of [bar, ...panels, list]) part.update(now);
+    update(now);
     setText(verdict, now.sentence);
     why.hidden = !now.isTrained;
     setText(problem, now.problem);
@@ -195,9 +197,8 @@ function createChoices(frame, state) {
   const digit = createSelect("Digit", (text) => set({ digit: Number(text), all_digits: false }));
   const channel = createSelect("Channel", (text) => set({ channel: text === ALL ? null : Number(text) }));
   const overAll = createCheckbox("", (checked) => set({ all_digits: checked }));
-  const parts = [view, stack, digit, channel, overAll].map(({ element }) => element);
   return {
-    element: h("div", { class: "cb-bar" }, ...parts),
+    element: h("div", { class: "cb-bar" }, view, stack, digit, channel, overAll),
     update(now) {
       view.element.hidden = !model.get("_network");
       view.update(Object.keys(VIEWS), Object.keys(VIEWS)[now.isTrained ? 1 : 0]);
@@ -234,29 +235,28 @@ function createSeenPicture(frame, state) {
     const { sides = [] } = state.read();
     state.visit(...sides.map(({ margins, start, jump }, n) => Math.round((firsts[n] - margins[0] - start) / jump)));
   };
-  const pixels = createPixelGrid({ windowAt, moveTo, byKeyboard: false });
-  const frames = createFrames();
+  const options = { windowAt, moveTo, byKeyboard: false, hint: "Drag the window, or click where it should be." };
+  const { element, pixels, title, note, hint } = createPicturePanel("input", "Picture", options);
+  const frames = createOverlay();
   pixels.element.append(frames.element);
-  const hint = h("p", { class: "cb-hint" }, "Drag the window, or click where it should be.");
-  const panel = createPanel("input", "Picture", pixels.element, hint);
   const colorsOf = remember(picturePixels);
   return {
-    element: panel.element,
+    element,
     update(now) {
       const { picture, fits, sides } = now;
       const sizes = [picture.height, picture.width];
       const margins = sizes.map((size, n) => (fits ? sides[n].margins : [0, 0]));
       const read = sizes.map((size, n) => (fits ? sides[n].ways[0] : new Uint8Array(size).fill(1)));
       const [height, width] = sizes.map((size, n) => margins[n][0] + size + margins[n][1]);
-      pixels.paint(fadeUnread(colorsOf(picture), picture, read, margins, frame.theme), height, width);
+      pixels.paint(fadeUnread(colorsOf(picture), picture, read, frame.theme), picture, margins);
       if (fits) {
         pixels.place(windowOn(sides));
-        frames.update(boxesOf(sides).slice(0, -1), height, width);
+        drawFrames(frames, boxesOf(sides).slice(0, -1), { height, width });
       }
       const isPadded = margins.flat().some((margin) => margin > 0);
-      setText(panel.element.querySelector("strong"), now.isTrained ? `Digit ${now.digit}` : "Picture");
+      setText(title, now.isTrained ? `Digit ${now.digit}` : "Picture");
       pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns. ${now.sentence}`.trim());
-      setText(panel.note, `${picture.height} × ${picture.width}${isPadded ? ", padding hatched" : ""}`);
+      setText(note, `${picture.height} × ${picture.width}${isPadded ? ", padding hatched" : ""}`);
       hint.hidden = !fits;
     },
   };
@@ -269,17 +269,15 @@ function windowOn(sides) {
   return { row, column, height: sides[0].window, width: sides[1].window, step: sides[0].jump };
 }
 
-// The picture's bytes within transparent margins, the pixels that are not read faded towards the page.
-function fadeUnread(colors, { height, width }, [down, right], [[above, below], [before, after]], theme) {
-  const fullWidth = before + width + after;
-  const rgba = new Uint8ClampedArray((above + height + below) * fullWidth * 4);
+// The picture's bytes, those that are not read faded towards the page.
+function fadeUnread(colors, { height, width }, [down, right], theme) {
+  const rgba = colors.slice();
   const paper = theme === "dark" ? 24 : 250;
   for (let row = 0; row < height; row++) {
     for (let column = 0; column < width; column++) {
-      const [from, to] = [(row * width + column) * 4, ((above + row) * fullWidth + before + column) * 4];
-      const share = down[row] && right[column] ? 1 : 0.4;
-      for (let part = 0; part < 3; part++) rgba[to + part] = paper + share * (colors[from + part] - paper);
-      rgba[to + 3] = 255;
+      if (down[row] && right[column]) continue;
+      const start = (row * width + column) * 4;
+      for (let n = start; n < start + 3; n++) rgba[n] = paper + 0.4 * (colors[n] - paper);
     }
   }
   return rgba;
@@ -292,34 +290,28 @@ function boxesOf([down, right]) {
   });
 }
 
-// Frames over a picture of so many pixels.
-function createFrames() {
-  const element = s("svg", { class: "cb-frames", "aria-hidden": "true", preserveAspectRatio: "none" });
-  return {
-    element,
-    update(boxes, height, width) {
-      element.setAttribute("viewBox", `0 0 ${width} ${height}`);
-      const drawn = ["cb-halo", "cb-frame"].flatMap((name) => boxes.map((box) => s("rect", { ...box, class: name })));
-      element.replaceChildren(...drawn);
-    },
-  };
+function drawFrames(frames, boxes, size) {
+  frames.size(size);
+  const drawn = ["cb-halo", "cb-frame"].flatMap((name) => boxes.map((box) => s("rect", { ...box, class: name })));
+  frames.element.replaceChildren(...drawn);
 }
 
 // The window enlarged: how many ways lead from each pixel to the output.
 function createWays(frame) {
-  const canvas = h("canvas");
-  const numbers = s("svg", { class: "cb-numbers", "aria-hidden": "true" });
+  const [canvas, numbers] = [h("canvas"), createOverlay()];
   const view = h("div", { class: "cb-zoom", role: "img" }, canvas, numbers);
   const legend = createLegend((share, theme) => waysColor(share, 1, theme));
-  const panel = createPanel("ways", "Window", view, legend.element);
+  const panel = createPanel("ways", "Window", view, legend);
   const paint = remember((down, right, theme) => {
     const [rows, columns] = [down, right].map(waysInWindow);
     const values = rows.flatMap((a) => columns.map((b) => (a === null || b === null ? null : a * b)));
     const most = Math.max(...values);
     const colors = values.map((value) => (value === null ? null : waysColor(value, most, theme)));
-    paintCells(canvas, colors, down.window);
-    numbers.setAttribute("viewBox", `0 0 ${down.window} ${down.window}`);
-    numbers.replaceChildren(...(down.window <= LARGEST_NUMBERED ? numberCells(values, colors, down.window) : []));
+    const [width, size] = [down.window, { height: down.window, width: right.window }];
+    paintPixels(canvas, colorPixels(colors), size);
+    numbers.size(size);
+    const written = width <= LARGEST_NUMBERED ? values.map((value) => value || null) : []; // 0 and padding have none
+    numbers.element.replaceChildren(...drawNumbers(written, colors, width));
     legend.update(most, theme, { from: 0, write: (ways) => `${ways} ${ways === 1 ? "way" : "ways"} to the output` });
     view.setAttribute("aria-label", `The window, enlarged: from each pixel 0 to ${most} ways lead to the output`);
   });
@@ -344,46 +336,16 @@ function waysColor(count, most, theme) {
   return divergingColor(count ? 0.15 + (0.85 * count) / most : 0, theme);
 }
 
-// Paints a canvas cell by cell; a cell without a colour stays transparent.
-function paintCells(canvas, colors, width) {
-  const words = new Uint32Array(colors.length);
-  colors.forEach((color, cell) => (words[cell] = color ? asWord(color) : 0));
-  paintWords(canvas, words, width);
-}
-
-function paintWords(canvas, words, width) {
-  const height = words.length / width;
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(words.buffer), width), 0, 0);
-}
-
-// A colour as the four bytes that a canvas holds for a pixel.
-function asWord([red, green, blue]) {
-  return ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-}
-
-function numberCells(values, colors, width) {
-  return values.flatMap((value, cell) => {
-    if (!value) return [];
-    const [x, y] = [(cell % width) + 0.5, Math.floor(cell / width) + 0.66];
-    return [s("text", { x, y, fill: readableOn(colors[cell]) }, value)];
-  });
-}
-
 // The gradient of the trained net's output, at every pixel of the digit.
 function createGradient(frame) {
-  const canvas = h("canvas");
-  const frames = createFrames();
-  const view = h("div", { class: "cb-heat", role: "img" }, canvas, frames.element);
-  const legend = createLegend();
+  const [canvas, frames, legend] = [h("canvas"), createOverlay(), createLegend()];
+  const view = h("div", { class: "cb-heat", role: "img" }, canvas, frames);
   const hint = h("p", { class: "cb-hint" }, "Slope of the output, for one pixel from black to white.");
-  const panel = createPanel("gradient", "Gradient", view, legend.element, hint);
+  const panel = createPanel("gradient", "Gradient", view, legend, hint);
   const paint = remember((gradient, theme) => {
     const scale = gradient.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const colors = Array.from(gradient.values, (value) => divergingColor(value / (scale || 1), theme));
-    paintCells(canvas, colors, gradient.width);
+    paintPixels(canvas, responsePixels(gradient, scale || 1, theme), gradient);
     legend.update(255 * scale, theme);
-    setVariables(view, { aspect: gradient.width / gradient.height });
   });
   return {
     element: panel.element,
@@ -391,7 +353,7 @@ function createGradient(frame) {
       panel.element.hidden = !isTrained;
       if (!isTrained) return;
       paint(gradient, frame.theme);
-      frames.update(boxesOf(sides).slice(-1), gradient.height, gradient.width);
+      drawFrames(frames, boxesOf(sides).slice(-1), gradient);
       const part = channel === null ? "all channels" : `channel ${channel}`;
       setText(panel.note, overAll ? `mean size, ${count} digits` : part);
       view.setAttribute("aria-label", `Gradient at every pixel of the digit. ${sentence}`);
@@ -403,26 +365,24 @@ const AVERAGED = "Drawn with plain averages for all weights. ";
 
 // The output of the layer that is looked at: the trained net's, or as it would be if every layer took plain averages.
 function createOutput(frame, state) {
-  const windowAt = () => ({ row: 0, column: 0, ...state.read(), height: 1, width: 1 });
-  const pixels = createPixelGrid({ windowAt, moveTo: state.visit });
-  const place = h("code", { class: "cb-place" });
-  const hint = h("span", { class: "cb-hint" });
-  const panel = createPanel("output", "Output", pixels.element, h("p", { class: "cb-below" }, place, hint));
+  const windowAt = () => ({ row: 0, column: 0, ...state.read() });
+  const options = { windowAt, moveTo: state.visit };
+  const { element, pixels, place, hint, note } = createPicturePanel("output", "Output", options);
   const paint = remember((map, isTrained, theme) => {
     const scale = isTrained && (Math.max(...map.values) || 1);
-    pixels.paint(isTrained ? responsePixels(map, scale, theme) : picturePixels(map), map.height, map.width);
+    pixels.paint(isTrained ? responsePixels(map, scale, theme) : picturePixels(map), map);
   });
   return {
-    element: panel.element,
+    element,
     update({ isTrained, fits, map, depth, row, column, sentence }) {
       pixels.element.hidden = hint.hidden = !fits;
-      setText(panel.note, fits ? `layer ${depth}, ${map.height} × ${map.width}` : `layer ${depth}: no window fits`);
+      setText(note, fits ? `layer ${depth}, ${map.height} × ${map.width}` : `layer ${depth}: no window fits`);
       const value = isTrained ? ` = ${formatNumber(map.values[row * map.width + column])}` : "";
       setText(place, fits ? `output[${row}, ${column}]${value}` : "");
       if (!fits) return;
       setText(hint, `${isTrained ? "" : AVERAGED}Click an output, or use the arrow keys.`);
       paint(map, isTrained, frame.theme);
-      pixels.place({ row, column, height: 1, width: 1 });
+      pixels.place({ row, column });
       const size = `${map.height} rows and ${map.width} columns`;
       pixels.describe(`Output of layer ${depth}, ${size}; arrow keys choose an output. ${sentence}`);
     },
@@ -469,8 +429,8 @@ function createLayers(frame, state) {
     createButton("Add pooling", () => add({ pool_size: POOL_SIZE })),
   ];
   const weights = h("p", { class: "cb-hint" });
-  const list = h("ol", { class: "cb-layers" }, ...rows.map(({ element }) => element));
-  const below = h("div", { class: "cb-add" }, h("div", { class: "cb-buttons" }, ...buttons), weights);
+  const list = h("ol", { class: "cb-layers" }, ...rows);
+  const below = h("div", { class: "cb-flow cb-add" }, h("div", { class: "cb-buttons" }, ...buttons), weights);
   const panel = createPanel("stack", "Layers", list, below);
   setText(panel.note, "from the picture to the output; choose the one whose output you look at");
   return {
@@ -481,7 +441,7 @@ function createLayers(frame, state) {
       setVariables(list, { aspect: picture.height / picture.width });
       below.hidden = now.isTrained;
       const isFull = layers.length === MOST_LAYERS;
-      for (const button of buttons) button.setAttribute("aria-disabled", isFull);
+      for (const button of buttons) setIdle(button, isFull);
       setText(weights, `${writeWeights(layers)}${isFull ? ` ${MOST_LAYERS} layers are the most shown here.` : ""}`);
     },
   };
@@ -492,7 +452,7 @@ function createLayer(frame, state, n) {
   const name = `Layer ${n + 1}`;
   const map = createLayerMap(frame);
   const look = () => state.change(state.read().layers, n + 1);
-  const pick = h("button", { type: "button", class: "cb-pick", onclick: look }, h("span", {}, n + 1), map.element);
+  const pick = h("button", { type: "button", class: "cb-bare cb-pick", onclick: look }, h("span", {}, n + 1), map);
   const edit = (make) => {
     const { layers, depth } = state.read();
     state.change(layers.map((layer, i) => (i === n ? make(layer) : layer)), depth);
@@ -500,16 +460,17 @@ function createLayer(frame, state, n) {
   const kind = createSelect(`${name}: kind`, (choice) => edit((layer) => asKind(layer, choice)));
   const step = createSelect(`${name}: step`, (choice) => edit((layer) => ({ ...layer, ...STEPS[choice] })));
   const padding = createSelect(`${name}: padding`, (choice) => edit((layer) => ({ ...layer, padding: choice })));
-  const remove = createButton("×", () => {
+  const takeOut = () => {
     const { layers, depth } = state.read();
     const rest = layers.filter((_, i) => i !== n);
     if (rest.length) state.change(rest, Math.min(depth > n + 1 ? depth - 1 : depth, rest.length));
-  });
-  remove.setAttribute("aria-label", `Remove layer ${n + 1}`);
+  };
+  const remove = createButton("×", takeOut, `Remove layer ${n + 1}`);
   const fixed = h("div", { class: "cb-fixed" });
-  const choices = h("div", { class: "cb-choices cb-terse" }, fixed, kind.element, step.element, padding.element);
-  const facts = ["size", "seen", "jump"].map((fact) => h("span", { class: `cb-${fact}` }));
-  const element = h("li", { class: "cb-layer" }, pick, choices, h("div", { class: "cb-facts" }, ...facts), remove);
+  const choices = h("div", { class: "cb-choices cb-terse" }, fixed, kind, step, padding);
+  const facts = [h("span"), h("span", { class: "cb-seen" }), h("span", { class: "cb-seen" })];
+  const list = h("div", { class: "cb-flow cb-facts" }, ...facts);
+  const element = h("li", { class: "cb-layer" }, pick, choices, list, remove);
   return {
     element,
     update(now) {
@@ -534,7 +495,7 @@ function createLayer(frame, state, n) {
       map.update(now, n);
       pick.setAttribute("aria-pressed", n + 1 === depth);
       pick.setAttribute("aria-label", `${name}, ${writeLayer(layer)}: look at its output`);
-      remove.setAttribute("aria-disabled", layers.length === 1);
+      setIdle(remove, layers.length === 1);
     },
   };
 }
@@ -545,12 +506,12 @@ function createLayerMap(frame) {
   const read = h("span", { class: "cb-read" });
   const element = h("span", { class: "cb-map" }, canvas, read);
   const paint = remember((height, width, down, right, theme) => {
-    const [reads, skips] = [0.9, 0].map((share) => asWord(divergingColor(share, theme)));
-    const words = new Uint32Array(height * width).fill(skips);
+    const [reads, skips] = [0.9, 0].map((share) => divergingColor(share, theme));
+    const colors = new Array(height * width).fill(skips);
     down?.forEach((count, row) => {
-      if (count) right.forEach((other, column) => other && (words[row * width + column] = reads));
+      if (count) right.forEach((other, column) => other && (colors[row * width + column] = reads));
     });
-    paintWords(canvas, words, width);
+    paintPixels(canvas, colorPixels(colors), { height, width });
   });
   return {
     element,
@@ -563,16 +524,16 @@ function createLayerMap(frame) {
       const [down, right] = isRead ? sides.map(({ ways }) => ways[n + 1]) : [null, null];
       paint(rows.outputs, columns.outputs, down, right, frame.theme);
       setVariables(element, { across: columns.outputs / picture.width, down: rows.outputs / picture.height });
-      if (isRead) setStyle(read, frameAround(down, right));
+      if (isRead) placeBox(read, extentOf(down, right), { height: rows.outputs, width: columns.outputs });
     },
   };
 }
 
-// A frame around all of a map that an output reads.
-function frameAround(...axes) {
-  const [[top, height], [left, width]] = axes.map((counts) => {
+// The box around all of a map that an output reads.
+function extentOf(...axes) {
+  const [[row, height], [column, width]] = axes.map((counts) => {
     const read = [...counts.keys()].filter((index) => counts[index] > 0);
-    return [read[0], read.at(-1) + 1 - read[0]].map((part) => (100 * part) / counts.length);
+    return [read[0], read.at(-1) + 1 - read[0]];
   });
-  return `top:${top}%;left:${left}%;height:${height}%;width:${width}%`;
+  return { row, column, height, width };
 }

@@ -94,36 +94,6 @@ def _check_layer(number, layer):
     return layer
 
 
-def check_digits(digits):
-    """Return digits in the form that the figure works with.
-
-    Args:
-        digits: uint8 (n, height, width, 1), 2 to 12 pictures of 22 to 64 pixels each way.
-
-    Returns:
-        The array.
-
-    Raises:
-        FigureError: if dtype, rank, number or size are others; the message says what would fit.
-
-    Example:
-        >>> check_digits(np.zeros((2, 28, 30, 1), "uint8")).shape
-        (2, 28, 30, 1)
-    """
-    digits = np.asarray(digits)
-    if digits.dtype != np.uint8 or digits.ndim != 4 or digits.shape[3] != 1 or not 2 <= len(digits) <= 12:
-        raise FigureError(
-            f"digits is {digits.dtype} of the shape {digits.shape}; give 2 to 12 pictures as uint8 (n, height, width, "
-            "1), such as photos.load_digits().test_images[:10]."
-        )
-    if not SMALLEST_DIGIT_PX <= min(digits.shape[1:3]) <= max(digits.shape[1:3]) <= LARGEST_SIDE_PX:
-        raise FigureError(
-            f"digits have {digits.shape[1]} × {digits.shape[2]} pixels; the net and the figure take "
-            f"{SMALLEST_DIGIT_PX} to {LARGEST_SIDE_PX} each way. photos.place_on_canvas puts them on a larger canvas."
-        )
-    return digits
-
-
 class ReceptiveField(LiveFigure):
     """Stack convolutions, strides and poolings, and see what one output sees of the picture.
 
@@ -156,7 +126,7 @@ class ReceptiveField(LiveFigure):
     """
 
     image = Checked(functools.partial(check_picture, largest_side_px=LARGEST_SIDE_PX))
-    digits = Checked(check_digits, allow_none=True)
+    digits = Checked(lambda digits: _check_digits(digits), allow_none=True)
     layers = Checked(check_layers).tag(sync=True)
     layer = Whole(None, allow_none=True).tag(sync=True)
     row = Whole(None, allow_none=True).tag(sync=True)
@@ -175,7 +145,6 @@ class ReceptiveField(LiveFigure):
 
     @property
     def alternative(self):
-        """One sentence of what the figure shows, for readers who do not see it."""
         height, width, _ = self.image.shape
         return (
             f"A picture of {height} × {width} pixels, a stack of {len(self.layers)} layers, and the window of the "
@@ -215,6 +184,22 @@ class ReceptiveField(LiveFigure):
             self.row, self.column = _at_most(self.row, rows - 1), _at_most(self.column, columns - 1)
             if self.channel is not None and self.channel >= channels[(self.layer or len(layers)) - 1]:
                 self.channel = None
+
+
+def _check_digits(digits):
+    """uint8 (n, height, width, 1), 2 to 12 pictures."""
+    digits = np.asarray(digits)
+    if digits.dtype != np.uint8 or digits.ndim != 4 or digits.shape[3] != 1 or not 2 <= len(digits) <= 12:
+        raise FigureError(
+            f"digits is {digits.dtype} of the shape {digits.shape}; give 2 to 12 pictures as uint8 (n, height, width, "
+            "1), such as photos.load_digits().test_images[:10]."
+        )
+    if not SMALLEST_DIGIT_PX <= min(digits.shape[1:3]) <= max(digits.shape[1:3]) <= LARGEST_SIDE_PX:
+        raise FigureError(
+            f"digits have {digits.shape[1]} × {digits.shape[2]} pixels; the net and the figure take "
+            f"{SMALLEST_DIGIT_PX} to {LARGEST_SIDE_PX} each way. photos.place_on_canvas puts them on a larger canvas."
+        )
+    return digits
 
 
 def _at_most(value, most):

@@ -1,6 +1,6 @@
 // What the receptive field figure computes and says: what one output of a stack of layers sees.
 
-import { clampIndex, formatCell, formatNumber } from "./base.js";
+import { clampIndex, fitWindows, formatCell, formatNumber } from "./base.js";
 
 export const POOL_SIZE = 2;
 
@@ -17,10 +17,9 @@ function planAxis(pixels, layers) {
   const steps = [];
   let [inputs, window, jump, start] = [pixels, 1, 1, 0];
   for (const layer of layers) {
-    const [{ span, stride }, isSame] = [geometryOf(layer), layer.padding === "same"];
-    if (!isSame && span > inputs) break;
-    const outputs = isSame ? Math.ceil(inputs / stride) : Math.floor((inputs - span) / stride) + 1;
-    const before = isSame ? Math.max(0, (outputs - 1) * stride + span - inputs) >> 1 : 0; // an odd zero goes to the end
+    const { span, stride } = geometryOf(layer);
+    const { outputs, before } = fitWindows(inputs, span, stride, layer.padding);
+    if (outputs === 0) break;
     window += (span - 1) * jump;
     start -= before * jump;
     jump *= stride;

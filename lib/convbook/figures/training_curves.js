@@ -42,7 +42,7 @@ function colorOf({ runs }, run, part) {
 }
 
 export default liveFigure("training curves", TRAITS, (frame) => {
-  const { model, set, el } = frame;
+  const { model, set } = frame;
   const rawViewOf = remember(makeView);
   const viewOf = remember(smoothView);
   const read = () => {
@@ -52,11 +52,8 @@ export default liveFigure("training curves", TRAITS, (frame) => {
     return { rawView, view, now: { ...view, epoch: clampNumber(epoch, 1, view.epochs) } };
   };
   const goTo = (epoch) => set({ epoch: clampNumber(Math.round(epoch), 1, read().view.epochs) });
-  const bar = createBar(set);
   const chart = createChart(() => read().now, goTo);
-  const table = createTable(set, () => read().view, goTo);
-  const notes = createNotes();
-  el.append(bar.element, chart.element, table.element, notes.element);
+  const update = frame.add(createBar(set), chart, createTable(set, () => read().view, goTo), createNotes());
 
   let width = 0;
   const observer = new ResizeObserver(([{ contentRect }]) => {
@@ -68,10 +65,7 @@ export default liveFigure("training curves", TRAITS, (frame) => {
   return function draw() {
     const { rawView, view, now } = read();
     width = chart.element.clientWidth;
-    bar.update(view);
-    chart.update(rawView, view, now.epoch, width || 600); // not on the page yet
-    table.update(now);
-    notes.update(now);
+    update({ ...now, rawView, view, width: width || 600 }); // not on the page yet
     return [writeReading, writeLowest, writeSmoothing, writeNotFinite, writeOffScale].map((write) => write(now));
   };
 });
@@ -83,10 +77,9 @@ function createBar(set) {
   const buttons = Object.entries(METRICS).map(createChoice);
   const choice = h("div", { class: "cb-choice", role: "group", "aria-label": "Metric" }, ...buttons.map(([, b]) => b));
   const log = createCheckbox("Log scale", (checked) => set({ scale: checked ? "log" : "linear" }));
-  const slider = createSlider("Smoothing", (smoothing) => set({ smoothing }));
-  slider.element.querySelector("input").step = 0.01;
+  const slider = createSlider("Smoothing", (smoothing) => set({ smoothing }), { step: 0.01 });
   return {
-    element: h("div", { class: "cb-bar" }, h("div", { class: "cb-choices" }, choice, log.element), slider.element),
+    element: h("div", { class: "cb-bar" }, h("div", { class: "cb-choices" }, choice, log), slider),
     update({ metric, smoothing, scale }) {
       for (const [name, button] of buttons) button.setAttribute("aria-pressed", name === metric);
       log.element.hidden = metric !== "loss";
@@ -101,12 +94,12 @@ function createBar(set) {
 function createChart(read, goTo) {
   const title = h("span", {});
   const hint = h("span", { class: "cb-hint" }, "Drag the line, or use the arrow keys.");
-  const layers = ["grid", "curves", "cursor", "marks", "names"].map((name) => s("g", { class: `cb-${name}` }));
-  const [grid, curves, cursor, marks, names] = layers;
+  const layers = ["axes", "curves", "cursor", "marks", "names"].map((name) => s("g", { class: `cb-${name}` }));
+  const [axes, curves, cursor, marks, names] = layers;
   const inner = s("svg", { class: "cb-plot" }, curves); // an inner one, so that it cuts off what leaves it
-  const picture = s("svg", { "aria-hidden": "true" }, grid, inner, cursor, marks, names);
+  const picture = s("svg", { "aria-hidden": "true" }, axes, inner, cursor, marks, names);
   const element = h("div", { class: "cb-chart", role: "slider", tabindex: 0, "aria-label": "Epoch that is read off" });
-  element.append(h("div", { class: "cb-axis-title" }, title, hint), picture);
+  element.append(h("div", { class: "cb-flow cb-hint cb-axis-title" }, title, hint), picture);
 
   let [plot, lines] = [null, []];
   moveByPointer(picture, (x) => goTo(plot.epochAt(x)));
@@ -117,9 +110,9 @@ function createChart(read, goTo) {
     setAttributes(picture, { viewBox: `0 0 ${width} ${height}`, height });
     const box = { x: left - 8, y: top - 4, width: right - left + 16, height: bottom - top + 8 };
     setAttributes(inner, { ...box, viewBox: `${box.x} ${box.y} ${box.width} ${box.height}` });
-    grid.replaceChildren(...drawGrid(view, plot));
+    axes.replaceChildren(...drawAxes(view, plot));
     lines = eachCurve(view, (run, part) => createCurve(view, run, part, plot));
-    curves.replaceChildren(...lines.map((line) => line.element));
+    curves.replaceChildren(...lines.map(({ element }) => element));
     marks.replaceChildren(...drawArrows(view, plot), ...drawMarks(view, plot));
   });
   const paintSmoothed = remember((view, plotted) => {
@@ -128,12 +121,12 @@ function createChart(read, goTo) {
   });
   const placeCursor = remember((view, plotted, epoch) => {
     cursor.replaceChildren(...drawCursor({ ...view, epoch }, plotted));
-    setAttributes(element, { "aria-valuemin": 1, "aria-valuemax": view.epochs, "aria-valuenow": epoch });
-    element.setAttribute("aria-valuetext", `epoch ${epoch} of ${view.epochs}`);
+    const value = { "aria-valuenow": epoch, "aria-valuetext": `epoch ${epoch} of ${view.epochs}` };
+    setAttributes(element, { "aria-valuemin": 1, "aria-valuemax": view.epochs, ...value });
   });
   return {
     element,
-    update(rawView, view, epoch, width) {
+    update({ rawView, view, epoch, width }) {
       setText(title, AXIS_TITLES[view.metric]);
       paint(rawView, width);
       paintSmoothed(view, plot);
@@ -182,7 +175,7 @@ function shorten(text, room, measure) {
   return `${text.slice(0, letters).trimEnd()}…`;
 }
 
-function drawGrid({ axis }, { left, right, bottom, width, y, numbers }) {
+function drawAxes({ axis }, { left, right, bottom, width, y, numbers }) {
   const lines = axis.ticks.flatMap((tick, n) => [
     s("path", { d: `M${left - 6} ${y(tick)}H${right + 6}` }),
     writeText(axis.labels[n], left - 11, y(tick) + 4, { "text-anchor": "end" }),
@@ -383,7 +376,7 @@ function createTable(set, read, goTo) {
   const heads = Object.keys(PARTS).map((part) => {
     const name = part[0].toUpperCase() + part.slice(1);
     const tick = createCheckbox(name, (checked) => set({ [part]: checked }), drawSwatch(part));
-    const cell = createHead(tick.element);
+    const cell = createHead(tick);
     if (runs.length === 1) cell.dataset.color = colorOf({ runs }, runs[0], part);
     return { part, tick, cell };
   });
@@ -393,8 +386,9 @@ function createTable(set, read, goTo) {
   const cells = [corner, ...heads.map(({ cell }) => cell), createHead("Gap", meaning), lowest];
   const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...cells));
   const rows = runs.map((run) => createRow(run, set, read, goTo));
-  const body = h("tbody", { role: "rowgroup" }, ...rows.map(({ element: row }) => row));
-  const element = h("table", { class: "cb-runs", role: "table" }, head, body); // roles: a phone shows rows as grids
+  const body = h("tbody", { role: "rowgroup" }, ...rows);
+  // With roles, since a phone shows rows as grids.
+  const element = h("table", { class: "cb-table cb-runs", role: "table" }, head, body);
   return {
     element,
     update(view) {
@@ -426,12 +420,10 @@ function createRow({ name, index, lowest: epoch }, set, read, goTo) {
   const key = createKey(index, isOnly);
   tick.element.querySelector("input").after(key.element);
   const cells = ["training", "validation", "gap"].map((kind) => createReadCell(kind));
-  const button = createButton(`epoch ${epoch}`, () => goTo(epoch));
-  button.setAttribute("aria-label", `Go to epoch ${epoch}, the lowest validation loss of ${name}`);
-  const lowest = createCell(epoch === null ? "never finite" : button);
-  const head = h("th", { scope: "row", role: "rowheader" }, tick.element);
-  const color = { "data-color": !isOnly && index };
-  const row = h("tr", { role: "row", ...color }, head, ...cells.map((cell) => cell.element), lowest);
+  const words = `Go to epoch ${epoch}, the lowest validation loss of ${name}`;
+  const lowest = createCell(epoch === null ? "never finite" : createButton(`epoch ${epoch}`, () => goTo(epoch), words));
+  const head = h("th", { scope: "row", role: "rowheader" }, tick);
+  const row = h("tr", { role: "row", "data-color": !isOnly && index }, head, ...cells, lowest);
   return {
     element: row,
     update(view, run) {
@@ -498,7 +490,7 @@ function createNotes() {
   ];
   const paragraphs = writers.map((write) => ({ write, element: h("p") }));
   return {
-    element: h("div", { class: "cb-notes" }, ...paragraphs.map(({ element }) => element)),
+    element: h("div", { class: "cb-hint cb-notes" }, ...paragraphs),
     update(view) {
       for (const { write, element } of paragraphs) setText(element, write(view));
     },

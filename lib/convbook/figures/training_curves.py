@@ -67,7 +67,6 @@ class TrainingCurves(LiveFigure):
 
     @property
     def alternative(self):
-        """One sentence of what the figure shows, for readers who do not see it."""
         names = ", ".join(run["name"] for run in self._curves)
         return f"Curves of accuracy and loss, on training and validation data, epoch by epoch, for the runs {names}."
 

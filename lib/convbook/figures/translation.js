@@ -1,22 +1,28 @@
 // The translation figure: move a digit over a canvas, and see which of two trained nets still knows it.
 
 import {
+  bind,
   clampIndex,
+  colorPixels,
   createPanel,
-  createPixelGrid,
   createSelect,
   cssColor,
   decodePicture,
   divergingColor,
+  formatCount,
+  formatMove,
+  formatPercent,
   h,
+  joinParts,
   liveFigure,
   picturePixels,
+  placeBox,
   remember,
   setAttribute,
   setStyle,
   setText,
 } from "./base.js";
-import { createMoves } from "./controls.js";
+import { createMoves, createPicturePanel, createPixelGrid } from "./controls.js";
 import { predict, runNet, unpackNet } from "./network.js";
 
 const NETS = { dense: "Dense net", convnet: "convnet" };
@@ -101,24 +107,15 @@ function cutOut({ width, channels, values }, top, left, side) {
 
 // ---- what is said --------------------------------------------------------------------------------------------------
 
-function writePercent(share) {
-  return `${Math.floor(100 * share + 0.5)} %`;
-}
-
 function writePlace(down, right) {
-  const part = (pixels, [back, forth]) => (pixels ? [`${Math.abs(pixels)} px ${pixels > 0 ? forth : back}`] : []);
-  const parts = [...part(down, ["up", "down"]), ...part(right, ["left", "right"])];
-  return parts.length ? `${parts.join(", ")} of the centre` : "in the centre";
+  const move = formatMove(down, right, (pixels) => `${pixels} px`);
+  return move ? `${move} of the centre` : "in the centre";
 }
 
 function writeAnswer(name, probabilities, digit) {
   const answer = answerOf(probabilities);
   const outcome = answer === digit ? "right" : "wrong";
-  return `The ${NETS[name]} says ${answer} (${writePercent(probabilities[answer])}): ${outcome}.`;
-}
-
-function writeCount(count) {
-  return count.toLocaleString("en");
+  return `The ${NETS[name]} says ${answer} (${formatPercent(probabilities[answer])}): ${outcome}.`;
 }
 
 // What is spoken: where the digit is and what the nets answer, and once all positions are tried, how often each is right.
@@ -129,8 +126,8 @@ function describe(now) {
 }
 
 function describeCounts({ dense, convnet }) {
-  const [first, second] = [dense, convnet].map(({ right }) => writeCount(right));
-  return `Over all ${writeCount(SIDE * SIDE)} places, the Dense net is right at ${first}, the convnet at ${second}.`;
+  const [first, second] = [dense, convnet].map(({ right }) => formatCount(right));
+  return `Over all ${formatCount(SIDE * SIDE)} places, the Dense net is right at ${first}, the convnet at ${second}.`;
 }
 
 const HINT = "Both nets were trained on the same digits, all of them within 2 pixels of the centre (dashed). " +
@@ -145,17 +142,15 @@ const TRAITS = ["_digits", "_nets", "digit", "sample", "down", "right"];
 
 export default liveFigure("translation", TRAITS, (frame) => {
   const state = createState(frame);
-  const controls = createControls(frame, state);
-  const canvas = createCanvas(frame, state);
   const nets = Object.keys(NETS).map((name) => createNet(frame, state, name));
-  const panels = [canvas, ...nets].map(({ element }) => element);
   const lines = [HINT, HINT_STRIDE].map((text) => h("p", { class: "cb-hint" }, text));
   const hints = h("div", { class: "cb-origin" }, ...lines);
-  frame.el.append(controls.element, h("div", { class: "cb-panels" }, ...panels, hints));
+  const panels = joinParts("cb-panels", createCanvas(state), ...nets, hints);
+  const update = frame.add(createControls(frame, state), panels);
 
   return function draw() {
     const now = state.read();
-    for (const part of [controls, canvas, ...nets]) part.update(now);
+    update(now);
     return describe(now);
   };
 });
@@ -253,34 +248,29 @@ function createSweep({ el, redraw, onRemove }) {
 function createControls({ set }, { moves }) {
   const digit = createSelect("Digit", (text) => set({ digit: Number(text) }));
   const sample = createSelect("Picture", (text) => set({ sample: Number(text) - 1 }));
-  const numbers = Array.from({ length: 10 }, (_, n) => String(n));
-  const choices = h("div", { class: "cb-choices" }, digit.element, sample.element);
-  return {
-    element: h("div", { class: "cb-bar" }, choices, moves.element),
-    update(now) {
-      digit.update(numbers, String(now.digit));
-      sample.update(["1", "2", "3"], String(now.sample + 1));
-      moves.update();
-    },
-  };
+  const choices = [
+    bind(digit, (now) => [[..."0123456789"], String(now.digit)]),
+    bind(sample, (now) => [["1", "2", "3"], String(now.sample + 1)]),
+  ];
+  return joinParts("cb-bar", joinParts("cb-choices", ...choices), moves);
 }
 
 // The canvas with the digit, its frame, and the dashed square within which the training digits lay.
-function createCanvas(frame, state) {
+function createCanvas(state) {
   const windowAt = () => ({ ...windowOn(state.moves.at(), INK), leap: LEAP });
-  const pixels = createPixelGrid({ windowAt, moveTo: state.putAt });
-  pixels.element.prepend(createDashes(LARGEST_MOVE - TRAINED, INK + 2 * TRAINED, CANVAS));
-  const panel = createPanel("input", "Canvas", pixels.element, h("p", { class: "cb-hint" }, HINT_KEYS));
-  const paint = remember((picture) => pixels.paint(picturePixels({ ...picture, white: 255 }), CANVAS, CANVAS));
+  const options = { windowAt, moveTo: state.putAt, hint: HINT_KEYS };
+  const { element, pixels, note } = createPicturePanel("input", "Canvas", options);
+  pixels.element.prepend(createDashes(INK + 2 * TRAINED, CANVAS));
+  const paint = remember((picture) => pixels.paint(picturePixels({ ...picture, white: 255 }), picture));
   return {
-    element: panel.element,
+    element,
     update(now) {
       paint(now.picture);
       pixels.place(windowOn(now, INK));
       const where = writePlace(now.down, now.right);
       const size = `${CANVAS} by ${CANVAS} pixels`;
       pixels.describe(`Canvas of ${size} with the digit ${now.digit}, ${where}; arrow keys move it`);
-      setText(panel.note, where);
+      setText(note, where);
     },
   };
 }
@@ -290,10 +280,11 @@ function windowOn({ down, right }, side) {
   return { row: LARGEST_MOVE + down, column: LARGEST_MOVE + right, height: side, width: side };
 }
 
-function createDashes(start, size, whole) {
-  const percent = (part) => `${(100 * part) / whole}%`;
-  const box = `top:${percent(start)};left:${percent(start)};height:${percent(size)};width:${percent(size)}`;
-  return h("div", { class: "cb-dashes", style: box });
+// A square in the middle of a larger one: where the training digits lay.
+function createDashes(side, whole) {
+  const [element, start] = [h("div", { class: "cb-dashes" }), (whole - side) / 2];
+  placeBox(element, { row: start, column: start, height: side, width: side }, { height: whole, width: whole });
+  return element;
 }
 
 // One net: its answer, ten bars, and the map of the places where it is right.
@@ -302,7 +293,7 @@ function createNet(frame, state, name) {
   const bars = createBars();
   const places = createPlaces(frame, state, name);
   const title = NETS[name][0].toUpperCase() + NETS[name].slice(1);
-  const panel = createPanel("net", title, answer, bars.element, places.element);
+  const panel = createPanel("net", title, answer, bars, places);
   return {
     element: panel.element,
     update(now) {
@@ -310,7 +301,7 @@ function createNet(frame, state, name) {
       const given = answerOf(values);
       const isRight = given === now.digit;
       panel.element.classList.toggle("cb-right", isRight);
-      setText(panel.note, `${writeCount(countNumbers(now.nets[name]))} parameters`);
+      setText(panel.note, `${formatCount(countNumbers(now.nets[name]))} parameters`);
       setText(answer, `${isRight ? "✓" : "✗"} says ${given}: ${isRight ? "right" : "wrong"}`);
       bars.update(values, given, now.digit);
       places.update(now);
@@ -336,9 +327,9 @@ function createBars() {
         row.classList.toggle("cb-given", n === given);
         row.classList.toggle("cb-true", n === digit);
         setStyle(fill, `transform:scaleX(${values[n].toFixed(4)})`);
-        setText(share, writePercent(values[n]));
+        setText(share, formatPercent(values[n]));
       });
-      const parts = Array.from(values, (value, n) => `${n} ${writePercent(value)}`);
+      const parts = Array.from(values, (value, n) => `${n} ${formatPercent(value)}`);
       setAttribute(element, "aria-label", `Probabilities: ${parts.join(", ")}`);
     },
   };
@@ -348,24 +339,24 @@ function createBars() {
 function createPlaces(frame, state, name) {
   const windowAt = () => windowOn(state.moves.at(), 1);
   const pixels = createPixelGrid({ windowAt, moveTo: state.putAt, byKeyboard: false });
-  pixels.element.prepend(createDashes(LARGEST_MOVE - TRAINED, 2 * TRAINED + 1, SIDE));
+  pixels.element.prepend(createDashes(2 * TRAINED + 1, SIDE));
   const count = h("span", { class: "cb-count" });
   const [right, wrong] = [h("span", { class: "cb-key" }), h("span", { class: "cb-key" })];
-  const key = h("span", { class: "cb-keys" }, right, "right ", wrong, "wrong");
+  const key = h("span", { class: "cb-hint cb-keys" }, right, "right ", wrong, "wrong");
   const paint = remember((answers, tried, digit, theme) => {
-    pixels.paint(placePixels(answers, digit, theme), SIDE, SIDE);
+    pixels.paint(placePixels(answers, digit, theme), { height: SIDE, width: SIDE });
     setStyle(right, `background:${cssColor(divergingColor(RIGHT_SHADE, theme))}`);
     setStyle(wrong, `background:${cssColor(divergingColor(WRONG_SHADE, theme))}`);
   });
   const caption = h("p", { class: "cb-caption" }, "Right or wrong, place by place");
   return {
-    element: h("div", { class: "cb-places" }, caption, pixels.element, count, key),
+    element: h("div", { class: "cb-places" }, caption, pixels, count, key),
     update(now) {
       const { right: rights, tried } = now.counts[name];
       paint(now.answers[name], tried, now.digit, frame.theme);
       pixels.place(windowOn(now, 1));
-      const places = tried < SIDE * SIDE ? `${writeCount(tried)} tried` : `${writeCount(tried)} places`;
-      const text = `${writeCount(rights)} of ${places}`;
+      const places = tried < SIDE * SIDE ? `${formatCount(tried)} tried` : `${formatCount(tried)} places`;
+      const text = `${formatCount(rights)} of ${places}`;
       setText(count, text);
       pixels.describe(`Map of the digit's places: the ${NETS[name]} is right at ${text}; a click moves the digit`);
     },
@@ -374,8 +365,7 @@ function createPlaces(frame, state, name) {
 
 // The map's colours: right, wrong, not yet tried.
 function placePixels(answers, digit, theme) {
-  const colors = [RIGHT_SHADE, WRONG_SHADE, 0].map((shade) => [...divergingColor(shade, theme), 255]);
-  const rgba = new Uint8ClampedArray(answers.length * 4);
-  answers.forEach((answer, n) => rgba.set(colors[answer === digit ? 0 : answer === UNKNOWN ? 2 : 1], n * 4));
-  return rgba;
+  const [right, wrong, unknown] = [RIGHT_SHADE, WRONG_SHADE, 0].map((shade) => divergingColor(shade, theme));
+  const colorOf = (answer) => (answer === digit ? right : answer === UNKNOWN ? unknown : wrong);
+  return colorPixels(Array.from(answers, colorOf));
 }
