@@ -317,7 +317,7 @@ export function paintPixels(canvas, rgba, { height, width }, [[above, below], [b
   const size = { height: above + height + below, width: before + width + after };
   if (canvas.height !== size.height || canvas.width !== size.width) Object.assign(canvas, size);
   const context = canvas.getContext("2d");
-  context.clearRect(0, 0, size.width, size.height);
+  if (size.height > height || size.width > width) context.clearRect(0, 0, size.width, size.height);
   context.putImageData(new ImageData(rgba, width, height), before, above);
 }
 
@@ -449,7 +449,9 @@ export function createSlider(label, onSlide, { unit = "", step = 1, write = form
   return {
     element: h("label", { class: "cb-field" }, h("span", {}, label), input, shown, hint),
     update(value, { min, max, disabled = false, meaning = "" }) {
-      Object.assign(input, { min, max, value, disabled });
+      for (const [name, next] of Object.entries({ min, max, value, disabled })) {
+        if (String(input[name]) !== String(next)) input[name] = next;
+      }
       setText(shown, `${write(value)}${unit}`);
       setText(hint, meaning);
       if (meaning) setAttribute(input, "aria-valuetext", `${write(value)}, ${meaning}`);

@@ -261,7 +261,11 @@ function createStages(state) {
 
 // The picture, large, under the chosen map; the place, its value, and the window that it looks at.
 function createView(frame, state) {
-  const pixels = createPixelGrid({ windowAt: state.read, moveTo: state.visit, hover: state.visit });
+  const windowAt = () => {
+    const { row, column } = state.read();
+    return { row, column };
+  };
+  const pixels = createPixelGrid({ windowAt, moveTo: state.visit, hover: state.visit });
   const image = h("img", { class: "cb-photo", alt: "" });
   const sight = h("div", { class: "cb-sight" });
   const screen = h("div", { class: "cb-screen" }, image, pixels, sight);
