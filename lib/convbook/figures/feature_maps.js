@@ -199,7 +199,8 @@ function createState({ model, set }, strip) {
 function paintMap(canvas, levels, stage, zero, largest, theme) {
   const shades = Array.from({ length: 256 }, (_, level) => divergingColor((level - zero) / largest, theme));
   const table = new Uint32Array(colorPixels(shades).buffer);
-  const words = Uint32Array.from(levels, (level) => table[level]);
+  const words = new Uint32Array(levels.length);
+  levels.forEach((level, place) => (words[place] = table[level]));
   paintPixels(canvas, new Uint8ClampedArray(words.buffer), stage);
 }
 
