@@ -10,12 +10,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import miniature
 from chapters import CHAPTERS, ROOT
-from executing import Report, add_kernel, execute, load, plain_environment
+from executing import Report, add_kernel, execute, load, plain_environment, processor_seconds
 from PIL import Image, ImageEnhance
 
 from convbook import drawings
@@ -88,7 +89,7 @@ def main(arguments=None):
         chosen = choose(options.what)
     except ValueError as error:
         parser.error(str(error))
-    report = Report()
+    report, start, before_s = Report(), time.monotonic(), processor_seconds()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         add_kernel(folder, "miniature", [sys.executable, "-P", miniature.__file__])
@@ -105,7 +106,14 @@ def main(arguments=None):
         save_base_of_the_hub(environment)
         with ThreadPoolExecutor(options.jobs) as pool:
             list(pool.map(lambda pair: check(report, *pair, environment, folder / "log"), chosen))
-    print(f"{len(chosen)} chapters in miniature: {len(report.failures) or 'none'} failed", *report.failures, sep="\n")
+    took = (
+        f"{(time.monotonic() - start) / 60:.0f} minutes, {(processor_seconds() - before_s) / 60:.0f} of the processor"
+    )
+    print(
+        f"{len(chosen)} chapters in miniature, {took}: {len(report.failures) or 'none'} failed",
+        *report.failures,
+        sep="\n",
+    )
     return int(bool(report.failures))
 
 

@@ -11,7 +11,6 @@ import argparse
 import ast
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -23,7 +22,7 @@ import executing
 from chapters import ROOT, numbered, tagged, tracked_files
 from colab_figures import check_figures
 from colab_packages import LIST, python_of, versions_in
-from executing import Report, add_kernel, chapter_names, load, plain_environment
+from executing import Report, add_kernel, chapter_names, load, plain_environment, processor_seconds
 from packaging.utils import canonicalize_name
 
 from convbook.repository import IN_SETUP_CELL
@@ -139,11 +138,17 @@ def address_of_the_book():
 
 
 def figure_of(source):
-    """The name of the live figure that a cell shows, the class of its last expression; None if it shows none."""
+    """The name of the live figure that a cell shows, the class of its last expression; None if it shows none.
+
+    The expression is a call of the class, or a name that such a call was given before.
+    """
     body = ast.parse(source).body
     imports = [node for node in body if isinstance(node, ast.ImportFrom) and node.module == "convbook.figures"]
     names = {alias.name for node in imports for alias in node.names}
     shown = body[-1].value if body and isinstance(body[-1], ast.Expr) else None
+    assignments = [node for node in body if isinstance(node, ast.Assign)]
+    given = {target.id: node.value for node in assignments for target in node.targets if isinstance(target, ast.Name)}
+    shown = given.get(getattr(shown, "id", None), shown)
     name = getattr(shown.func, "id", None) if isinstance(shown, ast.Call) else None
     return name if name in names else None
 
@@ -216,12 +221,6 @@ def figure_cells():
     """The setup cell and, of all notebooks, the cells that show a live figure."""
     figures = [cell for name in chapter_names() for _, cell, _ in live_figures(load(name))]
     return [setup_alone().cells[0], *figures]
-
-
-def processor_seconds():
-    """What the kernels that have ended so far took of the processor; on a busy machine it says more than the clock."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def settings_of(run, folder):

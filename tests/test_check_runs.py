@@ -75,9 +75,9 @@ def test_failures_are_told_as_they_come_and_listed_at_the_end(monkeypatch, capsy
     assert "ok      full   02_convolution: 5 s\n" in said
     assert said.count("FAILED  full   03_padding_and_strides: 7 s\n        cell 2: ValueError: no\n") == 2
     assert said.count("FAILED  full   04_pooling: 5 s\n        asked for example.org\n") == 2
-    assert "3 chapters in miniature: 2 failed\n" in said
+    assert "3 chapters in miniature, 0 minutes, 0 of the processor: 2 failed\n" in said
     assert check_runs.main(["photos", "02", "03"]) == 0
-    assert "2 chapters in miniature: none failed\n" in capsys.readouterr().out
+    assert "of the processor: none failed\n" in capsys.readouterr().out
 
 
 IN_MINIATURE = """

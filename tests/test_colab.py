@@ -186,6 +186,8 @@ def test_a_wrong_address_must_be_told_in_one_line_that_names_it(failure, fine):
     [
         ("from convbook.figures import Window\nside = 3\nWindow(side)", "Window"),
         ("from convbook.figures import Window\nfigure = Window(3)", None),
+        ("from convbook.figures import Window\nfigure = Window(3)\nfigure.side = 4\nfigure", "Window"),
+        ("from convbook.figures import Window\nfigure = Window(3)\nside", None),
         ("from elsewhere import Window\nWindow(3)", None),
         ("from convbook.figures import Window\nplots.show(3)", None),
         ("", None),
