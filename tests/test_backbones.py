@@ -255,6 +255,7 @@ def test_settings_that_colab_does_not_know_are_found(preset):
     assert settings_unknown_to_colab(preset) == ["keras_hub>XceptionBackbone: new"]
 
 
+@pytest.mark.filterwarnings("error:.*was called on layer")
 def test_the_old_classifier_answers_as_it_did(classifier, saved):
     images = pictures(3, 20, 17, 3)
     loaded = backbones.load_classifier(saved / "float16")

@@ -23,6 +23,8 @@ from convbook import backbones, evidence
 from convbook.backbones import imagenet, presets
 from convbook.photos import PhotosError
 
+pytestmark = pytest.mark.filterwarnings("error:.*was called on layer")
+
 NAME = "efficientnet_lite0_imagenet"
 STUDY = Path(os.environ.get("CONVBOOK_SHARED", "")) / "spikes" / "imagenet_base.py"
 CATS = range(281, 286)  # among the 1,000 classes: tabby, tiger cat, Persian, Siamese, Egyptian

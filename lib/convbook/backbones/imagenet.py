@@ -167,6 +167,7 @@ def _build_classifier():
         image_size=(224, 224), scale=1 / 128, offset=-127 / 128, dtype=DTYPE
     )
     preprocessor = keras_hub.models.EfficientNetImageClassifierPreprocessor(converter, dtype=DTYPE)
+    preprocessor.built = True  # as in loading.py
     return keras_hub.models.EfficientNetImageClassifier(
         backbone, num_classes=1000, preprocessor=preprocessor, activation="softmax", dtype=DTYPE
     )

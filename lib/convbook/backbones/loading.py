@@ -82,6 +82,7 @@ def load_classifier(preset, image_size_px=None):
         preprocessor = keras_hub.models.ImageClassifierPreprocessor.from_preset(
             str(found.folder), image_converter=converter
         )
+        preprocessor.built = True  # it has nothing to build; KerasHub says so of converters alone, and Keras warns
         classifier = keras_hub.models.ImageClassifier.from_preset(
             str(found.folder), backbone=backbone, preprocessor=preprocessor, load_weights=False
         )
