@@ -2,10 +2,9 @@
 
 The book needs at least three times as many from the second epoch on. Both pipelines read the same files, shuffle, and
 give batches of 32 at 180x180 pixels; their epochs alternate, so that whatever else the machine does hits both. The
-pictures are photos/train of the folder that CONVBOOK_SHARED names, or else made-up JPEGs of 500x375 pixels.
+pictures are made-up JPEGs of 500x375 pixels.
 """
 
-import os
 import statistics
 import tempfile
 import time
@@ -64,9 +63,6 @@ def compare(folder):
 
 
 if __name__ == "__main__":
-    if "CONVBOOK_SHARED" in os.environ:
-        compare(Path(os.environ["CONVBOOK_SHARED"]) / "photos" / "train")
-    else:
-        with tempfile.TemporaryDirectory() as name:
-            make_pictures(Path(name))
-            compare(Path(name))
+    with tempfile.TemporaryDirectory() as name:
+        make_pictures(Path(name))
+        compare(Path(name))

@@ -32,8 +32,16 @@ def silent(sentence):
 
 @pytest.fixture(scope="module")
 def preset(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "tiny"
-    return folder, pretrain(TINY, folder, silent, progress=False)
+    """The folder of a tiny preset, the log of its training, and the seeds of the pictures in each part."""
+    folder, seeds, draw_set = tmp_path_factory.mktemp("presets") / "tiny", [], drawings.draw_set
+
+    def watched(kinds, count, first_seed, *arguments, **options):
+        seeds.append(set(range(first_seed, first_seed + count)))
+        return draw_set(kinds, count, first_seed, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawings, "draw_set", watched)
+        return folder, pretrain(TINY, folder, silent, progress=False), seeds
 
 
 def weights(folder):
@@ -48,21 +56,14 @@ def test_no_base_has_seen_a_cat_or_a_dog():
     assert not set(pretraining.DRAWN_THINGS.kinds) & set(drawings.ANIMALS)
 
 
-def test_training_and_validation_share_no_picture(monkeypatch, tmp_path):
-    seeds, original = [], drawings.draw_set
-
-    def draw_set(kinds, count, first_seed, *arguments, **options):
-        seeds.append(set(range(first_seed, first_seed + count)))
-        return original(kinds, count, first_seed, *arguments, **options)
-
-    monkeypatch.setattr(drawings, "draw_set", draw_set)
-    pretrain(dataclasses.replace(TINY, epochs=1), tmp_path / "tiny", silent, progress=False)
+def test_training_and_validation_share_no_picture(preset):
+    *_, seeds = preset
     assert [len(part) for part in seeds] == [4, 2]
     assert seeds[0].isdisjoint(seeds[1])
 
 
 def test_the_log_says_how_the_base_was_made(preset):
-    folder, log = preset
+    folder, log, _ = preset
     assert json.loads((folder / "training_log.json").read_text(encoding="utf-8")) == log
     assert log["classes"] == ["bear", "car", "cup"]
     assert log["recipe"]["pictures_per_kind"] == 4
@@ -73,7 +74,7 @@ def test_the_log_says_how_the_base_was_made(preset):
 
 
 def test_the_preset_is_half_as_large_and_loads_as_float32(preset):
-    folder, log = preset
+    folder, log, _ = preset
     backbone = keras_hub.models.Backbone.from_preset(str(folder))
     assert {weight.dtype for weight in backbone.weights} == {"float32"}
     assert backbone.count_params() == log["parameters"]
@@ -85,7 +86,7 @@ def test_the_preset_is_half_as_large_and_loads_as_float32(preset):
 
 
 def test_the_old_classifier_is_kept_and_takes_pixels(preset):
-    folder, _ = preset
+    folder, *_ = preset
     classifier = keras_hub.models.ImageClassifier.from_preset(str(folder))
     images, _ = drawings.draw_set(("bear", "cup"), 1, size_px=32, progress=False)
     probabilities = classifier.predict(images, verbose=0)
