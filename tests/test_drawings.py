@@ -286,6 +286,8 @@ def test_the_pen_turns_and_mirrors_its_units():
         np.testing.assert_allclose(pen._on_canvas([(1, 0)]), [6, 15])
         np.testing.assert_allclose(pen._on_canvas(np.array([(1.0, 0.0)])), [6, 15])
     np.testing.assert_allclose(pen._on_canvas([(1, 0)]), [12, 15])
+    with pen.moved(0, 0, rotation=np.pi / 2):
+        np.testing.assert_allclose(pen._on_canvas([(1, 0)]), [15, 18], atol=1e-12)
 
 
 if __name__ == "__main__":
