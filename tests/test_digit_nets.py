@@ -25,21 +25,10 @@ def few(digits):
     return dataclasses.replace(digits, train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
 
 
-def test_a_kernel_is_rounded_as_computed_by_hand():
-    kernel = np.array([[2.54, 0, -10.0], [-1.27, 0, 0.05]])
-    packed = digit_nets.pack_kernel(kernel)
-    scales = np.frombuffer(base64.b64decode(packed["scales"]), "<f4")
-    values = np.frombuffer(base64.b64decode(packed["values"]), np.int8)
-    np.testing.assert_allclose(scales, [0.02, 1, 10 / 127], rtol=1e-6)
-    assert values[[0, 1, 2, 4, 5]].tolist() == [127, 0, -127, 0, 1]  # 0.05 / (10 / 127) = 0.635
-    assert values[3] in (-63, -64)  # 63.5, which float32 may put on either side
-    assert packed["shape"] == [2, 3]
-
-
 def test_no_number_moves_by_more_than_half_a_step():
-    kernel = np.random.default_rng(0).normal(size=(3, 2, 5, 4)) * [1, 10, 1e-3, 1e-6]
+    kernel = np.random.default_rng(0).normal(size=(3, 2, 5, 4)) * [1, 10, 1e-6, 0]
     unpacked = digit_nets.unpack_kernel(digit_nets.pack_kernel(kernel))
-    steps = np.abs(kernel).max(axis=(0, 1, 2)) / 127
+    steps = np.abs(kernel).max(axis=(0, 1, 2), initial=1e-9) / 127
     assert unpacked.shape == kernel.shape
     assert unpacked.dtype == np.float32
     assert (np.abs(unpacked - kernel) / steps).max() <= 0.5001

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from convbook import models, photos
+from convbook import models
 
 
 def layer_shapes(model):
@@ -80,15 +80,6 @@ def test_the_dense_net_computes_what_numpy_computes():
     logits = hidden @ kernel_2 + bias_2
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-6)
-
-
-def test_a_convnet_learns_the_digits_in_a_few_epochs():
-    digits = photos.load_digits()
-    keras.utils.set_random_seed(1000)
-    model = models.build_digits_convnet()
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(digits.train_images, digits.train_labels, epochs=4, verbose=0)
-    assert model.evaluate(digits.test_images, digits.test_labels, verbose=0)[1] > 0.9
 
 
 def picture_batch(count, height, width, seed=0):
