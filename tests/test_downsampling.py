@@ -1,7 +1,5 @@
 """Tests of what chapter 4's experiments train and measure."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
@@ -41,24 +39,6 @@ def test_the_nets_that_pool_dilate_or_do_neither_have_equal_weights_and_the_wind
         assert _window_px(model, "stage_3") == windows[name]
     assert windows == {"pooled": 18, "plain": 7, "dilated": 19}
     assert parameters == {160 + 4640 + 18496 + 650}
-
-
-def test_a_net_that_two_claims_of_chapter_4_ask_for_is_trained_once(monkeypatch):
-    monkeypatch.setattr(downsampling, "_probe", lambda *_: 0.5)
-    settings = {
-        experiment.claim: json.loads(json.dumps(small(experiment, "digits")))  # as a measurement gets them
-        for experiment in (downsampling.DOWNSAMPLE, downsampling.INTO_CHANNELS)
-    }
-    built, build_net = [], downsampling.build_net
-    monkeypatch.setattr(downsampling, "build_net", lambda *a, **options: built.append(a) or build_net(*a, **options))
-    downsampling._trained.forget()
-    downsampling.measure_downsample(1000, settings["downsample"])
-    assert len(built) == 6
-    downsampling.measure_into_channels(1000, settings["into-channels"])
-    assert len(built) == 6
-    downsampling._trained(1001, settings["downsample"], name="pooled", head="average")
-    assert len(built) == 7
-    downsampling._trained.forget()
 
 
 def _window_px(model, layer):

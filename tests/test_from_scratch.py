@@ -13,9 +13,6 @@ EXPERIMENTS = {experiment.claim: experiment for experiment in from_scratch.EXPER
 FEW = {"train_pictures": 8, "validation_pictures": 3, "test_pictures": 4}
 
 
-FEW_WEIGHTS = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
-
-
 def test_small_data_measures_every_number_that_its_effects_name():
     experiment = EXPERIMENTS["small-data"]
     numbers = measure_effects(experiment, experiment.settings_for() | FEW | {"batch_size": 4, "epochs": 2})
@@ -63,27 +60,6 @@ def test_a_training_makes_the_stated_number_of_updates_and_returns_its_best_weig
         model.set_weights(best)
         images, labels = parts["validation"]
         assert model.evaluate(images, labels, verbose=0)[0] == pytest.approx(min(history["val_loss"]), rel=1e-3)
-
-
-def test_a_training_that_several_claims_ask_for_is_done_once(monkeypatch):
-    calls = []
-
-    def train(parts, seed, settings, *options):
-        calls.append((seed, len(parts["train"][0]), settings["updates"], options))
-        return FEW_WEIGHTS, {"loss": [0.5], "val_loss": [0.6]}, FEW_WEIGHTS.get_weights()
-
-    monkeypatch.setattr(from_scratch, "train", train)
-    settings = FEW | {"filters": [4, 8], "updates": 3, "learning_rate": 0.1, "kind": "drawn"}
-    from_scratch.trained.forget()
-    first = from_scratch.trained(1000, settings, strength=1)
-    assert from_scratch.trained(1000, settings | {"calls": 16}, strength=1) is first
-    from_scratch.trained(1000, settings | {"train_pictures": 4}, strength=1)
-    from_scratch.trained(1001, settings, strength=1)
-    plain = from_scratch.trained(1000, settings)
-    assert from_scratch.trained(1000, settings, strength=0) is plain
-    augmented, plain = (1, 0.0, False), (0, 0.0, False)
-    assert calls == [(1000, 16, 3, augmented), (1000, 8, 3, augmented), (1001, 16, 3, augmented), (1000, 16, 3, plain)]
-    from_scratch.trained.forget()
 
 
 def _labels_of_an_epoch(batches):

@@ -45,6 +45,7 @@ def test_keras_pads_where_padding_amounts_says(input_size, kernel_size, stride, 
     if stride > 1:
         dilation_rate = 1
     before, after = padding_amounts(input_size, kernel_size, stride, "same", dilation_rate)
+    assert padding_amounts(99, kernel_size, stride, "valid", dilation_rate) == (0, 0)
     pixels = np.arange(1, input_size + 1, dtype="float32")
     padded = np.concatenate([np.zeros(before), pixels, np.zeros(after)])
     span = (kernel_size - 1) * dilation_rate + 1
