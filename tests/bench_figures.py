@@ -7,7 +7,6 @@ machine was busy with.
 """
 
 import argparse
-import statistics
 import sys
 
 import numpy as np
@@ -159,11 +158,6 @@ def processor_ms(session):
     return 1000 * sum(seconds[f"{part}Duration"] for part in ("Script", "RecalcStyle", "Layout"))
 
 
-def quantiles(times):
-    """Median and 95th percentile."""
-    return statistics.median(times), statistics.quantiles(times, n=20)[-1]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [figure.__name__ for figure in FIGURES]
@@ -191,10 +185,10 @@ def main():
                 changes = [change(n) for n in range(1, options.redraws + 1)]
                 measure(page, session, figure, changes[:50])  # the browser compiles what it meets often
                 times = measure(page, session, figure, changes)
-                median, p95 = quantiles(times["redraws"])
+                median, p95 = np.quantile(times["redraws"], [0.5, 0.95])
                 name = f"{kinds.__name__}: {words}"
                 slow += [name] * (p95 > TARGET_MS)
-                frame = statistics.median(times["frames"])
+                frame = np.median(times["frames"])
                 print(f"{name:46} {median:6.1f} {p95:12.1f} {times['processor']:10.1f} {frame:15.1f}", flush=True)
         browser.close()
     print(f"target missed: {', '.join(slow)}" if slow else "target met")

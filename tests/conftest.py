@@ -83,6 +83,14 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def blank(browser):
+    """A page without anything, in which functions of JavaScript are called."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
 @pytest.fixture
 def show(browser, tmp_path):
     """A function that puts figures on a page and opens it; the page must ask for nothing and complain of nothing."""

@@ -3,8 +3,9 @@
 import re
 
 import numpy as np
+import pytest
 
-from convbook.figures import LiveFigure
+from convbook.figures import FigureError, LiveFigure
 from convbook.figures.base import Whole, join_modules
 
 # The colours of negative numbers, zero and positive numbers on a light page.
@@ -30,6 +31,19 @@ export default liveFigure("ruler", ["size"], ({ model, el, set }) => {
 });
 """
     )
+
+
+def assert_refused(make, changes, remedy):
+    """Assert that the constructor refuses these, and so does a figure whose traits they are, which stays as it was."""
+    with pytest.raises(FigureError, match=remedy):
+        make(**changes)
+    *others, name = changes
+    figure = make(**{other: changes[other] for other in others})
+    before = figure.state()
+    if figure.has_trait(name):
+        with pytest.raises(FigureError, match=remedy):
+            setattr(figure, name, changes[name])
+    assert figure.state() == before
 
 
 # ---- what a page shows ---------------------------------------------------------------------------------------------
@@ -71,8 +85,8 @@ def wait_for_speech(page, words):
 
 
 def pixels_of(grid, parts=3):
-    """The red, green and blue of every pixel of a pixel grid, and with 4 parts how opaque it is."""
-    script = """(grid) => { const canvas = grid.querySelector("canvas");
+    """The red, green and blue of every pixel of a pixel grid or a canvas, and with 4 parts how opaque it is."""
+    script = """(grid) => { const canvas = grid.querySelector("canvas") ?? grid;
       return [canvas.height, canvas.width,
         [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]]; }"""
     height, width, values = grid.evaluate(script)
@@ -86,10 +100,29 @@ def diverging_colors(values, scale):
     return np.floor(ZERO + (ends - ZERO) * np.abs(share) + 0.5).astype(np.uint8)
 
 
-def call(page, figure, function, calls):
-    """What a function that a figure's module exports gives for each list of arguments; of a map its values in a row.
+def gradient_in_keras(model, image, layer, row, column, channel=None):
+    """One number of what a layer gives for an image, or its sum over the channels, and the gradient by TensorFlow.
 
-    `figure` is the figure's class.
+    The layer is counted in Keras's list, where the picture is 0; what a Dense layer gives counts as one pixel.
+    """
+    import keras
+    import tensorflow as tf
+
+    part = keras.Model(model.input, model.layers[layer].output)
+    pixels = tf.convert_to_tensor(image[np.newaxis], tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        output = part(pixels)
+        output = output if len(output.shape) == 4 else output[:, tf.newaxis, tf.newaxis, :]
+        numbers = output[0, row, column]
+        number = tf.reduce_sum(numbers) if channel is None else numbers[channel]
+    return number.numpy(), tape.gradient(number, pixels).numpy()[0]
+
+
+def call(figure, page, function, calls):
+    """What a function that the module of a figure's class exports gives for each list of arguments.
+
+    Of a map its values in a row.
     """
     script = """async ([source, name, calls]) => {
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
@@ -113,6 +146,11 @@ def centre_of(grid, row, column):
     height, width = grid.evaluate("(grid) => [grid.querySelector('canvas').height, grid.querySelector('canvas').width]")
     box = grid.bounding_box()
     return box["x"] + (column + 0.5) * box["width"] / width, box["y"] + (row + 0.5) * box["height"] / height
+
+
+def slide(page, name, value):
+    """Set a slider."""
+    page.get_by_role("slider", name=name).fill(str(value))
 
 
 def swipe(page, start, end):

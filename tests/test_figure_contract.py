@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from figure_pages import Ruler, swipe
+from figure_pages import Ruler, centre_of, pixels_of, swipe
 from visits import PHONE, WIDE
 
 from convbook.figures import (
@@ -27,6 +27,7 @@ from convbook.figures import (
     TrainingCurves,
     Translation,
 )
+from convbook.figures.receptive_field import check_layers
 
 RNG = np.random.default_rng(7)
 GREY = RNG.integers(0, 256, (12, 17), dtype="uint8")
@@ -58,6 +59,22 @@ FIGURES = {
     "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss", marks=False),
     "freezing": lambda: Freezing(step=4),
 }
+# What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.
+STATES = [
+    lambda: PaddingAndStrides(height=2),
+    lambda: Translation(4, down=-17, right=17),
+    lambda: Pooling(GREY[:4, :7], pool_size=3),
+    lambda: Pooling(GREY[:4, :7], "blur", right=-2, down=2),
+    lambda: Pooling(GREY.T[:, :3], right=1),
+    lambda: Pooling(GREY, "sharpen", pool_size=3, strides=1, down=-2, right=-1, row=3, column=12),
+    lambda: ReceptiveField(COLOR[:9], "with pooling"),
+    lambda: ReceptiveField(GREY, "padded", row=0, column=0),
+    lambda: ReceptiveField(COLOR, [{"kernel_size": 5, "padding": "same", "dilation_rate": 3}] * 8),
+    lambda: ReceptiveField(COLOR, digits=DIGITS, view="trained net", layer=5, row=1, column=2),
+    lambda: TrainingCurves({"lost": HISTORY | {"loss": [np.nan] * 9, "val_loss": [1, 2, 9e6, *[np.inf] * 6]}}),
+    lambda: TrainingCurves({"a very long name, of forty letters or so": HISTORY, "W" * 40: HISTORY}, smoothing=0.5),
+    lambda: TrainingCurves({"A": HISTORY, "B": HISTORY}, shown=[]),
+]
 
 LARGEST_STILL_BYTES = 25_000
 # Each control and the keys that work it, the second where the first one has nothing to change.
@@ -104,6 +121,12 @@ def make(request):
 @pytest.fixture
 def figure(make):
     return make()
+
+
+@pytest.fixture(params=[*FIGURES, "seldom states"])
+def figures(request):
+    """Each figure alone, and the states that are seldom together."""
+    return [make() for make in ([FIGURES[request.param]] if request.param in FIGURES else STATES)]
 
 
 def public_traits(figure):
@@ -175,6 +198,63 @@ def test_a_bad_message_of_the_browser_leaves_the_old_state(figure):
     assert state_of(figure) == before
 
 
+CHANGES = {
+    "convolution": (
+        lambda: Convolution(GREY, row=9, column=14),
+        ({"kernel": np.ones((5, 5, 1)).tolist()}, {"row": 7, "column": 12}),
+        ({"kernel": "blur"}, {}),
+        ({"image": COLOR[:9, :14]}, {"row": 6, "column": 11}),
+        (
+            {"row": 8, "column": 3, "kernel": np.ones((1, 2, 3)).tolist()},
+            {},
+        ),  # this row is there with this kernel alone
+        ({"row": 0, "kernel": "blur"}, {"column": 3}),
+    ),
+    "padding and strides": (
+        lambda: PaddingAndStrides(row=4, column=6),
+        ({"width": 5}, {"row": 4, "column": 2}),
+        ({"height": 2}, {"row": 0, "column": 0}),  # no window fits
+        ({"height": 12, "strides": 2}, {}),
+        ({"strides": 1, "dilation_rate": 3, "padding": "same"}, {}),
+    ),
+    "pooling": (
+        lambda: Pooling(GREY, strides=1, row=8, column=13),
+        ({"pool_size": 3}, {"row": 7, "column": 12}),
+        ({"strides": 3}, {"row": 2, "column": 4}),
+        ({"row": 7, "column": 12, "strides": 1, "down": 1, "right": -2}, {}),
+        ({"image": GREY[:4, :7]}, {"row": 0, "column": 0}),
+    ),
+    "translation": (Translation, ({"digit": 0, "sample": 1, "down": -3, "right": 12}, {})),
+    "receptive field": (
+        lambda: ReceptiveField(np.zeros((20, 30)), "with pooling", layer=1, row=17, column=27),
+        ({"layer": 4}, {"row": 2, "column": 5}),
+        ({"layers": check_layers("one 5×5")}, {"layer": 1, "row": 2, "column": 5}),
+        ({"image": np.zeros((7, 6))}, {"row": 2, "column": 1}),
+        ({"image": np.zeros((20, 30))}, {}),
+        ({"layers": check_layers("with pooling"), "layer": 5, "row": 0, "column": 3}, {}),
+    ),
+    "feature maps": (
+        lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]]), row=11, column=18),
+        ({"stage": 1}, {"row": 5, "column": 8}),
+        ({"stage": 0, "picture": 1, "channel": 4, "row": 3, "column": 7}, {}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes_are_taken_together_and_what_they_leave_no_room_for_is_pulled_inside(name):
+    make, *changes = CHANGES[name]
+    figure = make()
+    for given, expected in changes:
+        if "image" in given:  # which no browser sends
+            figure.image = given["image"]
+            assert figure.state()["_picture"]["width"] == given["image"].shape[1]
+        else:
+            figure.set_state(given)
+            expected = given | expected
+        assert {key: getattr(figure, key) for key in expected} == expected
+
+
 def test_an_unknown_name_is_refused_with_those_that_there_are(figure):
     with pytest.raises(TypeError, match=public_traits(figure)[0]):
         LiveFigure.__init__(figure, nonsense=1)
@@ -190,8 +270,8 @@ def test_html_is_the_same_for_the_same_state_and_asks_for_nothing(make):
 
 
 @pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", PHONE)], ids=["light", "dark"])
-def test_axe_finds_nothing_serious(show, figure, theme, size):
-    page = show(figure, theme=theme, size=size)
+def test_axe_finds_nothing_serious(show, figures, theme, size):
+    page = show(*figures, theme=theme, size=size)
     assert live(page).get_attribute("data-theme") == theme
     violations = Axe().run(page).response["violations"]
     assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
@@ -233,6 +313,220 @@ def test_every_control_works_by_keyboard_and_what_it_changed_is_spoken(show, fig
             page.keyboard.press("Enter")  # let it rest again
     assert stuck == []
     page.wait_for_function("document.querySelector('.cb-spoken').textContent.length > 5")
+
+
+INPUT, OUTPUT, MAP, SCREEN = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map", "screen"))
+PLACE, NOTE, EPOCH = ".cb-output .cb-place", ".cb-input .cb-note", "role=slider[name=Epoch]"
+# Where the figure names a place, and what a reader does with the place that it then names: buttons by name; keys in a
+# pixel grid; the pointer pressed on one pixel of it, moved over others and let go; the pointer over a pixel.
+WALKS = {
+    "convolution": (
+        *(lambda: Convolution(GREY, row=8, column=1), PLACE),
+        (INPUT, "ArrowRight ArrowRight ArrowDown ArrowDown ArrowDown", "response[9, 3]"),
+        (INPUT, "Shift+ArrowUp", "response[6, 3]"),
+        (INPUT, "End", "response[6, 14]"),
+        (INPUT, "Home ArrowLeft", "response[6, 0]"),
+        (INPUT, [(6, 0), (3, 4), (5, 8)], "response[5, 8]"),  # gripped at its first pixel
+        (INPUT, [(3, 2)], "response[2, 1]"),
+        (INPUT, [(11, 16)], "response[9, 14]"),
+        (OUTPUT, [(2, 6)], "response[2, 6]"),
+    ),
+    **{
+        f"stride {strides}": (
+            *(functools.partial(PaddingAndStrides, height=16, width=15, strides=strides, padding="same"), PLACE),
+            (INPUT, "ArrowRight ArrowRight ArrowDown ArrowLeft", "output[1, 1]"),
+            (INPUT, "End ArrowRight", f"output[1, {last_column}]"),
+            (INPUT, "Home ArrowLeft", "output[1, 0]"),
+            (INPUT, "Shift+ArrowDown", f"output[{leapt_to}, 0]"),
+        )
+        for strides, last_column, leapt_to in ((1, 14, 4), (2, 7, 3), (5, 2, 2))
+    },
+    "nearest output": (  # 1 of padding on the left
+        *(lambda: PaddingAndStrides(height=11, width=13, strides=3, padding="same"), PLACE),
+        (INPUT, [(1, 1), (4, 5), (5, 8)], "output[1, 2]"),  # 4 down and 7 to the right: nearest are 3 and 6
+        (INPUT, [(0, 0)], "output[0, 0]"),
+        (OUTPUT, [(2, 3)], "output[2, 3]"),
+    ),
+    "pooling": (
+        *(lambda: Pooling(GREY), NOTE),
+        (INPUT, "ArrowLeft ArrowDown ArrowDown ArrowDown", "moved 2 down, 1 left"),
+        (INPUT, [(6, 6), (4, 7)], "not moved"),
+        (INPUT, [(6, 6), (7, 5)], "moved 1 down, 1 left"),
+        (INPUT, [(6, 6), (11, 6)], "moved 2 down, 1 left"),
+        (INPUT, [(0, 16)], "moved 2 down, 1 left"),  # where the picture no longer is: no jump
+        ("Back", "not moved"),
+        ("Move picture right", "moved 1 right"),
+        ("Move picture right", "moved 2 right"),
+        ("Move picture right", "moved 2 right"),
+        ("Move picture up", "moved 1 up, 2 right"),
+    ),
+    "pooling's window": (
+        *(lambda: Pooling(GREY, pool_size=3, strides=2), ".cb-patch .cb-note"),
+        (f"{OUTPUT[:-1]}1", (3, 5), "map[6:9, 10:13]"),
+        (MAP, (3, 9), "map[2:5, 8:11]"),
+        (f"{OUTPUT[:-1]}2", (4, 7), "map[6:9, 12:15]"),  # no pool there: the nearest
+        (OUTPUT, "ArrowUp ArrowLeft", "map[4:7, 10:13]"),
+    ),
+    "translation": (
+        *(lambda: Translation(4), NOTE),
+        (INPUT, [(20, 20), (26, 15)], "6 px down, 5 px left of the centre"),
+        (INPUT, [(26, 15), (53, 15)], "17 px down, 5 px left of the centre"),
+        (INPUT, [(8, 50)], "17 px up, 17 px right of the centre"),
+        ("Move digit right", "17 px up, 17 px right of the centre"),
+        ("Move digit down", "16 px up, 17 px right of the centre"),
+        (".cb-places .cb-pixels >> nth=1", [(30, 4)], "13 px down, 13 px left of the centre"),
+        (INPUT, "ArrowRight ArrowUp ArrowUp Shift+ArrowUp", "3 px down, 12 px left of the centre"),
+        (INPUT, "Shift+ArrowRight", "3 px down, 4 px left of the centre"),
+        (INPUT, "Shift+ArrowDown Shift+ArrowDown End", "17 px down, 17 px right of the centre"),
+        ("Centre", "in the centre"),
+    ),
+    "feature maps": (
+        *(lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])), ".cb-reading"),
+        (SCREEN, (3, 2), "row 3, column 2"),
+        (SCREEN, "ArrowRight ArrowRight ArrowDown ArrowLeft", "row 4, column 3"),
+        (SCREEN, "End ArrowRight", "row 4, column 18"),
+        (SCREEN, "Home ArrowLeft", "row 4, column 0"),
+    ),
+    "training curves": (
+        *(lambda: TrainingCurves({"A": HISTORY}, epoch=5), ".cb-runs thead"),
+        (EPOCH, "ArrowRight ArrowUp", "At epoch 7"),
+        (EPOCH, "ArrowLeft ArrowDown PageDown", "At epoch 2"),
+        (EPOCH, "PageUp Shift+ArrowRight", "At epoch 8"),
+        (EPOCH, "End ArrowRight", "At epoch 9"),
+        (EPOCH, "Home ArrowLeft", "At epoch 1"),
+    ),
+    "receptive field": (  # its window of 15 goes by 4
+        *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides", row=0, column=0), PLACE),
+        (OUTPUT, "ArrowRight ArrowRight ArrowDown ArrowLeft", "output[1, 1]"),
+        (OUTPUT, "End ArrowRight", "output[1, 5]"),
+        (OUTPUT, "Home ArrowLeft", "output[1, 0]"),
+        (INPUT, [(0, 0)], "output[0, 0]"),
+        (INPUT, [(3, 3), (5, 9), (6, 12)], "output[1, 2]"),  # 3 down, 9 to the right: nearest are 4 and 8
+        (OUTPUT, [(2, 5)], "output[2, 5]"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_keys_pointer_and_buttons_go_to_the_place_that_they_name_and_stop_at_the_ends(show, name):
+    make, where, *steps = WALKS[name]
+    page = show(make())
+    place = page.locator(where).first
+    for *target, action, expected in steps:
+        before = place.inner_text()
+        if target:
+            act_in(page, page.locator(target[0]), action)
+        else:
+            button = page.get_by_role("button", name=action)
+            button.click(force=True)
+        look(page)
+        assert expected in place.inner_text(), (target, action)
+        if not target and place.inner_text() == before:
+            assert button.get_attribute("aria-disabled") == "true"
+
+
+def act_in(page, grid, action):
+    """Press keys in a pixel grid, drag the pointer over some of its pixels, or hold it over one."""
+    if isinstance(action, str):
+        grid.focus()
+        for key in action.split():
+            page.keyboard.press(key)
+    elif isinstance(action, tuple):
+        page.mouse.move(*centre_of(grid, *action))
+    else:
+        page.mouse.move(*centre_of(grid, *action[0]))
+        page.mouse.down()
+        for pixel in action[1:]:
+            page.mouse.move(*centre_of(grid, *pixel), steps=4)
+        page.mouse.up()
+
+
+# A tap, or where a finger begins and ends: beside the window it scrolls the page, and the place stays.
+FINGERS = {
+    "convolution": (
+        *(lambda: Convolution(GREY), PLACE),
+        (INPUT, [(1, 1), (6, 9)], "response[5, 8]"),
+        (INPUT, [(2, 2)], "response[1, 1]"),
+        (INPUT, [(11, 14), (2, 14)], "response[1, 1]"),
+    ),
+    "pooling": (
+        *(lambda: Pooling(GREY), ".cb-patch .cb-note"),
+        (f"{OUTPUT[:-1]}1", [(3, 5)], "map[6:8, 10:12]"),
+        (INPUT, [(10, 8), (2, 8)], "map[6:8, 10:12]"),
+    ),
+    "translation": (
+        *(lambda: Translation(4), NOTE),
+        (INPUT, [(27, 27), (20, 31)], "7 px up, 4 px right of the centre"),
+        (INPUT, [(50, 5), (5, 5)], "7 px up, 4 px right of the centre"),
+    ),
+    "receptive field": (
+        *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides"), PLACE),
+        (OUTPUT, [(0, 4)], "output[0, 4]"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FINGERS)
+def test_a_finger_drags_and_taps_and_beside_the_window_scrolls(show, name):
+    make, where, *steps = FINGERS[name]
+    page = show(make(), size=PHONE, has_touch=True, is_mobile=True)
+    page.evaluate("document.body.style.paddingBottom = '900px'")
+    place = page.locator(where).first
+    for grid, pixels, expected in steps:
+        page.locator(grid).scroll_into_view_if_needed()
+        before, scrolled = place.inner_text(), page.evaluate("scrollY")
+        points = [centre_of(page.locator(grid), *pixel) for pixel in pixels]
+        swipe(page, *points) if points[1:] else page.touchscreen.tap(*points[0])
+        if points[1:] and expected in before:
+            page.wait_for_function(f"scrollY > {scrolled}")
+        else:
+            page.locator(where).get_by_text(expected).first.wait_for()
+            assert page.evaluate("scrollY") == scrolled
+        assert expected in place.inner_text()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: Convolution(np.zeros((4, 5), "uint8")), lambda: PaddingAndStrides(height=5, width=7, strides=2)],
+    ids=["convolution", "padding and strides"],
+)
+def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, make):
+    page = show(make())  # with outputs of 2 × 3
+    output = page.locator(OUTPUT)
+
+    def click(name, told, count, place):
+        page.get_by_role("button", name=name).click(force=True)
+        output.and_(page.locator(f"[aria-label*=', {told}']")).wait_for()
+        assert place in page.locator(PLACE).inner_text()
+        assert (pixels_of(output, parts=4)[..., 3] == 255).ravel().tolist() == [True] * count + [False] * (6 - count)
+
+    for count, place in ((2, "[0, 1]"), (3, "[0, 2]"), (4, "[1, 0]")):
+        click("Step", f"{count} of 6", count, place)
+    page.get_by_role("button", name="Show all").press("Enter")
+    page.get_by_role("button", name="Show all", disabled=True).wait_for()
+    assert page.evaluate("document.activeElement.textContent") == "Show all"
+    click("Show all", "complete", 6, "[1, 0]")
+    click("Reset", "1 of 6", 1, "[0, 0]")
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Play").wait_for()
+    click("Show all", "complete", 6, "[1, 2]")
+
+
+@pytest.mark.parametrize(
+    ("make", "top", "bottom", "room"),
+    [
+        (lambda: Convolution(GREY, row=9), ".cb-input .cb-window", ".cb-result", 100),
+        (lambda: Pooling(GREY, right=1), ".cb-bar", ".cb-share >> nth=2", 100),
+        (lambda: Translation(4, down=-17, right=17), ".cb-bar", ".cb-bars >> nth=0", 100),
+        (lambda: Augmentation([COLOR]), ".cb-settings", ".cb-tiles > button >> nth=8", 60),
+    ],
+    ids=["convolution", "pooling", "translation", "augmentation"],
+)
+def test_what_is_changed_and_what_it_changes_are_on_a_phones_screen_together(show, make, top, bottom, room):
+    page = show(make(), size=PHONE)
+    box = page.locator(bottom).bounding_box()
+    assert box["y"] + box["height"] - page.locator(top).first.bounding_box()["y"] < PHONE["height"] - room
 
 
 def walk_through_group(page):
@@ -291,13 +585,13 @@ def test_a_finger_scrolls_the_page_over_the_figure(show, figure):
     page.wait_for_function(f"scrollY !== {before}")
 
 
-def test_nothing_is_wider_than_the_page(show, figure):
-    page = show(figure)
-    for width in (340, 390, 700, 1000, 1280):
+def test_nothing_is_wider_than_the_page(show, figures):
+    page = show(*figures)
+    for width in (340, 390, 519, 620, 700, 1000, 1280):
         page.set_viewport_size({"width": width, "height": 844})
         look(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        cells = "[...document.querySelectorAll('.cb-cell')]"
+        cells = "[...document.querySelectorAll('.cb-cell, .cb-bar-row, .cb-answer')]"
         assert page.evaluate(f"{cells}.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length") == 0
 
 

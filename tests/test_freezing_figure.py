@@ -86,9 +86,7 @@ def moving(rows):
     return np.array(rows, float) > 0
 
 
-def call(page, function, calls):
-    """What a function of the figure's module gives for each list of arguments."""
-    return figure_pages.call(page, Freezing, function, calls)
+call = functools.partial(figure_pages.call, Freezing)
 
 
 def moves_said(page, state):
@@ -96,10 +94,6 @@ def moves_said(page, state):
     figure = Freezing()
     (moves,) = call(page, "listMoves", [[figure._parts, figure._moves, *(START | state).values()]])
     return moves
-
-
-def choose(page, step):
-    page.locator(".cb-steps button").nth(step - 1).click()
 
 
 def cells(page):
@@ -122,12 +116,11 @@ def test_counts_are_those_computed_by_hand_and_those_of_keras():
     assert np.sum(list(counts.values())) == model.count_params()
 
 
-def test_what_is_trainable_is_that_of_keras_in_every_state(show):
+def test_what_is_trainable_is_that_of_keras_in_every_state(blank):
     base, model = packaged_model()
     parts = Freezing()._parts
-    page = show(Freezing())
     states = list(itertools.product(range(1, 6), range(BLOCKS + 1), (True, False)))
-    for state, listed in zip(states, call(page, "listTrainable", [[parts, *state] for state in states]), strict=True):
+    for state, listed in zip(states, call(blank, "listTrainable", [[parts, *state] for state in states]), strict=True):
         set_trainable(base, *state)
         assert listed == trainable_of(model), state
 
@@ -146,12 +139,12 @@ def test_what_is_trainable_is_that_of_keras_in_every_state(show):
     ],
     ids=str,
 )
-def test_one_step_in_keras_moves_what_the_figure_says_and_as_far(show, state):
+def test_one_step_in_keras_moves_what_the_figure_says_and_as_far(blank, state):
     base, model = packaged_model()
     step, unfrozen_blocks, batch_norm_frozen, _, rate_zero = (START | state).values()
     set_trainable(base, step, unfrozen_blocks, batch_norm_frozen)
     moved = by_slot(take_step(model, *draw_pictures(), 0.0 if rate_zero else {3: 0.001, 5: 0.0001}[step]), max)
-    said = moves_said(show(Freezing()), state)
+    said = moves_said(blank, state)
     np.testing.assert_array_equal(moving(said), moving(moved))
     np.testing.assert_allclose(said, moved, rtol=0.06)  # two digits
 
@@ -160,7 +153,7 @@ def test_one_step_in_keras_moves_what_the_figure_says_and_as_far(show, state):
     ("blocks", "batch_norm_frozen", "forgotten"),
     [(1, True, None), (2, False, None), (1, False, 3), (2, True, 3), (2, True, 5), (1, False, 5)],
 )
-def test_the_script_on_the_page_moves_what_the_figure_says(show, blocks, batch_norm_frozen, forgotten):
+def test_the_script_on_the_page_moves_what_the_figure_says(blank, blocks, batch_norm_frozen, forgotten):
     """Runs the lines that the figure shows on a tiny base, and compares each training with the figure's rules."""
     base = tiny_base()
     images, labels = draw_pictures(TINY_PX)
@@ -171,11 +164,10 @@ def test_the_script_on_the_page_moves_what_the_figure_says(show, blocks, batch_n
     parts = [{"counts": counts} for counts in counts_of(model)]
     table = (np.array(counts_of(model)) > 0).astype(int).tolist()  # as if every number that can move did
     moves = {"frozen": {"0.001": table, "0.0001": table}, "open": {"0.001": table, "0.0001": table}}
-    page = show(Freezing())
     start = model.get_weights()
     for step in range(1, 6):
         state = [step, blocks, batch_norm_frozen, step == forgotten, False]
-        (lines,) = call(page, "writeCode", [state])
+        (lines,) = call(blank, "writeCode", [state])
         if step == 1:
             assert lines == ["model = keras.Model(pictures, head(backbone(pictures)))"]
             lines = ["model.compile(Adam(0.001), loss=…)", "model.fit(…)"] if forgotten == 3 else []
@@ -184,9 +176,9 @@ def test_the_script_on_the_page_moves_what_the_figure_says(show, blocks, batch_n
         exec(script.replace("fit(…)", "fit(images, labels, batch_size=8, shuffle=False, verbose=0)"), names)
         if step in (3, 5):
             moved = by_slot(freezing.changes(model, before), max)
-            np.testing.assert_array_equal(moving(call(page, "listMoves", [[parts, moves, *state]])[0]), moving(moved))
+            np.testing.assert_array_equal(moving(call(blank, "listMoves", [[parts, moves, *state]])[0]), moving(moved))
         model.set_weights(start)
-        assert call(page, "listTrainable", [[parts, *state[:3]]]) == [trainable_of(model)]
+        assert call(blank, "listTrainable", [[parts, *state[:3]]]) == [trainable_of(model)]
 
 
 def test_a_forgotten_compile_moves_the_head_of_the_packaged_base_alone_and_as_far(show):
@@ -217,29 +209,23 @@ def test_a_forgotten_compile_moves_the_head_of_the_packaged_base_alone_and_as_fa
     ("changes", "remedy"),
     [
         ({"step": 6}, "step is 6; give 1 to 5. Fine-tuning has five steps"),
-        ({"step": 2.5}, "give a whole number, 1 to 5"),
         ({"unfrozen_blocks": 5}, "unfrozen_blocks is 5; this base has 4 blocks: give 0 to 4"),
-        ({"unfrozen_blocks": -1}, "give 0 to 4"),
-        ({"rate_zero": 0.0}, "give True or False"),
     ],
-    ids=str,
 )
 def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
-    with pytest.raises(ValueError, match=remedy):
-        Freezing(**changes)
+    figure_pages.assert_refused(Freezing, changes, remedy)
 
 
-# ---- what a reader sees --------------------------------------------------------------------------------------------
+# ---- what a reader sees and does -------------------------------------------------------------------------------------
 
 
-def test_no_control_is_dead_and_each_that_is_disabled_would_change_nothing(show):
+def test_no_control_is_dead_and_each_that_is_disabled_would_change_nothing(blank):
     figure = Freezing()
-    page = show(figure)
     states = list(itertools.product(range(1, 6), range(BLOCKS + 1), (True, False), (True, False), (True, False)))
     given = [[figure._parts, figure._moves, *state] for state in states]
-    trainable = call(page, "listTrainable", [[figure._parts, *state[:3]] for state in states])
-    outcome = dict(zip(states, zip(trainable, call(page, "listMoves", given), strict=True), strict=True))
-    for state, reasons in zip(states, call(page, "listIdle", given), strict=True):
+    trainable = call(blank, "listTrainable", [[figure._parts, *state[:3]] for state in states])
+    outcome = dict(zip(states, zip(trainable, call(blank, "listMoves", given), strict=True), strict=True))
+    for state, reasons in zip(states, call(blank, "listIdle", given), strict=True):
         for place, name in enumerate(NAMES[1:], start=1):
             others = [(*state[:place], value, *state[place + 1 :]) for value in range(BLOCKS + 1)]
             others = others if name == "unfrozen_blocks" else others[:2]  # False and True are 0 and 1
@@ -281,9 +267,9 @@ def test_the_diagram_and_the_totals_show_these_numbers(show, state, verdict):
     assert page.locator(".cb-verdict").inner_text().startswith(verdict)
 
 
-def test_a_move_is_written_with_two_digits(show):
+def test_a_move_is_written_with_two_digits(blank):
     moves = [0.001, 0.0001, 0.0039, 0.038, 0.000062, 1.3, 12.0]
-    texts = call(show(Freezing()), "writeMove", [[move] for move in moves])
+    texts = call(blank, "writeMove", [[move] for move in moves])
     assert texts == ["0.001", "0.0001", "0.0039", "0.038", "0.000062", "1.3", "12"]
 
 
@@ -304,9 +290,6 @@ def test_no_text_leaves_its_box(show, size):
         return text.getBoundingClientRect().right > box.getBoundingClientRect().right + 1;
       }).map((box) => box.innerText)"""
     assert page.evaluate(outside) == []
-
-
-# ---- what a reader does --------------------------------------------------------------------------------------------
 
 
 def test_a_reader_walks_the_steps_by_keyboard_and_hears_the_result(show):
@@ -337,7 +320,7 @@ def test_a_control_that_does_nothing_is_disabled_and_says_why(show):
         "Steps 3 and 5 compile.",
         "No step is taken here.",
     ]
-    choose(page, 5)
+    page.locator(".cb-steps button").nth(4).click()
     page.get_by_text("Instead of 0.0001.").wait_for()
     assert page.locator("input:disabled").count() == 0
     page.get_by_label("Forgot to compile again").check()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
+from figure_pages import gradient_in_keras
 
 from convbook import digit_nets, photos
 from convbook.figures import base
@@ -12,9 +12,8 @@ SOURCE = base.join_modules('import { runNet } from "./network.js";\nexport defau
 
 
 @pytest.fixture(scope="module")
-def call(browser):
+def call(blank):
     """A function that calls a function of network.js with a net, a picture and more, and gives back what JSON holds."""
-    page = browser.new_page()
     script = """async ([source, name, net, picture, more]) => {
       const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
       const module = await import(url);
@@ -28,8 +27,7 @@ def call(browser):
       const maps = module.runNet(unpacked, { ...picture, values });
       return plain(module.inputGradient(unpacked, maps, ...more));
     }"""
-    yield lambda name, net, image, *more: page.evaluate(script, [SOURCE, name, net, as_map(image), more])
-    page.close()
+    return lambda name, net, image, *more: blank.evaluate(script, [SOURCE, name, net, as_map(image), more])
 
 
 def as_map(image):
@@ -64,6 +62,7 @@ NETS = {
     "flatten": build_net((11, 14, 1), keras.layers.Flatten),
     "average": build_net((15, 10, 3), keras.layers.GlobalAveragePooling2D),
     "pools of 3": build_net((20, 23, 2), keras.layers.Flatten, pool_size=3, activation="linear"),
+    "packaged": (digit_nets.packed("convnet"), digit_nets.load("convnet")),
 }
 
 
@@ -71,19 +70,6 @@ def all_maps(model, image):
     """What each layer gives for one picture as (height, width, channels), for Dense layers as one pixel."""
     outputs = keras.Model(model.input, [layer.output for layer in model.layers])(image[np.newaxis])
     return [np.asarray(output)[0] if output.ndim == 4 else np.asarray(output).reshape(1, 1, -1) for output in outputs]
-
-
-def gradient(model, image, layer, row, column, channel=None):
-    """The gradient of one number of a layer's output, or of its sum over channels, by TensorFlow."""
-    part = keras.Model(model.input, model.layers[layer].output)
-    pixels = tf.convert_to_tensor(image[np.newaxis], tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        output = part(pixels)
-        output = output if len(output.shape) == 4 else output[:, tf.newaxis, tf.newaxis, :]
-        numbers = output[0, row, column]
-        number = tf.reduce_sum(numbers) if channel is None else numbers[channel]
-    return tape.gradient(number, pixels).numpy()[0]
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -94,6 +80,7 @@ def test_every_map_is_that_of_keras(call, name):
     assert len(answers) == len(expected) == len(model.layers)
     for answer, output in zip(answers, expected, strict=True):
         np.testing.assert_allclose(as_array(answer), output, rtol=2e-5, atol=2e-6)
+    assert len(call("runNet", net, image, 3)) == 4  # it can stop before the end
 
 
 @pytest.mark.parametrize("name", digit_nets.NAMES)
@@ -105,7 +92,6 @@ def test_the_packaged_nets_answer_as_in_keras(call, name):
         np.testing.assert_allclose(call("predict", net, image), expected, rtol=1e-4, atol=1e-6)
 
 
-# The layer is counted in Keras's list, where the picture is 0.
 @pytest.mark.parametrize(
     ("name", "place"),
     [
@@ -120,43 +106,31 @@ def test_the_packaged_nets_answer_as_in_keras(call, name):
         ("pools of 3", (3, 4, 6, 4)),
         ("pools of 3", (6, 0, 0, None)),
         ("pools of 3", (7, 0, 0, 0)),
+        ("packaged", (2, 30, 11, 5)),
+        ("packaged", (4, 9, 20, None)),
+        ("packaged", (6, 1, 3, 17)),
+        ("packaged", (8, 0, 0, 4)),
     ],
 )
 def test_gradient_is_that_of_tensorflow(call, name, place):
     net, model = NETS[name]
     image = noise(model.input_shape[1:])
     layer, row, column, channel = place
-    expected = gradient(model, image, *place)
+    _, expected = gradient_in_keras(model, image, *place)
     target = {"layer": layer, "row": row, "column": column, "channel": channel}
     answer = as_array(call("inputGradient", net, image, target))
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
 
 
-def test_gradient_of_the_packaged_convnet_is_that_of_tensorflow_where_nothing_ties(call):
-    net, model = digit_nets.packed("convnet"), digit_nets.load("convnet")
-    image = noise((54, 54, 1))
-    for layer, row, column, channel in ((2, 30, 11, 5), (4, 9, 20, None), (6, 1, 3, 17), (8, 0, 0, 4)):
-        expected = gradient(model, image, layer, row, column, channel)
-        target = {"layer": layer, "row": row, "column": column, "channel": channel}
-        answer = as_array(call("inputGradient", net, image, target))
-        np.testing.assert_allclose(answer, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
-
-
 def test_of_equal_values_in_a_pool_the_first_gets_the_gradient_as_in_tensorflow(call):
     image = keras.Input((4, 6, 1))
     model = keras.Model(image, keras.layers.MaxPooling2D(2)(image))
     flat = np.full((4, 6, 1), 7.0)
-    expected = gradient(model, flat, 1, 1, 2, 0)
+    _, expected = gradient_in_keras(model, flat, 1, 1, 2, 0)
     answer = call("inputGradient", digit_nets.pack(model), flat, {"layer": 1, "row": 1, "column": 2, "channel": 0})
     np.testing.assert_array_equal(as_array(answer), expected)
     assert np.argwhere(expected[..., 0]).tolist() == [[2, 4]]
-
-
-def test_running_can_stop_before_the_end(call):
-    net, model = NETS["average"]
-    image = noise(model.input_shape[1:])
-    assert len(call("runNet", net, image, 3)) == 4
 
 
 def test_a_layer_of_another_kind_is_refused(call):

@@ -1,14 +1,13 @@
 """The pooling figure: its numbers against the library and Keras, and what a reader sees and does in a browser."""
 
+import functools
 import re
 
+import figure_pages
 import numpy as np
 import pytest
-import traitlets
-from axe_playwright_python.sync_playwright import Axe
 from figure_pages import (
-    call,
-    centre_of,
+    assert_refused,
     diverging_colors,
     number,
     numbers,
@@ -18,7 +17,6 @@ from figure_pages import (
     texts,
     wait_for_speech,
 )
-from visits import PHONE, WIDE
 
 from convbook.figures import KERNELS, Pooling
 from convbook.operations import average_pool2d, convolve2d, max_pool2d
@@ -54,17 +52,13 @@ def respond(image, kernel):
     return np.maximum(convolve2d(image[..., np.newaxis].astype(float), weights)[..., 0], 0)
 
 
-def downsample(response, pool_size, strides):
-    """{method: the smaller map}."""
-    maps = response[..., np.newaxis]
-    pooled = [pool(maps, pool_size, strides)[..., 0] for pool in (max_pool2d, average_pool2d)]
-    return dict(zip(METHODS, [*pooled, response[::strides, ::strides]], strict=True))
-
-
 def before_and_after(image, kernel="vertical edges", pool_size=2, strides=2, down=0, right=0, **window):
     """The response maps and the outputs before and after the move, and the share of each output that has changed."""
     maps = [respond(image, kernel), respond(move(image, down, right), kernel)]
-    outputs = [downsample(response, pool_size, strides) for response in maps]
+    outputs = []
+    for response in maps:
+        pooled = [pool(response[..., np.newaxis], pool_size, strides)[..., 0] for pool in (max_pool2d, average_pool2d)]
+        outputs.append(dict(zip(METHODS, [*pooled, response[::strides, ::strides]], strict=True)))
     differences = {method: np.abs(outputs[1][method] - outputs[0][method]).mean() for method in METHODS}
     return maps, outputs, {method: differences[method] / outputs[0][method].mean() for method in METHODS}
 
@@ -79,9 +73,6 @@ def count_least(image, **settings):
     return counts
 
 
-# ---- the page ------------------------------------------------------------------------------------------------------
-
-
 def packed(array):
     height, width = array.shape
     return {"height": height, "width": width, "channels": 1, "values": array.ravel().tolist()}
@@ -89,6 +80,9 @@ def packed(array):
 
 def weights_of(kernel):
     return KERNELS[kernel][..., np.newaxis].tolist()
+
+
+call = functools.partial(figure_pages.call, Pooling)
 
 
 def verdict(page):
@@ -107,10 +101,6 @@ def assert_compares(page, image, **settings):
     assert counts == list(count_least(image, **settings).values())
 
 
-def wait_for_move(page, words):
-    page.locator(".cb-input .cb-note").get_by_text(words).wait_for()
-
-
 def pixel_grid(page, name, nth=0):
     return page.locator(f".cb-{name} .cb-pixels").nth(nth)
 
@@ -125,7 +115,6 @@ def pixel_grid(page, name, nth=0):
         ({"image": np.zeros((9, 9, 3), "uint8")}, r"mean\(axis=2\)"),
         ({"image": np.zeros((2, 9), "uint8")}, "3 to 32"),
         ({"image": np.zeros((9, 33), "uint8")}, r"image\[::2, ::2\]"),
-        ({"image": np.full((9, 9), 7.0)}, "divide by 255"),
         ({"kernel": "vertical edge"}, "vertical edges"),
         ({"kernel": np.ones((3, 3))}, "give 'identity', 'blur'"),
         ({"pool_size": 4}, "2 or 3"),
@@ -137,31 +126,7 @@ def pixel_grid(page, name, nth=0):
     ],
 )
 def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
-    with pytest.raises(ValueError, match=remedy):
-        Pooling(**{"image": GREY, **changes})
-    figure = Pooling(GREY)
-    before = figure.state()
-    ((name, value),) = changes.items()
-    with pytest.raises(traitlets.TraitError, match=remedy):
-        setattr(figure, name, value)
-    assert figure.state() == before
-
-
-def test_smaller_picture_larger_window_and_larger_stride_keep_the_window_inside():
-    figure = Pooling(GREY, strides=1, row=9, column=14)
-    figure.pool_size = 3
-    assert (figure.row, figure.column) == (8, 13)
-    figure.strides = 3
-    assert (figure.row, figure.column) == (2, 4)
-    figure.image = SMALL  # no window at all
-    assert (figure.row, figure.column) == (0, 0)
-    assert figure.state()["_picture"]["width"] == 7
-
-
-def test_a_message_of_the_front_end_changes_all_of_its_traits_together():
-    figure = Pooling(GREY)
-    figure.set_state({"row": 9, "column": 14, "strides": 1, "down": 1, "right": -2})
-    assert [figure.row, figure.column, figure.strides, figure.down, figure.right] == [9, 14, 1, 1, -2]
+    assert_refused(lambda **given: Pooling(**{"image": GREY, **given}), changes, remedy)
 
 
 # ---- the mathematics in the browser --------------------------------------------------------------------------------
@@ -169,11 +134,10 @@ def test_a_message_of_the_front_end_changes_all_of_its_traits_together():
 
 @pytest.mark.parametrize("strides", [1, 2, 3])
 @pytest.mark.parametrize("pool_size", [2, 3])
-def test_outputs_are_those_of_keras_and_the_strided_read_is_a_strided_convolution(show, pool_size, strides):
+def test_outputs_are_those_of_keras_and_the_strided_read_is_a_strided_convolution(blank, pool_size, strides):
     from keras import ops
 
     kernel = KERNELS["outline"][..., np.newaxis, np.newaxis].astype("float32")
-    page = show(Pooling(EDGE))
     for picture in (move(GREY, 1, -2), GREY[:11, :8], GREY[:5, :9]):
         image = picture[np.newaxis, ..., np.newaxis].astype("float32")
         maps = ops.relu(ops.conv(image, kernel))
@@ -185,47 +149,30 @@ def test_outputs_are_those_of_keras_and_the_strided_read_is_a_strided_convolutio
         response = packed(np.asarray(maps)[0, ..., 0])
         for name, output in expected.items():
             sizes = [strides] if name == "readEvery" else [pool_size, strides]
-            (answer,) = call(page, Pooling, name, [[response, *sizes]])
+            (answer,) = call(blank, name, [[response, *sizes]])
             np.testing.assert_allclose(answer, np.ravel(output), rtol=1e-5)
 
 
-def test_a_picture_moves_with_its_border_and_every_kernel_responds(show):
-    page = show(Pooling(EDGE))
-    answers = call(page, Pooling, "movePicture", [[packed(GREY), *by] for by in MOVES])
+def test_a_picture_moves_with_its_border_and_every_kernel_responds(blank):
+    answers = call(blank, "movePicture", [[packed(GREY), *by] for by in MOVES])
     for by, answer in zip(MOVES, answers, strict=True):
         np.testing.assert_array_equal(answer, move(GREY, *by).ravel())
     for name in KERNELS:
-        (answer,) = call(page, Pooling, "respond", [[packed(GREY), weights_of(name)]])
+        (answer,) = call(blank, "respond", [[packed(GREY), weights_of(name)]])
         np.testing.assert_allclose(answer, respond(GREY, name).ravel(), rtol=1e-12, atol=1e-10)
 
 
-def test_change_is_a_share_of_what_was_there(show):
-    page = show(Pooling(EDGE))
-    pairs = [([[8.0, 0, 4]], [[5.0, 3, 4]]), (np.zeros((2, 3)), np.zeros((2, 3))), (np.zeros((2, 3)), np.ones((2, 3)))]
-    answers = call(page, Pooling, "changeOf", [[packed(np.array(one)) for one in pair] for pair in pairs])
-    assert [answer["share"] for answer in answers] == [0.5, 0, np.inf]
-    unmoved, moved = RNG.uniform(size=(2, 3, 4))
-    (answer,) = call(page, Pooling, "changeOf", [[packed(unmoved), packed(moved)]])
-    amount, mean = np.abs(moved - unmoved).mean(), unmoved.mean()
-    assert answer == pytest.approx({"amount": amount, "mean": mean, "share": amount / mean}, rel=1e-12)
-
-
-def test_all_moves_are_counted_and_a_tie_counts_for_each(show):
-    page = show(Pooling(EDGE))
-    for name in ("sharpen", "blur", "emboss"):
-        for pool_size, strides in ((2, 2), (3, 1), (2, 3)):
-            (counts,) = call(page, Pooling, "countLeast", [[packed(GREY), weights_of(name), pool_size, strides]])
-            assert counts == list(count_least(GREY, kernel=name, pool_size=pool_size, strides=strides).values())
+def test_a_tie_counts_for_each(blank):
     flat = np.full((5, 6), 7, "uint8")
-    assert call(page, Pooling, "countLeast", [[packed(flat), weights_of("blur"), 2, 2]]) == [[24, 24, 24]]
+    assert call(blank, "countLeast", [[packed(flat), weights_of("blur"), 2, 2]]) == [[24, 24, 24]]
 
 
-def test_a_dots_area_shows_the_change_and_a_small_one_stays_visible(show):
-    radii = call(show(Pooling(EDGE)), Pooling, "dotRadius", [(0, 9), (9, 9), (-9 / 4, 9), (0.01, 9), (30, 9)])
+def test_a_dots_area_shows_the_change_and_a_small_one_stays_visible(blank):
+    radii = call(blank, "dotRadius", [(0, 9), (9, 9), (-9 / 4, 9), (0.01, 9), (30, 9)])
     assert radii == pytest.approx([0, 0.4, 0.2, 0.08, 0.4])
 
 
-# ---- what a reader sees --------------------------------------------------------------------------------------------
+# ---- what a reader sees and does -------------------------------------------------------------------------------------
 
 
 def test_a_moved_edge_gives_the_outputs_computed_by_hand(show):
@@ -239,8 +186,8 @@ def test_a_moved_edge_gives_the_outputs_computed_by_hand(show):
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings["kernel"])
-def test_numbers_shown_are_those_of_the_oracle(show, settings):
-    _, (unmoved, moved), changes = before_and_after(GREY, **settings)
+def test_numbers_shown_and_where_the_largest_came_from_are_those_of_the_oracle(show, settings):
+    maps, (unmoved, moved), changes = before_and_after(GREY, **settings)
     page = show(Pooling(GREY, **settings))
     assert_compares(page, GREY, **{name: settings[name] for name in settings if name not in ("row", "column")})
     assert texts(page, ".cb-output .cb-note") == [f"{o.shape[0]} × {o.shape[1]}" for o in moved.values()]
@@ -253,12 +200,6 @@ def test_numbers_shown_are_those_of_the_oracle(show, settings):
         assert [number(text) for text in survivors] == pytest.approx(expected, abs=0.006)
     least = [n for n in range(3) if "cb-least" in page.locator(".cb-output").nth(n).get_attribute("class")]
     assert least == [int(np.argmin(list(changes.values())))]
-
-
-@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings["kernel"])
-def test_the_window_shows_its_numbers_and_where_the_largest_came_from(show, settings):
-    maps, _, _ = before_and_after(GREY, **settings)
-    page = show(Pooling(GREY, **settings))
     size, top, left = (settings["pool_size"], *(settings[name] * settings["strides"] for name in ("row", "column")))
     largest = page.locator(".cb-grid").evaluate_all(
         "(grids) => grids.map((grid) => [...grid.querySelectorAll('.cb-cell')].map((cell) => cell.className))"
@@ -308,72 +249,6 @@ def test_a_stride_larger_than_the_map_gives_one_output(show):
     assert texts(show(Pooling(SMALL[:, :4], strides=3)), ".cb-output .cb-note") == ["1 × 1"] * 3
 
 
-# ---- what a reader does --------------------------------------------------------------------------------------------
-
-
-def test_buttons_move_the_picture_as_far_as_it_goes_and_back(show):
-    page = show(Pooling(GREY))
-    for words in ("moved 1 right", "moved 2 right"):
-        page.get_by_role("button", name="Move picture right").click()
-        wait_for_move(page, words)
-    page.get_by_role("button", name="Move picture right", disabled=True).wait_for()
-    page.get_by_role("button", name="Move picture right").click(force=True)
-    page.get_by_role("button", name="Move picture up").click()
-    wait_for_move(page, "moved 1 up, 2 right")
-    assert_compares(page, GREY, down=-1, right=2)
-    page.get_by_role("button", name="Back").click()
-    wait_for_move(page, "not moved")
-
-
-def test_arrow_keys_move_the_picture(show):
-    page = show(Pooling(GREY))
-    pixel_grid(page, "input").focus()
-    for key in ("ArrowLeft", "ArrowDown", "ArrowDown", "ArrowDown"):
-        page.keyboard.press(key)
-    wait_for_move(page, "moved 2 down, 1 left")
-    label = pixel_grid(page, "input").get_attribute("aria-label")
-    assert label == "Picture of 13 rows and 18 columns, moved 2 down, 1 left; arrow keys move the picture"
-    assert_compares(page, GREY, down=2, right=-1)
-
-
-def test_a_drag_moves_the_picture(show):
-    page = show(Pooling(GREY))
-    grid = pixel_grid(page, "input")
-    page.mouse.move(*centre_of(grid, 6, 6))
-    page.mouse.down()
-    page.mouse.move(*centre_of(grid, 7, 5), steps=4)
-    wait_for_move(page, "moved 1 down, 1 left")
-    page.mouse.move(*centre_of(grid, 12, 5), steps=4)
-    page.mouse.up()
-    wait_for_move(page, "moved 2 down, 1 left")
-    page.mouse.click(*centre_of(grid, 0, 17))  # where the picture no longer is: no jump
-    page.wait_for_timeout(50)
-    wait_for_move(page, "moved 2 down, 1 left")
-
-
-def test_the_window_follows_the_pointer_and_the_arrow_keys(show):
-    page = show(Pooling(GREY, pool_size=3, strides=2))
-    note = page.locator(".cb-patch .cb-note")
-    page.mouse.move(*centre_of(pixel_grid(page, "output", 1), 3, 5))
-    note.get_by_text("map[6:9, 10:13]").wait_for()
-    page.mouse.move(*centre_of(pixel_grid(page, "map"), 3, 9))
-    note.get_by_text("map[2:5, 8:11]").wait_for()
-    page.mouse.move(*centre_of(pixel_grid(page, "output", 2), 5, 7))  # no pool there: the nearest
-    note.get_by_text("map[8:11, 12:15]").wait_for()
-    pixel_grid(page, "output").focus()
-    page.keyboard.press("ArrowUp")
-    page.keyboard.press("ArrowLeft")
-    note.get_by_text("map[6:9, 10:13]").wait_for()
-
-
-def test_a_finger_chooses_the_window_and_the_page_still_scrolls(show):
-    page = show(Pooling(GREY), Pooling(GREY), size=PHONE, has_touch=True, is_mobile=True)
-    page.touchscreen.tap(*centre_of(pixel_grid(page, "output", 1), 3, 5))
-    page.locator(".cb-patch .cb-note").first.get_by_text("map[6:8, 10:12]").wait_for()
-    actions = page.locator(".cb-input .cb-window").first.evaluate("(element) => getComputedStyle(element).touchAction")
-    assert actions == "pan-y"
-
-
 def test_chosen_kernel_pool_size_and_stride_show_their_numbers(show):
     page = show(Pooling(GREY, right=1))
     for label, value in (("Kernel", "outline"), ("Pool size", "3"), ("Stride", "1")):
@@ -402,32 +277,12 @@ def test_result_and_window_are_spoken_once_the_reader_rests(show):
     page = show(Pooling(GREY, row=4, column=5))
     page.get_by_role("button", name="Move picture right").click()
     wait_for_speech(page, "picture moved 1 right. Change: max pooling")
+    label = pixel_grid(page, "input").get_attribute("aria-label")
+    assert label == "Picture of 13 rows and 18 columns, moved 1 right; arrow keys move the picture"
+    assert_compares(page, GREY, right=1)
     assert verdict(page) in spoken(page)
     pixel_grid(page, "output").focus()
     page.keyboard.press("ArrowRight")
     wait_for_speech(page, "Window at row 4, column 6:")
     _, (_, moved), _ = before_and_after(GREY, right=1)
     assert numbers(spoken(page)) == pytest.approx([4, 6, *(output[4, 6] for output in moved.values())], abs=0.006)
-
-
-# ---- themes, room --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", PHONE)], ids=["light", "dark"])
-def test_axe_finds_nothing_serious_where_no_window_fits(show, theme, size):
-    page = show(Pooling(SMALL, pool_size=3), theme=theme, size=size)
-    violations = Axe().run(page).response["violations"]
-    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
-
-
-def test_nothing_is_wider_than_the_page_and_the_numbers_stay_on_a_phones_screen(show):
-    page = show(Pooling(GREY, **SETTINGS[1]), Pooling(SMALL, "blur", right=-2, down=2), Pooling(GREY.T[:, :3], right=1))
-    for width in (340, 390, 700, 1000, 1280):
-        page.set_viewport_size({"width": width, "height": 844})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        cells = "[...document.querySelectorAll('.cb-cell')]"
-        assert page.evaluate(f"{cells}.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).length") == 0
-    page.set_viewport_size(PHONE)
-    top = page.locator(".cb-bar").first.bounding_box()["y"]
-    share = page.locator(".cb-share").nth(2).bounding_box()
-    assert share["y"] + share["height"] - top < PHONE["height"] - 100

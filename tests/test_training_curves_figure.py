@@ -1,5 +1,6 @@
 """The figure of training curves: its numbers against NumPy, and what a reader sees and does."""
 
+import functools
 import itertools
 import json
 import math
@@ -8,6 +9,10 @@ import re
 import figure_pages
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from scipy.spatial.distance import pdist
+from skimage.color import rgb2xyz, xyz2lab
+from skimage.color.colorconv import rgb_from_xyz, xyz_from_rgb
 from visits import PHONE
 
 from convbook.figures import TrainingCurves
@@ -63,15 +68,7 @@ STATES = [
 ]
 
 
-def call(page, function, calls):
-    """What a function of the figure's module gives for each list of arguments."""
-    return figure_pages.call(page, TrainingCurves, function, calls)
-
-
-@pytest.fixture
-def page(show):
-    """A page with a figure on it, whose module's functions can be called."""
-    return show(TrainingCurves({"A": SMALL}))
+call = functools.partial(figure_pages.call, TrainingCurves)
 
 
 def smoothed(values, smoothing):
@@ -88,26 +85,15 @@ def lowest_epochs(figure):
     return {run["name"]: run["lowest"] for run in figure._curves}
 
 
-def listed(values):
-    """A curve as the JavaScript has it: None for a gap."""
-    return [float(value) if math.isfinite(value) else None for value in values]
-
-
 def table(page):
     """What the legend shows: {run: [training, validation, gap, lowest]}, the raw numbers' texts."""
-    rows = {}
-    for row in page.locator(".cb-runs tbody tr").all():
-        cells = [cell.inner_text().split("\n")[0].strip() for cell in row.locator("td").all()]
-        rows[row.locator("th span").first.inner_text()] = cells
-    return rows
+    script = """(rows) => rows.map((row) => [row.querySelector("th span").innerText,
+      [...row.querySelectorAll("td")].map((cell) => cell.innerText.split("\\n")[0].trim())])"""
+    return dict(page.locator(".cb-runs tbody tr").evaluate_all(script))
 
 
 def wait_for_epoch(page, epoch):
     page.locator(".cb-runs thead").get_by_text(f"At epoch {epoch}", exact=True).wait_for()
-
-
-def slide(page, value):
-    page.get_by_role("slider", name="Smoothing").fill(str(value))
 
 
 def axis_labels(page):
@@ -194,7 +180,6 @@ def test_keras_history_is_taken_as_it_comes():
         ({3: SMALL}, "1 to 40 letters"),
         ({"a" * 41: SMALL}, "1 to 40 letters"),
     ],
-    ids=lambda value: str(value)[:40],
 )
 def test_bad_runs_raise_and_name_the_remedy(runs, remedy):
     with pytest.raises(ValueError, match=remedy):
@@ -207,18 +192,13 @@ def test_bad_runs_raise_and_name_the_remedy(runs, remedy):
         ({"metric": "auc"}, "'accuracy' or 'loss'"),
         ({"scale": "square"}, "'linear' or 'log'"),
         ({"smoothing": 0.96}, "0 to 0.95"),
-        ({"smoothing": NAN}, "0 to 0.95"),
-        ({"epoch": 0}, "give 1 to 3"),
         ({"epoch": 4}, "give 1 to 3"),
         ({"shown": ["B"]}, "no run 'B' to show; give some of: small"),
         ({"shown": 3}, "shown is 3; give a list"),
-        ({"marks": "yes"}, "marks"),
     ],
-    ids=str,
 )
 def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
-    with pytest.raises(ValueError, match=remedy):
-        TrainingCurves({"small": SMALL}, **changes)
+    figure_pages.assert_refused(functools.partial(TrainingCurves, {"small": SMALL}), changes, remedy)
 
 
 def test_state_is_json_and_rounded():
@@ -238,22 +218,10 @@ def test_colours_are_told_apart_by_readers_with_any_kind_of_colour_blindness():
     ]
     colors = re.findall(r"--color-\d: (#\w{6});", TrainingCurves._css)
     assert len(colors) == 12
-    for palette in (colors[:6], colors[6:]):
-        for matrix, (one, other) in itertools.product(seen, itertools.combinations(palette, 2)):
-            assert np.linalg.norm(lab(matrix @ linear(one)) - lab(matrix @ linear(other))) > 12, (one, other)
-
-
-def linear(color):
-    """A colour #rrggbb as linear red, green and blue."""
-    share = np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
-    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-
-
-def lab(color):
-    """Linear red, green and blue as CIELAB."""
-    matrix = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-    x, y, z = np.cbrt(matrix @ np.clip(color, 0.001, 1) / [0.95047, 1, 1.08883])
-    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+    linear = rgb2xyz(np.array([to_rgb(color) for color in colors])) @ rgb_from_xyz.T
+    for palette, matrix in itertools.product((linear[:6], linear[6:]), seen):
+        lab = xyz2lab(np.clip(palette @ np.transpose(matrix), 0.001, 1) @ xyz_from_rgb.T)
+        assert pdist(lab).min() > 12, (palette, matrix)
 
 
 # ---- the mathematics in the browser --------------------------------------------------------------------------------
@@ -263,8 +231,6 @@ def lab(color):
     ("function", "arguments", "expected"),
     [
         ("smooth", [[8, 2, 4], 0.5], [8, 4, 4]),  # 8; (0.5·8 + 2) / 1.5 = 4; (0.25·8 + 0.5·2 + 4) / 1.75 = 4
-        ("smooth", [[3, 1, 2], 0], [3, 1, 2]),
-        ("smooth", [[8, None, 2, None], 0.5], [8, None, 4, None]),
         ("lowestEpoch", [[None, 3, 2, 2]], 3),
         ("lowestEpoch", [[None]], None),
         ("findLimit", [[0.7, 0.6, 0.5, 900], [0.7, 0.6]], 6),  # ten times the larger of the medians 0.6 and 0.6
@@ -293,11 +259,11 @@ def lab(color):
     ],
     ids=str,
 )
-def test_function_gives_what_was_computed_by_hand(page, function, arguments, expected):
-    assert call(page, function, [arguments]) == [expected]
+def test_function_gives_what_was_computed_by_hand(blank, function, arguments, expected):
+    assert call(blank, function, [arguments]) == [expected]
 
 
-def test_smoothing_is_the_mean_with_weights_that_fall_by_its_power(page):
+def test_smoothing_is_the_mean_with_weights_that_fall_by_its_power(blank):
     curves = [
         *OVERFIT.values(),
         *DIVERGED.values(),
@@ -306,15 +272,14 @@ def test_smoothing_is_the_mean_with_weights_that_fall_by_its_power(page):
         np.where(np.arange(40) % 7, RNG.normal(size=40), NAN),
     ]
     pairs = list(itertools.product(curves, [0, 0.01, 0.33, 0.8, 0.95]))
-    for (values, smoothing), given in zip(
-        pairs, call(page, "smooth", [[listed(values), smoothing] for values, smoothing in pairs]), strict=True
-    ):
+    calls = [[[float(x) if math.isfinite(x) else None for x in values], smoothing] for values, smoothing in pairs]
+    for (values, smoothing), given in zip(pairs, call(blank, "smooth", calls), strict=True):
         np.testing.assert_allclose(np.array(given, float), smoothed(values, smoothing), rtol=1e-12)
 
 
-def test_axis_has_few_round_ticks_that_hold_all_values(page):
+def test_axis_has_few_round_ticks_that_hold_all_values(blank):
     accuracy, narrow, loss, empty, log = call(
-        page,
+        blank,
         "planAxis",
         [
             [[0.62, 0.97], "accuracy"],
@@ -333,7 +298,7 @@ def test_axis_has_few_round_ticks_that_hold_all_values(page):
     lists += [*RNG.lognormal(0, 4, (60, 4)).tolist(), [1e-9], [0.5, 0.5], [1e12, 0.001]]
     for scale in ("linear", "log"):
         for values, axis in zip(
-            lists, call(page, "planAxis", [[values, "loss", scale] for values in lists]), strict=True
+            lists, call(blank, "planAxis", [[values, "loss", scale] for values in lists]), strict=True
         ):
             assert axis["low"] <= min(values) * (1 + 1e-6)
             assert max(values) <= axis["high"] * (1 + 1e-6)
@@ -343,30 +308,34 @@ def test_axis_has_few_round_ticks_that_hold_all_values(page):
             assert steps.min() > 0
             assert scale == "log" or np.ptp(steps) < 1e-6 * steps[0]
     lists = RNG.uniform(0, 1, (200, 4)).tolist()
-    for shares, axis in zip(lists, call(page, "planAxis", [[shares, "accuracy"] for shares in lists]), strict=True):
+    for shares, axis in zip(lists, call(blank, "planAxis", [[shares, "accuracy"] for shares in lists]), strict=True):
         assert 0 <= axis["low"] <= min(shares) <= max(shares) <= axis["high"] <= 1
 
 
-def test_numbers_are_written_to_three_digits_or_more(page):
+def test_numbers_are_written_to_three_digits_or_more(blank):
     numbers = [0.0005, 0.09999, 1.0005, 9.9996, 9999.5, 99999.9, 1.5e300, 5e-300, -0.0001, -3e7]
     numbers += [float(f"{number:.4g}") for number in RNG.lognormal(0, 6, 200)]
     superscripts = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹−", "-0123456789-")
-    for number, text in zip(numbers, call(page, "formatValue", [[number, "loss"] for number in numbers]), strict=True):
+    for number, text in zip(numbers, call(blank, "formatValue", [[number, "loss"] for number in numbers]), strict=True):
         assert float(text.translate(superscripts).replace("·10", "e")) == pytest.approx(number, rel=5e-3), text
         assert len(text) <= 11
-    assert len(set(call(page, "markShape", [[index, 5] for index in range(6)]))) == 6
+    assert len(set(call(blank, "markShape", [[index, 5] for index in range(6)]))) == 6
 
 
 # ---- what a reader sees --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", STATES, ids=range(len(STATES)))
-def test_the_legend_holds_the_numbers_of_the_epoch(show, page, state):
-    figure = TrainingCurves(**state)
+def test_the_legends_hold_the_numbers_of_the_epoch(show, blank):
+    figures = [TrainingCurves(**state) for state in STATES]
+    page = show(*figures)
+    for nth, figure in enumerate(figures):
+        assert_legend_is_right(page.locator(".convbook-figure").nth(nth), blank, figure, STATES[nth]["runs"])
+
+
+def assert_legend_is_right(chart, blank, figure, runs):
     metric, parts = figure.metric, [part for part in PARTS if getattr(figure, part)]
-    chart = show(figure)
     rows = table(chart)
-    assert list(rows) == list(state["runs"])
+    assert list(rows) == list(runs)
     longest = max(len(run["loss"]) for run in figure._curves if run["name"] in (figure.shown or rows))
     for run in figure._curves:
         read = {}
@@ -380,8 +349,8 @@ def test_the_legend_holds_the_numbers_of_the_epoch(show, page, state):
                 assert text == "not finite"
             else:
                 read[part] = values[min(figure.epoch, longest) - 1]
-                assert [text] == call(page, "formatValue", [[read[part], metric]])
-        gap = call(page, "formatGap", [[read["training"], read["validation"], metric]])[0] if len(read) == 2 else "–"
+                assert [text] == call(blank, "formatValue", [[read[part], metric]])
+        gap = call(blank, "formatGap", [[read["training"], read["validation"], metric]])[0] if len(read) == 2 else "–"
         assert rows[run["name"]][2] == gap
         assert rows[run["name"]][3] == ("never finite" if run["lowest"] is None else f"epoch {run['lowest']}")
     problem = [text for text in notes(chart) if text.startswith("No ") and "chosen" in text]
@@ -465,6 +434,8 @@ def test_marks_stand_at_the_lowest_place_of_the_raw_curves(show, smoothing):
             assert (x, y) == pytest.approx(points[epoch - 1], abs=0.1)
             assert metric == "accuracy" or y == pytest.approx(max(y for _, y in points), abs=0.1)
             assert table(page)[name][3] == f"epoch {epoch}"
+            page.get_by_role("button", name=f"the lowest validation loss of {name}").click()
+            wait_for_epoch(page, epoch)
 
 
 def test_marks_can_be_hidden_for_who_is_to_find_them(show):
@@ -487,7 +458,7 @@ def test_single_run_has_a_colour_for_training_and_one_for_validation(show):
 def test_raw_line_stays_faintly_behind_the_smoothed_one(show):
     page = show(TrainingCurves({"A": OVERFIT}))
     assert page.locator(".cb-raw").count() == 0
-    slide(page, 0.9)
+    figure_pages.slide(page, "Smoothing", 0.9)
     page.locator(".cb-raw").first.wait_for(state="attached")
     opacity = page.locator(".cb-raw").first.evaluate("(path) => Number(getComputedStyle(path).opacity)")
     assert 0.2 < opacity < 0.6
@@ -539,19 +510,9 @@ def test_cursor_stays_within_the_runs_that_are_shown(show):
     page.get_by_role("checkbox", name="A", exact=True).uncheck()
     wait_for_epoch(page, 12)
     assert page.get_by_role("slider", name="Epoch").get_attribute("aria-valuemax") == "12"
+    assert page.get_by_role("slider", name="Epoch").get_attribute("aria-valuetext") == "epoch 12 of 12"
     page.get_by_role("checkbox", name="A", exact=True).check()
     wait_for_epoch(page, 25)
-
-
-def test_arrow_keys_walk_through_the_epochs_and_stop_at_the_ends(show):
-    page = show(TrainingCurves({"A": OVERFIT}, epoch=10))
-    page.get_by_role("slider", name="Epoch").focus()
-    steps = [("ArrowLeft", 9), ("ArrowRight", 10), ("ArrowUp", 11), ("ArrowDown", 10), ("PageUp", 13), ("PageDown", 10)]
-    steps += [("Shift+ArrowRight", 13), ("Home", 1), ("ArrowLeft", 1), ("End", 30), ("ArrowRight", 30)]
-    for key, epoch in steps:
-        page.keyboard.press(key)
-        wait_for_epoch(page, epoch)
-    assert page.get_by_role("slider", name="Epoch").get_attribute("aria-valuetext") == "epoch 30 of 30"
 
 
 def test_pointer_drags_the_cursor_and_a_click_places_it(show):
@@ -592,14 +553,6 @@ def test_finger_drags_sideways_and_taps_and_a_swipe_down_leaves_the_epoch(show):
     assert head.inner_text() == before
 
 
-def test_button_goes_to_the_lowest_epoch(show):
-    runs = {"A": OVERFIT, "B": SHORT}
-    page = show(TrainingCurves(runs, metric="loss"))
-    for name, run in runs.items():
-        page.get_by_role("button", name=f"the lowest validation loss of {name}").click()
-        wait_for_epoch(page, int(np.argmin(run["val_loss"])) + 1)
-
-
 def test_what_was_read_off_is_spoken_once_the_cursor_rests(show):
     page = show(TrainingCurves({"A": OVERFIT, "B": SHORT}, metric="loss", epoch=12))
     page.get_by_role("slider", name="Epoch").press("ArrowRight")
@@ -607,7 +560,7 @@ def test_what_was_read_off_is_spoken_once_the_cursor_rests(show):
     training, validation, gap, _ = table(page)["A"]
     read = f"A: training {training}, validation {validation}, gap {gap}. B: ended after epoch 12."
     assert figure_pages.spoken(page) == f"Loss, epoch 13 of 30. {read}"
-    slide(page, 0.8)
+    figure_pages.slide(page, "Smoothing", 0.8)
     figure_pages.wait_for_speech(page, "Smoothed: each point is a mean")
     assert figure_pages.spoken(page) == notes(page)[-1]
 
@@ -620,7 +573,6 @@ def test_chart_follows_the_width_of_the_page(show):
             """() => [...document.querySelectorAll(".cb-chart > svg")].every(
               (svg) => Math.abs(svg.viewBox.baseVal.width - svg.clientWidth) <= 1)"""
         )
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_long_names_fit_on_every_screen(show):
@@ -629,7 +581,6 @@ def test_long_names_fit_on_every_screen(show):
     for width, names in ((340, 0), (390, 0), (620, 2), (1280, 2)):
         page.set_viewport_size({"width": width, "height": 844})
         page.wait_for_function(f"document.querySelectorAll('.cb-end').length === {names}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
         # Found and measured in one step: the next redraw after a new width replaces these texts.
         ends = page.evaluate(
             "[...document.querySelectorAll('.cb-end')].map((text) => "
