@@ -1,6 +1,7 @@
 """How tests read live figures on a page, and touch them; the fixture `show` in conftest.py opens the page."""
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ def assert_refused(make, changes, remedy):
 
 
 def number(text):
-    """A number as a figure writes it."""
-    return float(text.replace("−", "-"))
+    """A number as a figure writes it, which may be a fraction."""
+    return float(Fraction(text.replace("−", "-")))
 
 
 def numbers(text):
@@ -117,6 +118,12 @@ def gradient_in_keras(model, image, layer, row, column, channel=None):
         numbers = output[0, row, column]
         number = tf.reduce_sum(numbers) if channel is None else numbers[channel]
     return number.numpy(), tape.gradient(number, pixels).numpy()[0]
+
+
+def packed(image):
+    """An image (height, width) or (height, width, channels) as the JavaScript holds pictures and maps."""
+    sizes = dict(zip(("height", "width", "channels"), np.atleast_3d(image).shape, strict=True))
+    return {**sizes, "values": np.ravel(image).tolist()}
 
 
 def call(figure, page, function, calls):

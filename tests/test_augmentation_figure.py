@@ -7,7 +7,7 @@ import figure_pages
 import keras
 import numpy as np
 import pytest
-from figure_pages import assert_refused, numbers, pixels_of, slide, texts, wait_for_speech
+from figure_pages import assert_refused, numbers, packed, pixels_of, slide, texts, wait_for_speech
 from visits import PHONE
 
 from convbook.drawings import draw
@@ -68,9 +68,8 @@ call = functools.partial(figure_pages.call, Augmentation)
 
 def versions_of(page, picture, changes, fill_mode="reflect"):
     """What the figure makes of a picture, for each of the changes."""
-    height, width, channels = picture.shape
-    packed = {"height": height, "width": width, "channels": channels, "values": picture.ravel().tolist(), "white": 255}
-    answers = call(page, "transformPicture", [[packed, UNCHANGED | each, fill_mode] for each in changes])
+    given = {**packed(picture), "white": 255}
+    answers = call(page, "transformPicture", [[given, UNCHANGED | each, fill_mode] for each in changes])
     return [np.reshape(answer, picture.shape) for answer in answers]
 
 

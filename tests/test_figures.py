@@ -14,6 +14,7 @@ from figure_pages import (
     call,
     diverging_colors,
     number,
+    packed,
     pixels_of,
     spoken,
     tables,
@@ -236,9 +237,7 @@ def test_javascript_agrees_with_the_loops_and_with_keras(blank):
     shapes = [(6, 9, 1), (9, 6, 3), (5, 8, 3), (7, 4, 1), (1, 4, 3)], [(3, 3), (3, 3), (2, 4), (5, 1), (1, 1)]
     for image_shape, kernel_shape in zip(*shapes, strict=True):
         image, kernel = RNG.normal(size=image_shape), RNG.normal(size=(*kernel_shape, image_shape[2]))
-        names = ("height", "width", "channels")
-        packed = dict(zip(names, image_shape, strict=True), values=image.ravel().tolist())
-        answer = np.array(call(Convolution, blank, "convolve", [[packed, kernel.tolist(), 0.5]])[0])
+        answer = np.array(call(Convolution, blank, "convolve", [[packed(image), kernel.tolist(), 0.5]])[0])
         loops = convolve2d(image, kernel[..., np.newaxis], bias=[0.5])[..., 0]
         keras = ops.conv(image[np.newaxis].astype("float32"), kernel[..., np.newaxis].astype("float32"))
         np.testing.assert_allclose(answer.reshape(loops.shape), loops, rtol=1e-12, atol=1e-12)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from figure_pages import gradient_in_keras
+from figure_pages import gradient_in_keras, packed
 
 from convbook import digit_nets, photos
 from convbook.figures import base
@@ -27,12 +27,7 @@ def call(blank):
       const maps = module.runNet(unpacked, { ...picture, values });
       return plain(module.inputGradient(unpacked, maps, ...more));
     }"""
-    return lambda name, net, image, *more: blank.evaluate(script, [SOURCE, name, net, as_map(image), more])
-
-
-def as_map(image):
-    names = ("height", "width", "channels")
-    return dict(zip(names, image.shape, strict=True), values=image.ravel().tolist())
+    return lambda name, net, image, *more: blank.evaluate(script, [SOURCE, name, net, packed(image), more])
 
 
 def as_array(answer):

@@ -11,6 +11,7 @@ from figure_pages import (
     diverging_colors,
     number,
     numbers,
+    packed,
     pixels_of,
     spoken,
     tables,
@@ -71,11 +72,6 @@ def count_least(image, **settings):
         for method in METHODS if (down, right) != (0, 0) else ():
             counts[method] += changes[method] <= min(changes.values()) + 1e-9
     return counts
-
-
-def packed(array):
-    height, width = array.shape
-    return {"height": height, "width": width, "channels": 1, "values": array.ravel().tolist()}
 
 
 def weights_of(kernel):

@@ -14,6 +14,7 @@ from figure_pages import (
     gradient_in_keras,
     number,
     numbers,
+    packed,
     pixels_of,
     wait_for_speech,
 )
@@ -303,9 +304,8 @@ def test_ways_and_averages_are_those_of_a_keras_model_with_ones_for_weights(blan
         ways = np.outer(down["ways"][0], right["ways"][0])
         np.testing.assert_allclose(ways, gradient_of(model, size, *output), rtol=1e-5)
         image = np.random.default_rng(2).integers(0, 256, size)
-        picture = {"height": size[0], "width": size[1], "channels": 1, "values": image.ravel().tolist()}
         (plans,) = ask(blank, "planStack", [[*size, layers]])
-        (answer,) = ask(blank, "averageStack", [[picture, plans, layers, len(layers)]])
+        (answer,) = ask(blank, "averageStack", [[packed(image), plans, layers, len(layers)]])
         expected = model(image[np.newaxis, ..., np.newaxis].astype("float32")).numpy()[0, ..., 0]
         weights = np.prod([geometry(layer)[0] ** 2 for layer in layers])
         np.testing.assert_allclose(answer, expected.ravel() / weights, rtol=1e-4)
@@ -394,7 +394,7 @@ def test_gradient_is_that_of_keras_and_the_sentence_holds_its_numbers(show, look
 
 def test_all_digits_together_show_more_of_the_window_than_one_and_the_middle_most(show):
     one, every = (show(net_figure(TEN, 3, 5, 1, 1, 7, all_digits=all_digits)) for all_digits in (False, True))
-    gradients = [keras_gradient(TEN, digit, 5, 1, 1, 7)[1] for digit in range(10)]
+    gradients = [keras_gradient(TEN, digit, 5, 1, 1, 7)[1].astype(float) for digit in range(10)]
     mean = np.mean(np.abs(gradients), axis=0)
     read, _, outside, *middle = numbers(verdict(every).split("is not 0")[1])
     assert verdict(every).split("columns")[-1].split(".")[1].strip().startswith("Mean over 10 digits: in the window")
@@ -402,11 +402,7 @@ def test_all_digits_together_show_more_of_the_window_than_one_and_the_middle_mos
     assert read > np.count_nonzero(gradients[3])
     assert middle[-1] == pytest.approx(100 * mean[8:18, 8:18].sum() / mean.sum(), rel=0.006)
     assert middle[-1] > middle[-2]  # more than its share of the window
-    (shown,) = ask(
-        one,
-        "meanSize",
-        [[[{"height": 28, "width": 28, "values": g.ravel().tolist()} for g in gradients]]],
-    )
+    (shown,) = ask(one, "meanSize", [[[packed(gradient) for gradient in gradients]]])
     np.testing.assert_allclose(shown, mean.ravel())
 
 
