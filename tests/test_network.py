@@ -57,8 +57,8 @@ NETS = {
     "flatten": build_net((11, 14, 1), keras.layers.Flatten),
     "average": build_net((15, 10, 3), keras.layers.GlobalAveragePooling2D),
     "pools of 3": build_net((20, 23, 2), keras.layers.Flatten, pool_size=3, activation="linear"),
-    "packaged": (digit_nets.packed("convnet"), digit_nets.load("convnet")),
 }
+PACKAGED = digit_nets.packed("convnet"), digit_nets.load("convnet")
 
 
 def all_maps(model, image):
@@ -103,12 +103,12 @@ def test_the_packaged_nets_answer_as_in_keras(call, name):
         ("pools of 3", (7, 0, 0, 0)),
         ("packaged", (2, 30, 11, 5)),
         ("packaged", (4, 9, 20, None)),
-        ("packaged", (6, 1, 3, 17)),
-        ("packaged", (8, 0, 0, 4)),
+        ("packaged", (6, 1, 3, None)),
+        ("packaged", (7, 0, 0, None)),
     ],
 )
 def test_gradient_is_that_of_tensorflow(call, name, place):
-    net, model = NETS[name]
+    net, model = NETS.get(name, PACKAGED)
     image = noise(model.input_shape[1:])
     layer, row, column, channel = place
     _, expected = gradient_in_keras(model, image, *place)
