@@ -44,8 +44,8 @@ test: $(INSTALLED)  ## check all of it: the library, every chapter executed offl
 check-runs: $(INSTALLED)  ## run every chapter on the runs photos and full, in miniature and offline
 	@PATH="$(BIN):$$PATH" python tests/check_runs.py --jobs $(JOBS)
 
-bench: $(INSTALLED)  ## measure how fast figures redraw, pictures are drawn, prepared and fed to a network
-	@for name in figures drawings photos pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done
+bench: $(INSTALLED)  ## measure how fast figures redraw and pictures are fed to a network
+	@for name in figures pipelines; do PATH="$(BIN):$$PATH" python tests/bench_$$name.py || exit 1; done
 
 links: $(INSTALLED)  ## check that the book's links to other places still lead somewhere (needs a network)
 	@PATH="$(BIN):$$PATH" jupyter-book build . --path-output _build/links --builder linkcheck --quiet
