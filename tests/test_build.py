@@ -65,7 +65,7 @@ class Book(NamedTuple):
         """Call `make book` with these variables."""
         variables = {"VENV": sys.prefix, "CONVBOOK_JOBS": "1", **variables}
         settings = [f"{name}={value}" for name, value in variables.items()]
-        old = f"--old-file={sys.prefix}/.installed", "--old-file=full-run"  # installs nothing, asks for no GPU
+        old = f"--old-file={sys.prefix}/.installed", "--old-file=photos"  # installs nothing, prepares no photos
         return self.run("make", "book", *settings, *old)
 
     def page(self, name="book/01_tiny"):
