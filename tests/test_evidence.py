@@ -34,7 +34,7 @@ def make_result(numbers=((0.5, 0.1), (0.75, 0.25), (0.5, 0.0)), effects=(EFFECT,
         "claim": "some-claim",
         "sentence": "Dense loses.",
         "chapter": 1,
-        "data": {"kind": "digits", "source": "digits drawn <by hand>"},
+        "data": {"kind": "digits", "source": "digits drawn <by hand>", "same_test_pictures": False},
         "settings": {"epochs": 3},
         "seeds": seeds,
         "effects": [evidence.judge(effect, seeds) for effect in effects],
@@ -42,6 +42,19 @@ def make_result(numbers=((0.5, 0.1), (0.75, 0.25), (0.5, 0.0)), effects=(EFFECT,
         "experiment_hash": evidence.experiment_hash("convbook.experiments.understanding:DENSE_GLOBAL", "digits"),
         "provenance": {**environment, "seconds": 90.0, "commit": "abc", "date": "2026-01-02T03:04:05+00:00"},
     }
+
+
+def with_answers(accuracy=(0.8, 0.7), seeds=4, pictures=20, **change):
+    """A result whose seeds share their test pictures and keep which of them each model answered right."""
+    rng, result = np.random.default_rng(1), make_result()
+    result["data"]["same_test_pictures"] = True
+    result["seeds"] = [{"seed": seed, "seconds": 1.5} for seed in range(seeds)]
+    for entry in result["seeds"]:
+        right = {name: rng.random(pictures) < share for name, share in zip(("dense", "convnet"), accuracy, strict=True)}
+        entry["numbers"] = {name: float(each.mean()) for name, each in right.items()}
+        entry["answers"] = {name: evidence.pack_answers(each) for name, each in right.items()}
+    result["effects"] = [evidence.judge(EFFECT, result["seeds"])]
+    return result
 
 
 def written(folder, result, name="some-claim"):
@@ -67,7 +80,13 @@ def test_interval_is_as_computed_by_hand_and_by_scipys_t_test():
     ("differences", "direction", "margin", "expected"),
     [
         ([1, 1.1, 1.2], "greater", 0, "reproduced"),
-        ([1, 1.1, 1.2], "greater", 5, "reproduced"),
+        ([1, 1.1, 1.2], "greater", 1.3, "reproduced"),
+        ([1, 1.1, 1.2], "greater", 1.4, "too small to matter"),
+        ([-1, -1.1, -1.2], "greater", 1.4, "too small to matter"),
+        ([1, 1.1, 1.2], "less", 1.4, "too small to matter"),
+        ([1, 2, 3], "less", 4.5, "too small to matter"),
+        ([1, 2, 3], "greater", 4.4, "undecided"),
+        ([-1, -1.1, -1.2], "greater", 1.3, "contradicted"),
         ([1, 1.1, 1.2], "less", 0, "contradicted"),
         ([-1, -1.1, -1.2], "greater", 0, "contradicted"),
         ([-1, -1.1, -1.2], "less", 0, "reproduced"),
@@ -84,6 +103,83 @@ def test_interval_is_as_computed_by_hand_and_by_scipys_t_test():
 )
 def test_the_verdict_follows_from_where_the_interval_lies(differences, direction, margin, expected):
     assert evidence.verdict(differences, direction, margin) == expected
+
+
+def test_pictures_widen_the_interval_by_what_they_differ_beyond_the_rest():
+    # Means of the seeds 1/2, 1/4, 1/2, of the pictures 0, 1, 2/3, 0; of all 5/12. Squared deviations: of the seeds
+    # 4 (2/144 + 4/144), of the pictures 3 (25 + 49 + 9 + 25)/144, of all 35/12, so 1/2 for the rest.
+    table = [[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 1, 0]]
+    seeds, pictures, rest = (24 / 144) / 2, (324 / 144) / 3, (35 / 12 - 24 / 144 - 324 / 144) / 6
+    both = seeds + pictures - rest
+    half_width = stats.t.ppf(0.975, 2 * (both / seeds) ** 2) * math.sqrt(both / 12)
+    assert evidence.interval(table) == pytest.approx((5 / 12 - half_width, 5 / 12 + half_width))
+
+
+def test_the_interval_is_students_where_pictures_bring_nothing_or_would_shorten_it():
+    rng = np.random.default_rng(0)
+    for seeds in (2, 3, 5):
+        for _ in range(50):
+            table = rng.integers(-1, 2, (seeds, 40)) + rng.integers(0, 2, 40) * rng.integers(0, 2)
+            (low, high), (low_of_seeds, high_of_seeds) = evidence.interval(table), evidence.interval(table.mean(axis=1))
+            assert high - low >= high_of_seeds - low_of_seeds - 1e-12
+    each_right_once = np.eye(3)[[0, 1, 2]]  # pictures differ less than they would by chance
+    assert evidence.interval(each_right_once) == pytest.approx(evidence.interval([1 / 3] * 3))
+
+
+def test_an_interval_of_equal_answers_or_equal_seeds_is_finite():
+    assert evidence.interval(np.zeros((5, 40))) == (0, 0)
+    same_for_all_seeds = np.tile([0, 1, 0, 0], (5, 1))
+    # No seed differs: what is left is the normal interval over the pictures, of deviation 1/2.
+    half_width = stats.norm.ppf(0.975) * 0.5 / math.sqrt(4)
+    assert evidence.interval(same_for_all_seeds) == pytest.approx((0.25 - half_width, 0.25 + half_width))
+
+
+def simulated_study(rng, seeds=5, pictures=500):
+    """Differences of two models' answers, (seeds, pictures): some pictures are hard, some for one of the models."""
+    difficulty, right = rng.normal(0, 1.5, pictures), []
+    for ability in ABILITIES:
+        latent = ability + difficulty + rng.normal(0, 0.7, pictures) + rng.normal(0, 0.05, (seeds, 1))
+        right.append(latent + rng.normal(0, 1, (seeds, pictures)) > 0)
+    return right[0].astype(float) - right[1]
+
+
+ABILITIES = 2.0, 1.5
+
+
+def test_intervals_with_pictures_cover_the_truth_in_95_of_100_studies_and_those_without_do_not():
+    rng, deviation = np.random.default_rng(0), math.sqrt(1 + 1.5**2 + 0.7**2 + 0.05**2)
+    truth = np.subtract(*stats.norm.cdf(np.array(ABILITIES) / deviation))
+    studies = [simulated_study(rng) for _ in range(2000)]
+
+    def coverage(intervals):
+        return np.mean([low <= truth <= high for low, high in intervals])
+
+    assert 0.93 <= coverage(map(evidence.interval, studies)) <= 0.97
+    assert coverage(evidence.interval(study.mean(axis=1)) for study in studies) < 0.9
+
+
+def test_an_effect_of_kept_answers_is_judged_with_the_luck_of_the_pictures():
+    seeds = with_answers()["seeds"]
+    judged = evidence.judge(EFFECT, seeds)
+    right = [{name: evidence.unpack_answers(packed) for name, packed in entry["answers"].items()} for entry in seeds]
+    table = np.array([each["dense"].astype(int) - each["convnet"] for each in right])
+    assert judged["interval"] == pytest.approx(evidence.interval(table))
+    assert judged["interval"] != pytest.approx(evidence.interval(judged["differences"]))
+    assert judged["pictures"] == 20
+    assert judged["mean"] == pytest.approx(table.mean())
+    alone = evidence.judge(make_effect("dense"), seeds)
+    assert alone["interval"] == pytest.approx(evidence.interval([each["dense"] for each in right]))
+
+
+def test_an_effect_is_judged_over_seeds_where_one_lacks_answers_or_the_numbers_count_other_pictures():
+    lacking, other = with_answers()["seeds"], with_answers()["seeds"]
+    del lacking[2]["answers"]["dense"]
+    for entry in other:
+        entry["answers"]["convnet"] = evidence.pack_answers(np.ones(21, bool))
+    for seeds in (lacking, other):
+        judged = evidence.judge(EFFECT, seeds)
+        assert judged["interval"] == pytest.approx(evidence.interval(judged["differences"]))
+        assert judged["pictures"] is None
 
 
 def test_an_effect_is_the_difference_seed_by_seed_and_leaves_failed_seeds_out():
@@ -123,7 +219,7 @@ def test_an_effect_is_computed_over_the_seeds_that_have_its_numbers(tmp_path, la
     [
         *(
             (lambda few=few: evidence.interval(few), "at least two finite differences.*more seeds")
-            for few in ([], [0.1], [0.1, math.nan], [0.1, math.inf], [[0.1], [0.2]])
+            for few in ([], [0.1], [0.1, math.nan], [0.1, math.inf], [[0.1], [0.2]], [[0.1, 0.2]])
         ),
         (lambda: evidence.verdict([1, 2], "better"), "'better'.*greater, less, equal"),
         (lambda: evidence.verdict([1, 2], "equal"), "'equal' needs a margin greater than 0"),
@@ -204,6 +300,8 @@ def change(path, value):
         (change(["settings", "backbone"], "my_base"), "provenance lacks base"),
         (change(["provenance", "verified"], {"seed": 0}), "verified lacks backend, .*keras-hub"),
         (change(["data"], {"kind": "digits"}), "lacks kind or source"),
+        (change(["data"], {"kind": "digits", "source": ""}), "whether all seeds have the same_test_pictures"),
+        (change(["seeds", 1, "core_seconds"], "long"), "core_seconds of seed 1 are no number"),
         (lambda result: result.pop("settings"), "settings is None, not of type dict"),
         (lambda result: result["provenance"].pop("commit"), "provenance lacks commit"),
     ],
@@ -216,6 +314,33 @@ def test_a_spoilt_result_is_refused_when_read_and_when_written(tmp_path, spoil, 
     (tmp_path / "some-claim.json").write_text(json.dumps(result), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         evidence.read("some-claim", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (change(["seeds", 1, "answers"], []), "answers of seed 1 are no JSON object"),
+        (change(["seeds", 1, "answers", "dense"], "oA=="), "'dense' of seed 1 cannot be unpacked"),
+        (
+            change(["seeds", 1, "answers", "dense", "bits"], "oA=="),
+            r"cannot be unpacked \(8 bits do not hold 20 answers\)",
+        ),
+        (change(["seeds", 1, "answers", "dense", "bits"], "?"), "'dense' of seed 1 cannot be unpacked"),
+        (change(["seeds", 1, "answers", "dense", "count"], 19), "'dense' of seed 1 do not give its number"),
+        (change(["seeds", 1, "answers", "other"], evidence.pack_answers(np.ones(2, bool))), "do not give its number"),
+        (change(["seeds", 1, "answers", "dense"], evidence.pack_answers(np.ones(20, bool))), "do not give its number"),
+        (lambda result: result["seeds"].append(with_answers(pictures=10)["seeds"][0] | {"seed": 9}), "are not as many"),
+        (change(["data", "same_test_pictures"], False), "keeps answers, and its test pictures are its own"),
+        (change(["effects", 0, "pictures"], None), "does not follow"),
+    ],
+)
+def test_answers_that_do_not_fit_their_numbers_are_refused(tmp_path, spoil, message):
+    result = with_answers()
+    evidence.write(result, "some-claim", tmp_path)
+    assert evidence.read("some-claim", tmp_path) == result
+    spoil(result)
+    with pytest.raises(ValueError, match=message):
+        evidence.write(result, "some-claim", tmp_path)
 
 
 # Hashes
@@ -464,13 +589,40 @@ def test_a_table_is_sound_markdown_and_accessible_html(tmp_path):
 def test_negative_numbers_and_small_effects_are_said_in_words(tmp_path):
     effects = (
         evidence.Effect("less", "convnet", "dense", margin=0.05, meaning="less", direction="less"),
-        evidence.Effect("small", "dense", "convnet", margin=0.6, meaning="small"),
+        evidence.Effect("small", "dense", "convnet", margin=0.62, meaning="small"),
         evidence.Effect("equal", "dense", "convnet", margin=0.1, meaning="equal", direction="equal"),
     )
     rows = written(tmp_path, make_result(effects=effects)).rows
     assert rows[0][2:] == ("−0.467 test accuracy", "−0.610 to −0.323", "at most −0.05", "reproduced")
-    assert rows[1][4:] == ("at least 0.6", "reproduced, but smaller than what would matter")
+    assert rows[1][4:] == ("at least 0.62", "too small to matter")
     assert rows[2][4:] == ("more than 0.1", "contradicted")
+
+
+def test_notes_say_whose_luck_the_intervals_hold_where_seeds_share_their_test_pictures(tmp_path):
+    def note():
+        result["effects"] = [evidence.judge(effect, result["seeds"]) for effect in effects]
+        return written(tmp_path, result).notes[1:]
+
+    result, effects = with_answers(), [EFFECT]
+    assert note() == (
+        "the intervals hold the luck of the seeds and that of the 20 test pictures, which all seeds share.",
+    )
+    for entry in result["seeds"]:
+        entry["numbers"]["loss"] = 0.5
+    effects = [evidence.Effect("loss", "loss", margin=0.1, meaning="loss"), EFFECT]
+    assert note()[0].endswith("20 test pictures, which all seeds share; that of row 1 only that of the seeds.")
+    for entry in result["seeds"]:
+        del entry["answers"]
+    assert note() == ("all seeds share their test pictures, so the intervals hold the luck of the seeds only.",)
+
+
+def test_a_table_counts_processor_time_where_all_seeds_have_it(tmp_path):
+    result = make_result()
+    for entry, seconds in zip(result["seeds"], (60, 90, 30), strict=True):
+        entry["core_seconds"] = seconds
+    assert "in 3.0 processor minutes on a processor" in written(tmp_path, result).notes[0]
+    del result["seeds"][1]["core_seconds"]
+    assert "in 1.5 minutes on a processor" in written(tmp_path, result).notes[0]
 
 
 def test_stale_results_and_failed_seeds_are_named_and_a_result_whose_experiment_is_gone_is_stale(tmp_path):
@@ -539,7 +691,10 @@ def test_every_claim_of_the_lecture_has_a_row():
 
 def test_a_claim_says_of_each_kind_of_data_what_was_measured(tmp_path):
     for name, kind in (("dense-global", "digits"), ("dense-global.mnist", "mnist")):
-        result = make_result() | {"claim": "dense-global", "data": {"kind": kind, "source": "digits"}}
+        result = make_result() | {
+            "claim": "dense-global",
+            "data": {"kind": kind, "source": "digits", "same_test_pictures": False},
+        }
         result["experiment_hash"] = evidence.experiment_hash(result["experiment"], kind)
         evidence.write(result, name, tmp_path)
     evidence.write(make_result() | {"claim": "presence", "experiment_hash": "0" * 16}, "presence", tmp_path)
@@ -547,6 +702,13 @@ def test_a_claim_says_of_each_kind_of_data_what_was_measured(tmp_path):
     assert verdicts["dense-global"] == "holds; measured on digits: reproduced; measured on mnist: reproduced"
     assert verdicts["presence"] == "measured on digits: reproduced (stale)"
     assert verdicts["stride-2"] == "holds, with a correction"
+
+
+def test_effects_are_counted_by_verdict(tmp_path):
+    small = evidence.Effect("small", "dense", "convnet", margin=0.62, meaning="small")
+    evidence.write(make_result(effects=(small, EFFECT)) | {"claim": "presence"}, "presence", tmp_path)
+    verdicts = {each.claim.name: each.verdict for each in evidence.standings(tmp_path)}
+    assert verdicts["presence"] == "measured on digits: 1 of 2 reproduced, 1 of 2 too small to matter"
 
 
 def test_the_overview_has_the_claim_as_the_head_of_its_row():
@@ -562,13 +724,13 @@ def test_the_overview_has_the_claim_as_the_head_of_its_row():
 
 
 @pytest.mark.parametrize("name", evidence.names())
-def test_a_committed_result_can_be_read_and_has_five_seeds_in_their_order_and_a_clean_commit(name):
+def test_a_committed_result_can_be_read_and_has_its_seeds_in_order_and_a_clean_commit(name):
     result = evidence.read(name)  # refuses effects that do not follow from the seeds
     assert result["claim"] == name.partition(".")[0]
     assert result["effects"]
     seeds = [entry["seed"] for entry in result["seeds"]]
     assert seeds == list(range(len(seeds)))
-    assert len(seeds) >= (3 if result["data"]["kind"] == "photos" else 5)
+    assert result["data"]["same_test_pictures"] == (result["settings"]["kind"] != "drawn")
     assert not result["provenance"].get("verified", {"commit": ""})["commit"].endswith(("-dirty", "unknown"))
     assert not result["provenance"]["commit"].endswith(("-dirty", "unknown"))
 

@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import os
+import time
 
 import h5py
 import keras
@@ -65,10 +66,10 @@ def stop_at_seed_2(folder):
         run(make_experiment(Measure(breaks_at=2, error=KeyboardInterrupt())), folder)
 
 
-def seeds_measured(folder, seeds=range(3), report=quiet, fresh=False, **changes):
+def seeds_measured(folder, seeds=range(3), report=quiet, fresh=False, kind=None, **changes):
     """The seeds that a run measures, given what stands in its folder already."""
     measure = Measure()
-    run(make_experiment(measure, **changes), folder, seeds, report, fresh=fresh)
+    run(make_experiment(measure, **changes), folder, seeds, report, fresh=fresh, kind=kind)
     return measure.calls
 
 
@@ -91,7 +92,7 @@ def test_a_run_writes_what_it_measured(tmp_path):
     assert result["effects"][0]["differences"] == [1.0, 2.0, 3.0]
     assert result["effects"][0]["verdict"] == "undecided"  # 2 ± 2.48
     assert result["settings"] == {"epochs": 3, "filters": [1, 2], "kind": "digits"}
-    assert result["data"] == {"kind": "digits", "source": "small digits"}
+    assert result["data"] == {"kind": "digits", "source": "small digits", "same_test_pictures": True}
     assert result["provenance"]["keras"] == keras.__version__
     assert files(tmp_path) == ["some-claim.json"]
 
@@ -99,8 +100,63 @@ def test_a_run_writes_what_it_measured(tmp_path):
 def test_a_further_kind_of_data_has_its_own_settings_and_file(tmp_path):
     result = run(make_experiment(Measure()), tmp_path, kind="mnist")
     assert result["settings"]["epochs"] == 5
-    assert result["data"] == {"kind": "mnist", "source": "large digits"}
+    assert result["data"] == {"kind": "mnist", "source": "large digits", "same_test_pictures": True}
     assert evidence.names(tmp_path) == ["some-claim.mnist"]
+
+
+def test_a_kind_of_data_can_name_the_pictures_of_another(tmp_path):
+    data = {"drawn": {}, "drawn_far": {"kind": "drawn", "epochs": 5}}
+    experiment = make_experiment(Measure(), data=data, sources={"drawn": "drawings", "drawn_far": "far drawings"})
+    result = run(experiment, tmp_path, kind="drawn_far")
+    assert result["settings"] == {"epochs": 5, "filters": [1, 2], "kind": "drawn"}
+    assert result["data"] == {"kind": "drawn_far", "source": "far drawings", "same_test_pictures": False}
+    assert evidence.names(tmp_path) == ["some-claim.drawn_far"]
+    assert seeds_measured(tmp_path, data=data, sources=experiment.sources, kind="drawn_far") == []
+
+
+def answer(seed, settings):
+    right = np.random.default_rng(seed).random(20) < 0.7
+    return {"n": right, "test": right.mean()}
+
+
+def test_answers_give_their_mean_and_are_kept_where_seeds_share_their_test_pictures(tmp_path):
+    result = run(make_experiment(answer), tmp_path)
+    first = result["seeds"][0]
+    assert first["numbers"] == {"n": 0.6, "test": 0.6}
+    assert list(first["answers"]) == ["n"]
+    assert evidence.unpack_answers(first["answers"]["n"]).tolist() == answer(0, {})["n"].tolist()
+    assert result["effects"][0]["pictures"] == 20
+    assert evidence.read("some-claim", tmp_path) == result
+    verify_experiment(make_experiment(answer), folder=tmp_path, report=[].append)
+
+
+def test_answers_to_pictures_that_each_seed_draws_anew_are_not_kept(tmp_path):
+    result = run(make_experiment(answer, data={"drawn": {}}, sources={"drawn": "drawings"}), tmp_path)
+    assert result["seeds"][0]["numbers"] == {"n": 0.6, "test": 0.6}
+    assert [entry for entry in result["seeds"] if "answers" in entry] == []
+    assert result["effects"][0]["pictures"] is None
+
+
+def test_an_experiment_says_how_many_seeds_it_has(tmp_path):
+    run_experiment(make_experiment(Measure(), seeds=4), folder=tmp_path, report=quiet)
+    assert [entry["seed"] for entry in evidence.read("some-claim", tmp_path)["seeds"]] == [0, 1, 2, 3]
+
+
+def test_the_time_of_the_processor_is_kept_beside_that_of_the_clock(tmp_path):
+    def wait(seed, settings):
+        time.sleep(0.3)
+        return {"n": seed}
+
+    def compute(seed, settings):
+        end = time.process_time() + 0.3
+        while time.process_time() < end:
+            pass
+        return {"n": seed}
+
+    waited, computed = (run(make_experiment(measure), tmp_path, fresh=True)["seeds"][0] for measure in (wait, compute))
+    assert waited["seconds"] >= 0.3
+    assert waited["core_seconds"] <= 0.2
+    assert computed["core_seconds"] >= 0.3
 
 
 @pytest.mark.parametrize(
@@ -411,7 +467,15 @@ def test_experiments_are_found_under_their_own_claims_with_places_that_can_be_ha
             json.dumps(experiment.settings_for(kind))
 
 
-def test_committed_results_carry_the_current_prose_settings_and_effects():
+# Photos that took too long to measure with five seeds.
+THREE_SEEDS = {
+    "recipes",
+    "recipes-pace",
+    *(f"{claim}.photos.mobilenet_v2_035" for claim in ("batchnorm", "fine-tune-helps", "five-methods", "head-first")),
+}
+
+
+def test_committed_results_carry_the_current_prose_settings_and_effects_and_have_the_seeds_that_they_must():
     experiments = load_experiments()
     for name in evidence.names():
         result = evidence.read(name)
@@ -419,6 +483,7 @@ def test_committed_results_carry_the_current_prose_settings_and_effects():
         kind = result["data"]["kind"]
         _, _, backbone = [*name.split(".", 2), None, None][:3]
         assert experiment.result_name(kind, backbone) == name
+        assert len(result["seeds"]) >= (3 if name in THREE_SEEDS else max(5, experiment.seeds))
         assert result["settings"] == json.loads(json.dumps(experiment.settings_for(kind, backbone)))
         assert (result["sentence"], result["chapter"]) == (experiment.sentence, experiment.chapter)
         assert result["data"]["source"] == experiment.sources[kind]

@@ -83,7 +83,7 @@ def measure_evidence(options):
     requests = _requests(options, experiments)
     if options.folder:
         Path(options.folder).mkdir(parents=True, exist_ok=True)
-    if any(experiments[request["claim"]].kind(request["kind"]) == "photos" for request in requests):
+    if any(_needs_photos(request, experiments) for request in requests):
         found = photos.prepare("photos").class_names  # once, and not in vain for each seed
         if found != ("cat", "dog"):
             raise ValueError(
@@ -91,13 +91,16 @@ def measure_evidence(options):
                 f"a folder with photos of cats and dogs"
             )
     failed = []
-    seeds_of_a_claim = 1 if options.verify else options.seeds
-    with _progress(len(requests) * seeds_of_a_claim) as bar:
+    seeds = {}
+    for request in requests:
+        name = experiments[request["claim"]].result_name(request["kind"], request["backbone"])
+        seeds[name] = 1 if options.verify else request["seeds"]
+    with _progress(sum(seeds.values())) as bar:
 
         def report(event, name, what):
             if event == "seeds":
                 bar.set_description(name)
-                bar.update(seeds_of_a_claim - what)
+                bar.update(seeds[name] - what)
             elif event == "seed":
                 bar.update()
             elif event == "note":
@@ -130,9 +133,15 @@ def _requests(options, experiments):
     requests = []
     for claim, kind, backbone in chosen:
         experiments[claim].settings_for(kind, backbone)
-        named = {"claim": claim, "kind": kind, "backbone": backbone}
-        requests.append({**named, **{name: getattr(options, name) for name in ("seeds", "folder", "fresh", "verify")}})
+        seeds = options.seeds or experiments[claim].seeds
+        named = {"claim": claim, "kind": kind, "backbone": backbone, "seeds": seeds}
+        requests.append({**named, **{name: getattr(options, name) for name in ("folder", "fresh", "verify")}})
     return requests
+
+
+def _needs_photos(request, experiments):
+    settings = experiments[request["claim"]].settings_for(request["kind"], request["backbone"])
+    return settings["kind"] == "photos"
 
 
 def _to_measure(options, experiments):
@@ -276,7 +285,9 @@ def _add_evidence(commands):
     )
     evidence.set_defaults(run=measure_evidence)
     evidence.add_argument("claims", nargs="*", metavar="CLAIM", help="ids of claims; without any, all of them")
-    evidence.add_argument("--seeds", type=_seeds, default=5, metavar="N", help="measure seeds 0 to N-1 (default: 5)")
+    evidence.add_argument(
+        "--seeds", type=_seeds, metavar="N", help="measure seeds 0 to N-1 (default: as the claim asks for)"
+    )
     evidence.add_argument("--data", metavar="KIND", help="kind of data, for example drawn or photos (see --list)")
     text = "a KerasHub preset or a folder with one, in the place of the experiments' own base; with --verify, only the "
     text += "results that were measured with it"

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from convbook.evidence.results import is_stale, names, read
-
-VERDICTS = ("reproduced", "undecided", "contradicted")
+from convbook.evidence.verdicts import VERDICTS
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from convbook.environment import PACKAGES
+from convbook.evidence.answers import unpack_answers
 from convbook.evidence.provenance import experiment_hash, is_packaged
 from convbook.evidence.verdicts import Effect, is_finite_number, judge
 from convbook.files import write_atomically
@@ -40,6 +41,8 @@ def check(result):
     for name, kind in _FIELDS.items():
         require(isinstance(result.get(name), kind), f"{name} is {result.get(name)!r}, not of type {kind.__name__}")
     require({"kind", "source"} <= set(result["data"]), "data lacks kind or source")
+    shared = result["data"].get("same_test_pictures")
+    require(isinstance(shared, bool), "data does not say whether all seeds have the same_test_pictures")
     backbone = result["settings"].get("backbone")
     needed = _PROVENANCE | ({"base"} if backbone and not is_packaged(backbone) else set())
     for what, given, needs in (
@@ -53,10 +56,15 @@ def check(result):
         require(isinstance(entry, dict), f"seed {entry!r} is no JSON object")
         counted = isinstance(entry.get("seed"), int) and is_finite_number(entry.get("seconds"))
         require(counted, f"{entry} lacks seed or seconds")
+        require(is_finite_number(entry.get("core_seconds", 0)), f"core_seconds of seed {entry['seed']} are no number")
         require(("numbers" in entry) != ("error" in entry), f"seed {entry['seed']} needs either numbers or an error")
         values = entry.get("numbers", {})
         require(isinstance(values, dict), f"the numbers of seed {entry['seed']} are no JSON object")
         require(all(map(_is_value, values.values())), f"seed {entry['seed']} has what is no finite number")
+        require(
+            shared or "answers" not in entry, f"seed {entry['seed']} keeps answers, and its test pictures are its own"
+        )
+    _check_answers(result["seeds"], require)
     require(len({entry["seed"] for entry in result["seeds"]}) == len(result["seeds"]), "a seed stands there twice")
     for stored in result["effects"]:
         require(isinstance(stored, dict), f"effect {stored!r} is no JSON object")
@@ -66,6 +74,24 @@ def check(result):
         except (ValueError, TypeError) as error:
             require(False, f"effect {given['name']!r} cannot be computed ({error})")
         require(_agree(stored, computed), f"effect {given['name']!r} does not follow from the seeds")
+
+
+def _check_answers(seeds, require):
+    """Refuse packed answers that cannot be unpacked, do not give their number, or differ in number among the seeds."""
+    counts = {}
+    for entry in seeds:
+        require(isinstance(entry.get("answers", {}), dict), f"the answers of seed {entry['seed']} are no JSON object")
+        for name, packed in entry.get("answers", {}).items():
+            what = f"the answers {name!r} of seed {entry['seed']}"
+            try:
+                right = unpack_answers(packed)
+            except (ValueError, TypeError, KeyError) as error:
+                require(False, f"{what} cannot be unpacked ({error})")
+            number = entry.get("numbers", {}).get(name)
+            require(is_finite_number(number) and _equal(number, right.mean()), f"{what} do not give its number")
+            require(
+                counts.setdefault(name, len(right)) == len(right), f"{what} are not as many as those of other seeds"
+            )
 
 
 def read(name, folder=None):

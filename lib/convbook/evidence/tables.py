@@ -106,25 +106,19 @@ def _rows(result, label):
             f"{_signed(effect['mean'])} {effect['unit']}" if effect["n"] else "not measured",
             interval,
             matters,
-            _verdict_in_words(effect) + stale,
+            effect["verdict"] + stale,
         )
-
-
-def _verdict_in_words(effect):
-    small = effect["direction"] != "equal" and effect["n"] and abs(effect["mean"]) < effect["margin"]
-    if effect["verdict"] == "reproduced" and small:
-        return "reproduced, but smaller than what would matter"
-    return effect["verdict"]
 
 
 def _notes(result, label):
     """What a reader must know of one result: when and on what it was measured, and which seeds failed."""
     source = result["provenance"]
-    minutes = source["seconds"] / 60
     yield (
-        f"{label}measured on {source['date'][:10]} in {minutes:.1f} minutes on {source['device']}, Keras "
+        f"{label}measured on {source['date'][:10]} in {_duration(result)} on {source['device']}, Keras "
         f"{source['keras']} with {source['backend']}, commit {source['commit']}."
     )
+    if result["data"]["same_test_pictures"]:
+        yield f"{label}{_what_intervals_hold(result['effects'])}"
     if "backbone" in result["settings"]:
         yield f"{label}the pretrained base is {result['settings']['backbone']}, the same one for all seeds."
     if "verified" in source:
@@ -143,6 +137,26 @@ def _notes(result, label):
             f"{label}stale: the experiment, or a file that it opens, has changed since it was measured, so the numbers "
             f"may no longer hold."
         )
+
+
+def _duration(result):
+    seconds = [entry.get("core_seconds") for entry in result["seeds"]]
+    if None in seconds:
+        return f"{result['provenance']['seconds'] / 60:.1f} minutes"
+    return f"{sum(seconds) / 60:.1f} processor minutes"
+
+
+def _what_intervals_hold(effects):
+    """Of seeds that share their test pictures: in which rows the interval allows for other pictures."""
+    counts = sorted({effect["pictures"] for effect in effects} - {None})
+    rows = [str(row) for row, effect in enumerate(effects, start=1) if effect["pictures"] is None]
+    if not counts:
+        return "all seeds share their test pictures, so the intervals hold the luck of the seeds only."
+    pictures = f"the {' or '.join(map(str, counts))} test pictures, which all seeds share"
+    but = (
+        f"; {'that' if len(rows) == 1 else 'those'} of row {' and '.join(rows)} only that of the seeds" if rows else ""
+    )
+    return f"the intervals hold the luck of the seeds and that of {pictures}{but}."
 
 
 def _signed(number):

@@ -32,14 +32,18 @@ class Experiment:
         claim: the claim's id, also the name of its results.
         sentence: the claim in the lecture's words.
         chapter: number of the chapter that states it.
-        measure: function of (seed, settings) that returns {name: number or list of numbers}. The seed decides all that
-            is random: pictures, initial weights, order of batches, dropout and augmentation; the settings hold all
-            below and "kind", the kind of data.
+        measure: function of (seed, settings) that returns {name: number, list of numbers, or bool array (n,)}. The
+            array says for each test picture whether a model was right; its mean is the number, and where all seeds
+            share their test pictures the answers are kept, so that intervals allow for other pictures. The seed decides
+            all that is random: pictures, initial weights, order of batches, dropout and augmentation; the settings hold
+            all below and "kind", the kind of data.
         settings: everything that is decided before the reported seeds run.
         data: for each kind of data the settings that differ; the first kind is the default. Its "unmeasured" names the
-            effects that this kind of data cannot show.
+            effects that this kind of data cannot show; its "kind" names other pictures than those of its own name, as
+            in "photos_far": {"kind": "photos", …}.
         sources: for each kind of data, where it comes from, in words.
         effects: what the claim predicts of the numbers, {`evidence.Effect`: its meaning in words}.
+        seeds: how many seeds a result has, written down before they run, by what the spread of earlier ones asks for.
         only_if_named: whether it is left out where no claim is named, because it takes long or needs photos.
     """
 
@@ -51,6 +55,7 @@ class Experiment:
     data: Mapping[str, Mapping]
     sources: Mapping[str, str]
     effects: Mapping[Effect, str]
+    seeds: int = 5
     only_if_named: bool = False
 
     def __post_init__(self):
@@ -73,7 +78,8 @@ class Experiment:
     def settings_for(self, kind=None, backbone=None):
         """Put together the settings for one kind of data, and for another backbone than the experiment's own."""
         kind = self.kind(kind)
-        settings = {**self.settings, **self.data[kind], "kind": kind}
+        settings = {**self.settings, **self.data[kind]}
+        settings.setdefault("kind", kind)
         if backbone and "backbone" not in settings:
             raise ValueError(f"{self.claim} has no pretrained base that could be another: leave --backbone out.")
         return {**settings, "backbone": backbone} if backbone else settings

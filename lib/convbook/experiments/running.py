@@ -22,7 +22,7 @@ SAME_FOR_ALL_SEEDS = ("backend", "device", *COMPUTING_PACKAGES, "base")
 
 
 def run_experiment(
-    experiment, kind=None, seeds=range(5), folder=None, fresh=False, track=iter, report=print, backbone=None
+    experiment, kind=None, seeds=None, folder=None, fresh=False, track=iter, report=print, backbone=None
 ):
     """Measure an experiment seed by seed and write its result.
 
@@ -33,7 +33,7 @@ def run_experiment(
     Args:
         experiment: an `Experiment`.
         kind, backbone: kind of data and preset of a base; without them, the first and the own one of the experiment.
-        seeds: the seeds that the result must have.
+        seeds: the seeds that the result must have; without them, 0 to the number that the experiment names.
         folder: where results are; without it, those that come with the package.
         fresh: measure all seeds again.
         track: wraps the list of seeds still to measure and yields them, such as a progress bar.
@@ -51,7 +51,8 @@ def run_experiment(
     state, name = _State.of(experiment, kind, backbone), experiment.result_name(kind, backbone)
     kept, provenance = ([], None) if fresh else _kept_seeds(state, name, folder, report)
     done = {entry["seed"]: entry for entry in kept}
-    missing = [seed for seed in seeds if seed not in done]
+    wanted = range(experiment.seeds) if seeds is None else seeds
+    missing = [seed for seed in wanted if seed not in done]
     for seed in track(missing):
         done[seed] = _measure_seed(experiment, seed, state)
         if "error" in done[seed]:
@@ -134,6 +135,7 @@ class _State:
     """
 
     place: str
+    kind: str
     given: dict
     settings: dict
     experiment_hash: str
@@ -149,11 +151,16 @@ class _State:
         provenance, base = describe_environment(), given.get("backbone")
         if base and not evidence.is_packaged(base):
             provenance["base"] = evidence.hash_base(presets.find(base).folder)
-        code = experiment.place(), settings["kind"]
+        code = experiment.place(), experiment.kind(kind)
         data_files = tuple(evidence.data_files(*code))
         # Asked before the first seed: what is measured is the code as it was loaded.
         commit = evidence.commit([*evidence.code_files(*code), *data_files])
-        return cls(code[0], given, settings, evidence.experiment_hash(*code), provenance, data_files, commit)
+        return cls(*code, given, settings, evidence.experiment_hash(*code), provenance, data_files, commit)
+
+    @property
+    def same_test_pictures(self):
+        """Whether all seeds are tested on the same pictures: only drawings are drawn anew for each."""
+        return self.settings["kind"] != "drawn"
 
     def as_dict(self):
         names = ("settings", "experiment_hash", "provenance")
@@ -199,13 +206,17 @@ def _read_partial(path):
 
 def _result(experiment, state, entries, provenance):
     """All that a result holds, in the order in which a person reads it."""
-    kind = state.settings["kind"]
+    kind = state.kind
     return {
         "format": evidence.FORMAT,
         "claim": experiment.claim,
         "sentence": experiment.sentence,
         "chapter": experiment.chapter,
-        "data": {"kind": kind, "source": experiment.sources[kind]},
+        "data": {
+            "kind": kind,
+            "source": experiment.sources[kind],
+            "same_test_pictures": state.same_test_pictures,
+        },
         "settings": state.settings,
         "seeds": entries,
         "effects": [evidence.judge(effect, entries) for effect in experiment.effects_for(kind)],
@@ -217,18 +228,27 @@ def _result(experiment, state, entries, provenance):
 
 def _measure_seed(experiment, seed, state):
     """The entry of one seed: its numbers, or why it has none."""
-    start = time.perf_counter()
+    start, core_start = time.perf_counter(), time.process_time()
     try:
         with _only_these_files(state.data_files):
-            outcome = {"numbers": _plain(experiment.measure(seed, state.given))}
+            numbers = experiment.measure(seed, state.given)
+        outcome = {"numbers": _plain(numbers)}
+        answers = {name: evidence.pack_answers(value) for name, value in numbers.items() if _is_answers(value)}
+        outcome |= {"answers": answers} if answers and state.same_test_pictures else {}
     except Exception as error:  # a seed that fails is part of the result: it is reported, not dropped
         outcome = {"error": " ".join(f"{type(error).__name__}: {error}".split())}
-    return {"seed": seed, "seconds": round(time.perf_counter() - start, 1), **outcome}
+    seconds, core_seconds = time.perf_counter() - start, time.process_time() - core_start
+    return {"seed": seed, "seconds": round(seconds, 1), "core_seconds": round(core_seconds, 1), **outcome}
+
+
+def _is_answers(value):
+    return isinstance(value, np.ndarray) and value.dtype == bool and value.ndim == 1
 
 
 def _plain(numbers):
-    """Numbers and lists of numbers as JSON can hold them."""
-    plain = {name: np.asarray(value, dtype=float).tolist() for name, value in numbers.items()}
+    """Numbers and lists of numbers as JSON can hold them; of answers, the share of right ones."""
+    shares = {name: value.mean() for name, value in numbers.items() if _is_answers(value)}
+    plain = {name: np.asarray(value, dtype=float).tolist() for name, value in (numbers | shares).items()}
     broken = [name for name, value in plain.items() if not np.isfinite(value).all()]
     if broken:
         raise ValueError(f"not finite: {', '.join(broken)}")
