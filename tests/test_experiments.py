@@ -518,7 +518,7 @@ THREE_SEEDS = {
 }
 
 
-def test_committed_results_carry_the_current_prose_settings_and_effects_and_have_the_seeds_that_they_must():
+def test_committed_results_are_as_their_experiments_say():
     experiments = load_experiments()
     for name in evidence.names():
         result = evidence.read(name)
