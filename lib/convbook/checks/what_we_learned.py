@@ -6,17 +6,23 @@ from convbook import evidence
 from convbook.arguments import is_whole_number
 from convbook.checks import call_answer, check, right, wrong
 
-# Exercise 1: differences of five seeds, the claimed direction, and the verdict
-VERDICTS = ("reproduced", "contradicted", "undecided")
+# Exercise 1: differences of the seeds, the claimed direction, the margin, and the verdict
 CASES = (
-    ([0.03, 0.05, 0.04, 0.02, 0.06], "greater", "reproduced"),
-    ([0.03, 0.05, 0.04, 0.02, 0.06], "less", "contradicted"),
-    ([-0.03, -0.05, -0.04, -0.02, -0.06], "greater", "contradicted"),
-    ([-0.03, -0.05, -0.04, -0.02, -0.06], "less", "reproduced"),
-    ([0.05, -0.02, 0.04, 0.01, 0.03], "greater", "undecided"),
-    ([0.05, -0.02, 0.04, 0.01, 0.03], "less", "undecided"),
-    ([0.02, 0.0, 0.03, 0.01, 0.02, 0.0], "greater", "reproduced"),
+    ([0.03, 0.05, 0.04, 0.02, 0.06], "greater", 0.01, "reproduced"),
+    ([0.03, 0.05, 0.04, 0.02, 0.06], "less", 0.01, "contradicted"),
+    ([-0.03, -0.05, -0.04, -0.02, -0.06], "greater", 0.01, "contradicted"),
+    ([-0.03, -0.05, -0.04, -0.02, -0.06], "less", 0.01, "reproduced"),
+    ([0.05, -0.02, 0.04, 0.01, 0.03], "greater", 0.01, "undecided"),
+    ([0.05, -0.02, 0.04, 0.01, 0.03], "less", 0.01, "undecided"),
+    ([0.02, 0.0, 0.03, 0.01, 0.02, 0.0], "greater", 0.02, "reproduced"),
+    ([0.02, 0.0, 0.03, 0.01, 0.02, 0.0], "less", 0.02, "contradicted"),
+    ([0.05, -0.02, 0.04, 0.01, 0.03], "greater", 0.03, "undecided"),
+    ([0.03, 0.05, 0.04, 0.02, 0.06], "greater", 0.1, "too small to matter"),
+    ([0.03, 0.05, 0.04, 0.02, 0.06], "less", 0.1, "too small to matter"),
+    ([0.05, -0.02, 0.04, 0.01, 0.03], "less", 0.1, "too small to matter"),
 )
+WITHIN = "the whole interval lies within the margin on both sides of zero, whatever was claimed."
+BEYOND = "the interval reaches beyond the margin, so it does not exclude what would matter."
 ADVICE = {
     ("contradicted", "reproduced"): "the interval lies on the side that was claimed; look at the direction.",
     ("contradicted", "undecided"): "zero is in the interval, so neither side is excluded.",
@@ -27,6 +33,8 @@ ADVICE = {
         "undecided",
         "contradicted",
     ): "the whole interval is on the side that was not claimed: that is more than undecided.",
+    **{(given, "too small to matter"): WITHIN for given in ("reproduced", "undecided", "contradicted")},
+    **{("too small to matter", expected): BEYOND for expected in ("reproduced", "undecided", "contradicted")},
 }
 
 # Exercise 2: test accuracies of two methods on the same five sets of pictures
@@ -58,18 +66,19 @@ def decide(answer):
     """Check a function that gives the verdict on paired differences.
 
     Args:
-        answer: function of a list of differences and a direction, "greater" or "less", that returns "reproduced",
-            "contradicted" or "undecided".
+        answer: function of a list of differences, a direction, "greater" or "less", and a margin, that returns one of
+            `evidence.VERDICTS`.
 
     Returns:
         A `Feedback` that names the first case that was judged wrongly.
     """
-    for differences, direction, expected in CASES:
-        given = call_answer(answer, list(differences), direction)
+    for differences, direction, margin, expected in CASES:
+        given = call_answer(answer, list(differences), direction, margin)
         if given != expected:
             low, high = (round(float(end), 3) for end in evidence.interval(differences))
-            advice = ADVICE.get((given, expected), f"return one of {', '.join(VERDICTS)}.")
-            return wrong(f'{differences} with "{direction}", interval {low} to {high}: {given!r} is not it; {advice}')
+            advice = ADVICE.get((given, expected), f"return one of {', '.join(evidence.VERDICTS)}.")
+            case = f'{differences} with "{direction}" and margin {margin}, interval {low} to {high}'
+            return wrong(f"{case}: {given!r} is not it; {advice}")
     return right("The claim is reproduced only where chance alone would hardly give it, and refuted only likewise.")
 
 
