@@ -96,17 +96,22 @@ def show(browser, tmp_path):
     """A function that puts figures on a page and opens it; the page must ask for nothing and complain of nothing."""
     contexts, complaints, requests = [], [], []
 
-    def open_page(*shown, theme="light", size=WIDE, address=None, **options):
+    def open_page(*shown, theme="light", size=WIDE, address=None, chapter=None, link="", init_script="", **options):
         path = tmp_path / f"page{len(contexts)}.html"
         body = "\n".join(figure.to_html() for figure in shown)
+        if chapter is not None:  # as the site does
+            from convbook_site import with_figures_numbered
+
+            body = with_figures_numbered(body, chapter)
         path.write_text(PAGE.format(theme=theme, figures=body), encoding="utf-8")
         context = browser.new_context(viewport=size, **options)
         contexts.append(context)
+        context.add_init_script(init_script)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: requests.append(request.url))
-        page.goto((address or (lambda name: path.as_uri()))(path.name))
+        page.goto((address or (lambda name: path.as_uri()))(path.name) + link)
         if options.get("java_script_enabled", True):
             page.wait_for_selector(".convbook-is-live")
         return page
@@ -115,4 +120,4 @@ def show(browser, tmp_path):
     for context in contexts:
         context.close()
     assert complaints == []
-    assert [url for url in requests if not url.startswith(("data:", "blob:")) and not url.endswith(".html")] == []
+    assert [url for url in requests if not url.startswith(("data:", "blob:")) and ".html" not in url] == []

@@ -20,6 +20,7 @@ class Ruler(LiveFigure):
     alternative = "A number and its square."
     _esm = join_modules(
         """import { createSlider, h, liveFigure, setText } from "./base.js";
+const options = { task: ["Slide, and see the square grow.", "Or use the arrow keys."] };
 export default liveFigure("ruler", ["size"], ({ model, el, set }) => {
   const slider = createSlider("Size", (size) => set({ size }), { unit: " px" });
   const square = h("output", { class: "square" });
@@ -29,7 +30,7 @@ export default liveFigure("ruler", ["size"], ({ model, el, set }) => {
     setText(square, `${model.get("size") ** 2}`);
     return `Square ${square.textContent}.`;
   };
-});
+}, options);
 """
     )
 

@@ -30,7 +30,7 @@
 
   // Running text; an element that only holds other elements says nothing of its own.
   const speaks = (e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  const texts = shown("article :is(p, li, td, th, h1, h2, h3, summary)").filter(speaks).map((e) => ({
+  const texts = shown("article :is(p, li, td, th, h1, h2, h3, summary:not(.hide > *))").filter(speaks).map((e) => ({
     text: e.textContent.trim().slice(0, 60),
     live: e.closest(".convbook-live") !== null,
     contrast: contrast(channels(getComputedStyle(e).color), background(e)),
@@ -84,7 +84,7 @@
     article: shown("article p").length,
     furniture: shown(".bd-sidebar, .bd-header, .article-header-buttons, .copybtn, #pst-back-to-top, button")
       .filter((e) => !e.closest(".convbook-live")).map((e) => e.outerHTML.slice(0, 80)),
-    folded: [...document.querySelectorAll("details")].map((e) => e.open),
+    folded: [...document.querySelectorAll("details:not(.cb-details)")].map((e) => e.open),
     cells: document.querySelectorAll("div.cell").length,
     copyButtons: document.querySelectorAll("button.copybtn").length,
   };

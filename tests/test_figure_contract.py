@@ -11,6 +11,7 @@ import re
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from chapters import ROOT
 from figure_pages import Ruler, centre_of, pixels_of, swipe
 from visits import PHONE, WIDE
 
@@ -28,6 +29,7 @@ from convbook.figures import (
     Translation,
 )
 from convbook.figures.receptive_field import check_layers
+from convbook.photos import load_sample_picture
 
 RNG = np.random.default_rng(7)
 GREY = RNG.integers(0, 256, (12, 17), dtype="uint8")
@@ -78,13 +80,14 @@ STATES = [
 
 LARGEST_STILL_BYTES = 25_000
 # Each control and the keys that work it, the second where the first one has nothing to change.
-CONTROLS = """button, select, input, [tabindex="0"]"""
+CONTROLS = """button:not(.cb-tools *), select, input, summary, [tabindex="0"]"""
 KEYS = {
     "button": ["Enter"],
     "checkbox": [" "],
     "radio": [" ", "ArrowRight", "ArrowLeft"],
     "select": ["ArrowDown", "ArrowUp"],
     "text": ["ArrowUp"],
+    "summary": ["Enter"],
     "other": ["ArrowRight", "ArrowLeft", "ArrowDown"],
 }
 LIST_CONTROLS = f"""() => {{
@@ -97,7 +100,7 @@ ACTIVE = """() => {
   const e = document.activeElement, role = e.getAttribute("role");
   const kind = role === "radio" || role === "checkbox" ? role
     : e.tagName === "INPUT" ? { checkbox: "checkbox", range: "other" }[e.type] ?? "text"
-    : { BUTTON: "button", SELECT: "select" }[e.tagName] ?? "other";
+    : { BUTTON: "button", SELECT: "select", SUMMARY: "summary" }[e.tagName] ?? "other";
   const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(e);
   const shows = (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none";
   return { kind, idle: e.ariaDisabled === "true", shows, name: nameOf(e), index: controls.indexOf(e) };
@@ -313,6 +316,135 @@ def test_every_control_works_by_keyboard_and_what_it_changed_is_spoken(show, fig
             page.keyboard.press("Enter")  # let it rest again
     assert stuck == []
     page.wait_for_function("document.querySelector('.cb-spoken').textContent.length > 5")
+
+
+def test_what_to_do_stands_above_in_one_line(show, figure):
+    page = show(figure, chapter=2)
+    task = live(page).locator(".cb-task")
+    assert task.inner_text().startswith("Figure 2.1 ")
+    sentence, keys = task.locator("span").all_inner_texts()
+    assert re.fullmatch(r"[A-Z][^.!?]{20,100}\.", sentence)
+    assert not keys or re.fullmatch(r" ?[A-Z][^.!?]{5,60}\.", keys)
+    spread = page.evaluate(
+        "(sentence) => sentence.getClientRects().length", task.locator("span").first.element_handle()
+    )
+    assert spread == 1
+    foot = task.bounding_box()["y"] + task.bounding_box()["height"]
+    others = live(page).locator("> :not(.cb-head, .cb-spoken)").all()
+    assert all(other.bounding_box()["y"] >= foot for other in others if other.is_visible())
+
+
+CAT = load_sample_picture()
+EYE = CAT[90:130:2, 160:220:2].mean(axis=2).astype("uint8")
+SMALL_CAT = CAT[0:280:7, 85:365:7]
+SETS = {f"set {n}": {name: RNG.random(40).tolist() for name in HISTORY} for n in range(1, 5)}
+COLUMNS = {"wide": (WIDE, 752), "phone": (PHONE, 358)}  # how wide the site shows a figure on these screens
+GOALS = {"wide": 620, "phone": 700}
+# Each figure as its chapter opens it, and how tall it is at the most, in px. Who makes one less tall lowers its bound.
+HEIGHTS = {
+    "convolution": (lambda: Convolution(EYE, "vertical edges", row=8, column=11), 640, 1060),
+    "translation": (lambda: Translation(right=9), 680, 1170),
+    "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2, padding="same"), 620, 1240),
+    "pooling": (lambda: Pooling(EYE, right=1, row=4, column=5), 1030, 1200),
+    "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling", digits=DIGITS), 1000, 1680),
+    "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], marks=False), 720, 760),
+    "augmentation": (lambda: Augmentation(np.stack([SMALL_CAT] * 2), names=["cats", "dogs"]), 780, 1200),
+    "feature maps": (lambda: FeatureMaps(deep_net(), np.stack([SMALL_CAT] * 2)), 1090, 1740),
+    "freezing": (Freezing, 840, 1140),
+}
+
+
+@functools.cache
+def deep_net():
+    """A net with maps of four sizes and enough channels to choose from, as the one of chapter 8."""
+    import keras
+
+    layers = keras.layers
+    blocks = [layer for _ in range(3) for layer in (layers.Conv2D(24, 3, activation="relu"), layers.MaxPooling2D())]
+    return keras.Sequential([keras.Input((40, 40, 3)), *blocks])
+
+
+@pytest.mark.parametrize("screen", COLUMNS)
+@pytest.mark.parametrize("name", HEIGHTS)
+def test_a_figure_is_no_taller_than_its_bound_which_is_no_higher_than_it_must_be(show, name, screen):
+    make, *bounds = HEIGHTS[name]
+    (size, width), goal = COLUMNS[screen], GOALS[screen]
+    page = show(make(), size=size, chapter=4, has_touch=screen == "phone", is_mobile=screen == "phone")
+    page.add_style_tag(path=ROOT / "book" / "assets" / "static" / "book.css")
+    page.add_style_tag(content=f".convbook-page {{ width: {width}px; }}")
+    page.evaluate("""() => {
+      document.querySelector("main").className = "bd-article";
+      document.body.style.fontFamily = "var(--pst-font-family-base)";
+    }""")
+    settle(page)
+    height, bound = live(page).bounding_box()["height"], bounds[list(COLUMNS).index(screen)]
+    assert height <= bound
+    assert bound <= max(goal, height + 40), f"{height} px: lower the bound of {bound}"
+
+
+# Opens one link after the other in the page's address, and gives what the figure says to each.
+OPEN_LINKS = """async (links) => {
+  const answers = [];
+  for (const link of links) {
+    const heard = new Promise((done) => addEventListener("hashchange", () => setTimeout(done), { once: true }));
+    location.hash = link;
+    await heard;
+    answers.push(document.querySelector(".cb-head > .cb-problem").textContent);
+  }
+  return answers;
+}"""
+
+
+def test_a_link_carries_the_figures_state_to_another_page(show, figure):
+    page = show(figure, chapter=2)
+    settle(page)
+    opening = look(page)
+    work_first_control(page)
+    settle(page)
+    changed = look(page)
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("location.hash.length > 1")
+    link = page.evaluate("location.hash")
+    assert re.fullmatch(r"#figure-[a-z-]+\?v=[0-9a-f]{8}(&[a-z_]+=[^&]*)*", link)
+    other = show(figure, chapter=2, link=link)
+    settle(other)
+    assert unspoken(look(other)) == unspoken(changed) != unspoken(opening)
+    assert other.locator(".cb-head > .cb-problem").inner_text() == ""
+
+
+def unspoken(seen):
+    """What a figure shows, without the words of the buttons above it."""
+    return re.sub(r"Copied|Copy link", "", seen)
+
+
+def test_a_link_that_asks_for_what_python_refuses_leaves_the_figure_as_it_opens_and_says_so(show, make):
+    figure = make()
+    anchor, rules = with_anchor(figure), figure.link()["rules"]
+    page = show(figure, chapter=2)
+    settle(page)
+    opening = look(page)
+    asked = []
+    for name in rules:
+        for value in ["nonsense", -1, 0.5, 10**6, None, [], ["nonsense"], {}, {"nonsense": 1}, True]:
+            tried = make()
+            asked.append((name, value, refusal_of(tried, name, value) is not None))
+    queries = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value, _ in asked]
+    answers = page.evaluate(OPEN_LINKS, [f"{anchor}?{query}" for query in queries])
+    for (name, value, refused), answer in zip(asked, answers, strict=True):
+        assert bool(answer) == refused, (name, value, answer)
+        if refused:
+            assert answer.startswith(f"This link asks for {name}=")
+            assert answer.endswith(": the figure is shown as it opens.")
+    unknown = ["v=00000000", "v=", *(f"{name}=1" for name in ("_picture", "__proto__", "alternative", "nonsense"))]
+    assert all(page.evaluate(OPEN_LINKS, [f"{anchor}?{query}" for query in unknown]))
+    page.evaluate(OPEN_LINKS, [f"{anchor}?v={figure.link()['version']}"])
+    settle(page)
+    assert look(page) == opening
+
+
+def with_anchor(figure):
+    """The figure's anchor on a page of the site."""
+    return re.search(r'data-name="([a-z-]+)"', figure.to_html()).expand(r"figure-\1")
 
 
 INPUT, OUTPUT, MAP, SCREEN = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map", "screen"))

@@ -206,7 +206,7 @@ def test_bundle_holds_the_widget_for_a_kernel_and_html_for_the_page_and_colab_ge
     assert LiveFigure._ipython_display_ is None  # so that ipywidgets 7 asks for the bundle too
     data, _ = Convolution(GREY)._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"]
-    assert data["text/html"].startswith('<div class="convbook-page">')
+    assert data["text/html"].startswith('<div class="convbook-page" data-name="')
     assert data["text/plain"] == "Convolution(all_windows=False, bias=0.0, column=0, kernel='vertical edges', row=0)"
     monkeypatch.setitem(sys.modules, "google.colab", object())
     assert "text/html" not in Convolution(GREY)._repr_mimebundle_()[0]

@@ -8,6 +8,7 @@
 - Charts (SVG) become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and so are the
   rules of the theme's style sheet that no page can use, two thirds of them.
+- Live figures are numbered, "Figure 2.1", and get an anchor.
 - Long lines of code are wrapped with a hanging indent on a screen wider than a phone.
 - A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
 """
@@ -66,6 +67,7 @@ UNNEEDED_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "to
 THEME_STYLES = "styles/pydata-sphinx-theme.css"
 SELECTORS = re.compile(r"(?:[^,()]|\((?:[^()]|\([^()]*\))*\))+")  # commas in brackets do not separate selectors
 PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class="highlight"><pre>)(.*?)(</pre>)', re.S)
+FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
@@ -259,6 +261,33 @@ def leave_out_unneeded_files(app, pagename, templatename, context, doctree):
         context[kind] = [file for file in context[kind] if needed(file)]
 
 
+def number_live_figures(app, pagename, templatename, context, doctree):
+    """Number the live figures of a chapter, and give those of all pages an anchor."""
+    chapter = re.match(r"(\d+)_", Path(pagename).name)
+    if "body" in context:
+        context["body"] = with_figures_numbered(context["body"], int(chapter[1]) if chapter else None)
+
+
+def with_figures_numbered(body, chapter=None):
+    """A page's text in which each live figure has an anchor of its own, and in a chapter a number.
+
+    >>> page = '<div class="convbook-page" data-name="pooling">' * 2
+    >>> print(with_figures_numbered(page, 4).replace("><", ">\\n<"))
+    <div class="convbook-page" id="figure-pooling" data-number="4.1">
+    <div class="convbook-page" id="figure-pooling-2" data-number="4.2">
+    """
+    seen = []
+
+    def number(found):
+        seen.append(found[1])
+        again = seen.count(found[1])
+        anchor = f'id="figure-{found[1]}{f"-{again}" if again > 1 else ""}"'
+        number = f' data-number="{chapter}.{len(seen)}"' if chapter else ""
+        return f'<div class="convbook-page" {anchor}{number}>'
+
+    return FIGURE.sub(number, body)
+
+
 def mark_long_lines(app, pagename, templatename, context, doctree):
     """Mark the long lines of code for the style sheet, with the indentation of each."""
     if "body" in context:
@@ -353,5 +382,6 @@ def setup(app):
     app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("html-page-context", leave_out_unneeded_files, priority=900)
     app.connect("html-page-context", mark_long_lines, priority=900)
+    app.connect("html-page-context", number_live_figures, priority=900)
     app.connect("doctree-resolved", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

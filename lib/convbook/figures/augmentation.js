@@ -11,6 +11,7 @@ import {
   formatMove,
   formatNumber,
   h,
+  isIndex,
   joinParts,
   liveFigure,
   paintPixels,
@@ -314,6 +315,12 @@ export default liveFigure(
       return [writeSummary(now), writeCount(now.believed.length)];
     };
   },
+  {
+    task: "Turn a slider up, and tick each version that you would still take for a picture of the same thing.",
+    *check({ picture, _pictures }) {
+      if (!isIndex(picture, _pictures.length)) yield "picture";
+    },
+  },
 );
 
 // The figure's state as its parts need it: the traits, and what follows from them.
@@ -444,7 +451,7 @@ function createVersions(frame, state) {
       group.buttons().forEach((button, tile) => {
         setAttribute(button, "aria-label", `Version ${tile + 1} of ${TILES}: ${texts[tile]}`);
       });
-      const hint = "Tick each version that you would take for a picture of the same thing.";
+      const hint = "Point at a version to read what was done to it.";
       setText(caption, looked < 0 ? hint : `Version ${looked + 1}: ${texts[looked]}.`);
       controls.update(now);
     },

@@ -2,14 +2,17 @@
 // A figure's own module imports from here, and from controls.js; base.py puts them into the one module that a page or a
 // notebook loads.
 
+import { createFigureHead } from "./head.js";
+
 // ---- the frame around a figure ------------------------------------------------------------------------------------
 
 // A figure in the anywidget form. `traits` are the names whose change redraws it; `build(frame)` makes its elements and
 // returns the function that brings them up to date, or a promise of it. Changes that come together are drawn once, in
 // the next frame. What that function returns is spoken when it has changed: a text, or a list of sentences of which each
-// is spoken when it has changed; nothing, while there is nothing to say.
-export function liveFigure(name, traits, build) {
-  async function render({ model, el }) {
+// is spoken when it has changed; nothing, while there is nothing to say. `options` are those of createFigureHead: what to do,
+// and which states a link may ask for. `page` is given by the built page alone.
+export function liveFigure(name, traits, build, options = {}) {
+  async function render({ model, el, page }) {
     el.classList.add("convbook-figure");
     el.dataset.figure = name;
     el.setAttribute("role", "group");
@@ -43,8 +46,11 @@ export function liveFigure(name, traits, build) {
       onRemove: (cleanup) => cleanups.push(cleanup),
       theme: "light",
     };
+    const head = createFigureHead(frame, options, page);
+    el.append(head.element);
     const update = await build(frame); // for figures that unpack their data first
     const draw = () => {
+      head.update();
       const said = update();
       if (said === undefined) return;
       const sentences = [said].flat();
@@ -62,6 +68,7 @@ export function liveFigure(name, traits, build) {
       el.dataset.theme = theme;
       draw(); // at once: paper does not wait for the next frame
     });
+    head.openLink();
     return () => {
       cancelAnimationFrame(pending);
       announcer.stop();
@@ -203,6 +210,11 @@ export function clampNumber(number, low, high) {
 // The nearest of the indices 0…count − 1; 0 where there is none.
 export function clampIndex(index, count) {
   return clampNumber(index, 0, Math.max(count, 1) - 1);
+}
+
+// Whether this is one of them.
+export function isIndex(index, count) {
+  return Number.isInteger(index) && index >= 0 && index < count;
 }
 
 // A number as a figure shows it: whole where it is whole, else at most two decimals; with a true minus.

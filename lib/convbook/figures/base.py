@@ -10,10 +10,15 @@ A new figure `window` needs three files at most:
 - `window.py`: a subclass of `LiveFigure` with synced traits of the types below, its `alternative` text, `check` where
   traits must fit each other, and `draw_still` where a picture helps readers without JavaScript;
 - `window.js`: `import { liveFigure, … } from "./base.js"`, pure functions for the mathematics, exported for the tests,
-  and `export default liveFigure("window", [names of traits], build)`. A figure is built of parts, { element, update },
-  which `frame.add` and `joinParts` put together; pictures with a window, groups of buttons, moving and stepping come
-  from "./controls.js", what runs a trained net from "./network.js". No two modules of a figure declare the same name;
+  and `export default liveFigure("window", [names of traits], build, { task: ["What to do.", "With which keys."] })`. A
+  figure is built of parts, { element, update }, which `frame.add` and `joinParts` put together; pictures with a window,
+  groups of buttons, moving, stepping and details come from "./controls.js", what runs a trained net from
+  "./network.js". No two modules of a figure declare the same name;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
+
+A link to the page can set every public trait of the types below: their rules go into the page with the state. What else
+must fit, such as a row that depends on the picture's height, `check` says here and, for links, the option `check` of
+`liveFigure`; a `Checked` trait is in links where it is tagged `link=True`.
 
 One line in `tests/test_figure_contract.py` enters it there.
 """
@@ -25,6 +30,7 @@ import json
 import operator
 import re
 import sys
+import zlib
 from pathlib import Path
 
 import anywidget
@@ -48,7 +54,7 @@ IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 # The widget's model where there is no kernel, and the import of the figure from a blob, which also works from file://.
 # The page's own picture stays in sight until the figure has been drawn, and for good if it cannot be.
 PAGE_SCRIPT = """
-(async (page, source, state) => {
+(async (page, source, state, link) => {
   const listeners = {};
   const model = {
     get: (name) => state[name],
@@ -64,9 +70,10 @@ PAGE_SCRIPT = """
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
   const { default: figure } = await import(url);
   URL.revokeObjectURL(url);
-  await figure.render({ model, el: page.querySelector(".convbook-live") });
+  const host = { ...link, state, opening: { ...state }, anchor: page.id, number: page.dataset.number };
+  await figure.render({ model, el: page.querySelector(".convbook-live"), page: host });
   page.classList.add("convbook-is-live");
-})(document.currentScript.parentElement, %s, %s);
+})(document.currentScript.parentElement, %s, %s, %s);
 """
 
 
@@ -75,6 +82,7 @@ class FigureError(traitlets.TraitError, ValueError):
 
 
 # ---- types of traits: each takes a single value as the figure works with it, or refuses it and names the remedy ----
+#      `rule` gives the same for links, which the JavaScript reads (head.js); None where no link may set the trait
 
 
 class Checked(traitlets.TraitType):
@@ -89,6 +97,9 @@ class Checked(traitlets.TraitType):
 
     def validate(self, obj, value):
         return value if self.function is None else self.function(value)
+
+    def rule(self):
+        return {} if self.metadata.get("link") else None
 
 
 class Choice(traitlets.TraitType):
@@ -105,6 +116,9 @@ class Choice(traitlets.TraitType):
             given = f"{self.name} is {value!r}; give {', '.join(others)} or {last}."
             raise FigureError(f"{given} {self.remedy}".rstrip())
         return self.options[self.options.index(value)]
+
+    def rule(self):
+        return {"options": self.options}
 
 
 class Number(traitlets.TraitType):
@@ -127,6 +141,11 @@ class Number(traitlets.TraitType):
         _refuse_outside(self.name, number, self.low, self.high, remedy=self.remedy)
         return number
 
+    def rule(self):
+        limits = {"low": self.low, "high": self.high, "none": self.allow_none}
+        given = {name: limit for name, limit in limits.items() if limit is not None and limit is not False}
+        return {"whole": isinstance(self, Whole)} | given
+
 
 class Whole(Number):
     """A whole number, from `low` to `high` where they are given. `remedy` is a sentence behind every refusal."""
@@ -144,6 +163,9 @@ class Switch(traitlets.TraitType):
         if not isinstance(value, (bool, np.bool_)):
             raise FigureError(f"{self.name} is {value!r}; give True or False.")
         return bool(value)
+
+    def rule(self):
+        return {"options": (True, False)}
 
 
 def refuse_outside(state, name, low, high, reason):
@@ -202,7 +224,7 @@ class LiveFigure(anywidget.AnyWidget):
     Example:
         >>> from convbook.figures import Convolution
         >>> figure = Convolution(np.zeros((5, 7), dtype="uint8"), kernel="blur")
-        >>> figure.to_html().startswith('<div class="convbook-page">')
+        >>> figure.to_html().startswith('<div class="convbook-page" data-name="convolution">')
         True
     """
 
@@ -286,15 +308,28 @@ class LiveFigure(anywidget.AnyWidget):
         synced = self.trait_names(sync=True)
         return {name: getattr(self, name) for name in self._own_traits() if name in synced}
 
+    def link(self):
+        """Return what a link to this figure may ask for.
+
+        Returns:
+            A dictionary: `rules`, from each public trait to what it takes, and their `version`, which is another where
+            the rules or the state that the figure opens with are others.
+        """
+        public = [name for name in self._own_traits() if not name.startswith("_")]
+        found = {name: getattr(self.traits()[name], "rule", lambda: None)() for name in public}
+        rules = {name: rule for name, rule in found.items() if rule is not None}
+        opening = {name: value for name, value in self.state().items() if name in rules}
+        return {"rules": rules, "version": f"{zlib.crc32(json.dumps([rules, opening]).encode()):08x}"}
+
     def to_html(self):
         """Return the figure as a piece of a page that needs nothing else.
 
         Returns:
             HTML with its own style, alternative, state and script; the same state gives the same text.
         """
-        script = PAGE_SCRIPT % (_in_script(str(self._esm)), _in_script(self.state()))
+        script = PAGE_SCRIPT % tuple(_in_script(part) for part in (str(self._esm), self.state(), self.link()))
         return (
-            f'<div class="convbook-page"><style>{self._css}</style>'
+            f'<div class="convbook-page" data-name="{_dashed(type(self).__name__)}"><style>{self._css}</style>'
             f'<div class="convbook-still">{self._show_still()}'
             "<noscript><p>With JavaScript, this becomes a figure that you can touch.</p></noscript></div>"
             f'<div class="convbook-live"></div><script>{script}</script></div>'
@@ -466,6 +501,11 @@ def _check_pixels(image):
             "or convert with image.astype('uint8')."
         )
     return image.astype(np.float32)
+
+
+def _dashed(name):
+    """A class's name for the address of a page: FeatureMaps, feature-maps."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 def _in_script(value):

@@ -8,6 +8,7 @@ import {
   createPanel,
   followKeys,
   h,
+  joinParts,
   paintPixels,
   placeBox,
   remember,
@@ -94,6 +95,35 @@ export function createPicturePanel(name, text, { hint: words = "", ...options },
   const [place, hint] = [h("code", { class: "cb-place" }), h("span", { class: "cb-hint" }, words)];
   const below = h("p", { class: "cb-below" }, place, hint);
   return { ...createPanel(name, text, pixels, ...children, below), pixels, place, hint };
+}
+
+// What is not needed in the first view, behind a summary. It is brought up to date only while it is open; it opens on
+// paper, and is then as the reader left it.
+export function createDetails(frame, summary, ...parts) {
+  const body = joinParts("cb-behind", ...parts);
+  const element = h("details", { class: "cb-details" }, h("summary", {}, summary), body);
+  let [now, isBehind, isUnfolded] = [undefined, false, false];
+  const refresh = () => {
+    if (element.open && isBehind) body.update(now);
+    isBehind &&= !element.open;
+  };
+  element.addEventListener("toggle", refresh);
+  const paper = matchMedia("print");
+  const unfold = () => {
+    if (paper.matches) isUnfolded = !element.open;
+    if (isUnfolded) element.open = paper.matches;
+    isUnfolded &&= paper.matches;
+    refresh();
+  };
+  paper.addEventListener("change", unfold);
+  frame.onRemove(() => paper.removeEventListener("change", unfold));
+  return {
+    element,
+    update(state) {
+      [now, isBehind] = [state, true];
+      refresh();
+    },
+  };
 }
 
 // Buttons that the Tab key reaches as one; arrow keys, Home and End go from one to the next, in as many columns as lie

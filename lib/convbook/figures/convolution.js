@@ -15,6 +15,7 @@ import {
   formatNumber,
   formatWeight,
   h,
+  isIndex,
   joinParts,
   liveFigure,
   picturePixels,
@@ -67,7 +68,24 @@ export default liveFigure("convolution", TRAITS, (frame) => {
     if (state.stepping.playing) return undefined;
     return `Window at row ${now.row}, column ${now.column}: response ${formatNumber(now.value)}.`;
   };
+}, {
+  task: ["Drag the window over the picture: each place gives one number of the map.", "Arrow keys move it, too."],
+  *check({ _picture: { height, width, channels }, _kernels, kernel, row, column }) {
+    const weights = typeof kernel === "string" ? Object.hasOwn(_kernels, kernel) && _kernels[kernel] : kernel;
+    if (!isKernel(weights, channels, Math.min(height, 5), Math.min(width, 5))) return yield "kernel";
+    if (!isIndex(row, height - weights.length + 1)) yield "row";
+    if (!isIndex(column, width - weights[0].length + 1)) yield "column";
+  },
 });
+
+// Whether these are finite numbers [row][column][channel], of so many rows and columns at most.
+function isKernel(weights, channels, rows, columns) {
+  const isList = (list, least, most) => Array.isArray(list) && list.length >= least && list.length <= most;
+  if (!isList(weights, 1, rows) || !isList(weights[0], 1, columns)) return false;
+  const isPixel = (pixel) => isList(pixel, channels, channels);
+  const isRow = (row) => isList(row, weights[0].length, weights[0].length) && row.every(isPixel);
+  return weights.every(isRow) && weights.flat(2).every(Number.isFinite);
+}
 
 // The figure's state as its parts need it: the traits, what follows from them, and where the window has been.
 function createState(frame) {
@@ -112,9 +130,8 @@ function createControls(frame, { stepping }) {
 
 // The picture with the window on it.
 function createInput({ read, stepping }) {
-  const hint = "Drag the window, or use the arrow keys.";
   const windowAt = () => windowOf(read());
-  const options = { windowAt, moveTo: stepping.moveTo, hint };
+  const options = { windowAt, moveTo: stepping.moveTo };
   const { element, pixels, place, note } = createPicturePanel("input", "Picture", options);
   const paint = remember((picture) => pixels.paint(picturePixels(picture), picture));
   return {

@@ -57,7 +57,7 @@ class Convolution(LiveFigure):
     """
 
     image = Checked(check_picture)
-    kernel = Checked().tag(sync=True)
+    kernel = Checked().tag(sync=True, link=True)
     bias = Number(remedy="0 is none.").tag(sync=True)
     row = Whole().tag(sync=True)
     column = Whole().tag(sync=True)

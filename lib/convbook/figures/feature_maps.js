@@ -12,6 +12,7 @@ import {
   formatNumber,
   formatPercent,
   h,
+  isIndex,
   joinParts,
   liveFigure,
   paintPixels,
@@ -134,7 +135,6 @@ function describe(now) {
   );
 }
 
-const HINT_KEYS = "Point at a place, or use the arrow keys.";
 const HINT_CHOSEN = "Shown are those whose values spread most over all pictures and places (standard deviation), no two " +
   "of them alike (correlation below 0.9).";
 const HINT_SCALE = "Each channel has its own scale, the same for all pictures.";
@@ -154,6 +154,16 @@ export default liveFigure("feature_maps", TRAITS, async (frame) => {
     update(now);
     return describe(now);
   };
+}, {
+  task: ["Choose a layer and a channel, and point at the picture to see where it responds.", "Or use the arrow keys."],
+  *check({ _names, _stages, picture, stage, channel, row, column }) {
+    if (!isIndex(picture, _names.length)) yield "picture";
+    if (!isIndex(stage, _stages.length)) return yield "stage";
+    const { channels, height, width } = _stages[stage];
+    if (!isIndex(channel, channels.length)) yield "channel";
+    if (!isIndex(row, height)) yield "row";
+    if (!isIndex(column, width)) yield "column";
+  },
 });
 
 // The figure's state as its parts need it: the traits, and what follows from them.
@@ -278,7 +288,7 @@ function createView(frame, state) {
   const [value, exact] = [h("strong", { class: "cb-value" }), h("span", { class: "cb-hint" })];
   const [look, zeros] = [h("p", { class: "cb-look" }), h("p", { class: "cb-zeros" })];
   const reading = h("p", { class: "cb-below cb-reading" }, value, exact);
-  const keys = h("p", { class: "cb-below" }, strongest, h("span", { class: "cb-hint" }, HINT_KEYS));
+  const keys = h("p", { class: "cb-below" }, strongest);
   const panel = createPanel("view", "", screen, legend, reading, look, zeros, keys);
   const canvas = pixels.element.querySelector("canvas");
   const paint = remember((map, picture, theme) => {

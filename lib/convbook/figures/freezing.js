@@ -5,6 +5,7 @@ import {
   createSlider,
   formatCount,
   h,
+  isIndex,
   joinParts,
   liveFigure,
   remember,
@@ -135,6 +136,11 @@ export default liveFigure("freezing", TRAITS, (frame) => {
     update(now);
     return describe(now);
   };
+}, {
+  task: "Go through the five steps of fine-tuning, and see in each which weights move.",
+  *check({ _parts, unfrozen_blocks: blocks }) {
+    if (!isIndex(blocks, _parts.length)) yield "unfrozen_blocks";
+  },
 });
 
 // The figure's state and what follows from it.

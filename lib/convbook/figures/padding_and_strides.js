@@ -13,6 +13,7 @@ import {
   fitWindows,
   formatNumber,
   h,
+  isIndex,
   joinParts,
   liveFigure,
   remember,
@@ -139,6 +140,15 @@ export default liveFigure("padding and strides", TRAITS, (frame) => {
     if (now.problem) return ["", now.problem];
     return [`Output ${now.rows} × ${now.columns}.`, writeReading(now.axes, now.row, now.column)];
   };
+}, {
+  task: ["Change a size, or drag the window, and see how many outputs there are and why.", "Arrow keys move it, too."],
+  *check(state) {
+    const [height, width, ...rest] = SIZES.map((name) => state[name]);
+    const axes = [height, width].map((size) => planAxis(size, ...rest));
+    const [rows, columns] = writeProblem(axes) ? [1, 1] : axes.map(({ outputs }) => outputs);
+    if (!isIndex(state.row, rows)) yield "row";
+    if (!isIndex(state.column, columns)) yield "column";
+  },
 });
 
 // The figure's state as its parts need it: the traits, what follows from them, and where the window has been.
@@ -211,7 +221,7 @@ function createInput({ read, stepping }, frame) {
     const { stride } = read().axes[0];
     stepping.moveTo(Math.round(row / stride), Math.round(column / stride));
   };
-  const options = { windowAt: () => windowOf(read()), moveTo, hint: "Drag the window, or use the arrow keys." };
+  const options = { windowAt: () => windowOf(read()), moveTo };
   const { element, pixels, place, note } = createPicturePanel("input", "Input", options);
   const [overlay, legend] = [createLines(pixels), h("p", { class: "cb-hint" })];
   element.append(legend);
@@ -346,7 +356,7 @@ function outputColors([rows, columns], theme) {
 
 // The formulas with the numbers put in.
 function createSums() {
-  const list = h("dl", { class: "cb-formulas" });
+  const list = h("dl", { class: "cb-formulas simple" }); // the theme spreads out other lists
   const panel = createPanel("sums", "Sizes", list);
   const show = remember((axes) => {
     list.replaceChildren(...writeSums(axes).flatMap(([name, sum]) => [h("dt", {}, name), h("dd", {}, sum)]));

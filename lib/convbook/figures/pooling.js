@@ -209,6 +209,14 @@ export default liveFigure("pooling", TRAITS, (frame) => {
     else if (spoken && sentences.window !== spoken.window) frame.announce(sentences.window);
     spoken = sentences;
   };
+}, {
+  task: ["Move the picture by a pixel, and see which of the smaller maps changes least.", "Arrow keys move it, too."],
+  *check({ _picture, pool_size: size, strides, row, column }) {
+    const { outputs: rows } = fitWindows(_picture.height - 2, size, strides);
+    const { outputs: columns } = fitWindows(_picture.width - 2, size, strides);
+    if (!isIndex(row, Math.max(rows, 1))) yield "row";
+    if (!isIndex(column, Math.max(columns, 1))) yield "column";
+  },
 });
 
 const HINT =
@@ -287,7 +295,7 @@ function createMovedPicture(state) {
     return { row: down, column: right, height: movedPicture.height, width: movedPicture.width };
   };
   const windowAt = () => frameAt(state.read());
-  const options = { windowAt, moveTo: state.moves.moveTo, hint: "Drag it, or use the arrow keys." };
+  const options = { windowAt, moveTo: state.moves.moveTo };
   const { element, pixels, note } = createPicturePanel("input", "Picture", options);
   const paint = remember((picture) => pixels.paint(picturePixels(picture), picture));
   return {

@@ -14,6 +14,7 @@ import {
   drawNumbers,
   formatNumber,
   h,
+  isIndex,
   joinParts,
   liveFigure,
   paintPixels,
@@ -74,7 +75,39 @@ export default liveFigure("receptive field", TRAITS, (frame) => {
     setText(problem, now.problem);
     return `${now.sentence} ${now.problem}`.trim();
   };
+}, {
+  task: ["Choose a layer and one of its outputs, and see which pixels it reads.", "Arrow keys choose, too."],
+  *check({ _picture, _digits, _network, layers, view, digit, layer, row, column, channel }) {
+    if (!isStack(layers)) return yield "layers";
+    const isTrained = view === "trained net";
+    if (isTrained && !_network) return yield "view";
+    if (!isIndex(digit, Math.max(_digits.length, 1))) return yield "digit";
+    const net = isTrained ? _network.layers.filter(({ kind }) => ["conv", "max_pool"].includes(kind)) : [];
+    const stack = isTrained ? net.map((each) => plainLayer({ ...each, shape: each.kernel?.shape })) : layers;
+    const depth = layer ?? stack.length;
+    if (depth < 1 || depth > stack.length) return yield "layer";
+    const { height, width } = isTrained ? _digits[digit] : _picture;
+    const outputs = planStack(height, width, stack).map((steps) => steps[depth - 1]?.outputs ?? 1);
+    if (!isIndex(row ?? 0, outputs[0])) yield "row";
+    if (!isIndex(column ?? 0, outputs[1])) yield "column";
+    const filters = stack.slice(0, depth).findLast((each) => each.filters)?.filters ?? 1;
+    if (!isIndex(channel ?? 0, filters)) yield "channel";
+  },
 });
+
+const CHOICES = { kernel_size: [1, 3, 5], strides: [1, 2], padding: ["valid", "same"], dilation_rate: [1, 2, 3] };
+
+// Whether these are layers that the figure can show.
+function isStack(layers) {
+  const isLayer = (layer) => {
+    const names = Object.keys(layer ?? {}).sort().join();
+    if (names === "pool_size") return layer.pool_size === POOL_SIZE;
+    if (names !== Object.keys(CHOICES).sort().join()) return false;
+    if (layer.strides > 1 && layer.dilation_rate > 1) return false;
+    return Object.entries(CHOICES).every(([name, options]) => options.includes(layer[name]));
+  };
+  return Array.isArray(layers) && isIndex(layers.length - 1, MOST_LAYERS) && layers.every(isLayer);
+}
 
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState({ model, set }) {
@@ -235,8 +268,8 @@ function createSeenPicture(frame, state) {
     const { sides = [] } = state.read();
     state.visit(...sides.map(({ margins, start, jump }, n) => Math.round((firsts[n] - margins[0] - start) / jump)));
   };
-  const options = { windowAt, moveTo, byKeyboard: false, hint: "Drag the window, or click where it should be." };
-  const { element, pixels, title, note, hint } = createPicturePanel("input", "Picture", options);
+  const options = { windowAt, moveTo, byKeyboard: false };
+  const { element, pixels, title, note } = createPicturePanel("input", "Picture", options);
   const frames = createOverlay();
   pixels.element.append(frames.element);
   const colorsOf = remember(picturePixels);
@@ -257,7 +290,6 @@ function createSeenPicture(frame, state) {
       setText(title, now.isTrained ? `Digit ${now.digit}` : "Picture");
       pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns. ${now.sentence}`.trim());
       setText(note, `${picture.height} × ${picture.width}${isPadded ? ", padding hatched" : ""}`);
-      hint.hidden = !fits;
     },
   };
 }
@@ -361,7 +393,7 @@ function createGradient(frame) {
   };
 }
 
-const AVERAGED = "Drawn with plain averages for all weights. ";
+const AVERAGED = "Drawn with plain averages for all weights.";
 
 // The output of the layer that is looked at: the trained net's, or as it would be if every layer took plain averages.
 function createOutput(frame, state) {
@@ -380,7 +412,7 @@ function createOutput(frame, state) {
       const value = isTrained ? ` = ${formatNumber(map.values[row * map.width + column])}` : "";
       setText(place, fits ? `output[${row}, ${column}]${value}` : "");
       if (!fits) return;
-      setText(hint, `${isTrained ? "" : AVERAGED}Click an output, or use the arrow keys.`);
+      setText(hint, isTrained ? "" : AVERAGED);
       paint(map, isTrained, frame.theme);
       pixels.place({ row, column });
       const size = `${map.height} rows and ${map.width} columns`;

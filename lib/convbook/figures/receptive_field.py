@@ -127,7 +127,7 @@ class ReceptiveField(LiveFigure):
 
     image = Checked(functools.partial(check_picture, largest_side_px=LARGEST_SIDE_PX))
     digits = Checked(lambda digits: _check_digits(digits), allow_none=True)
-    layers = Checked(check_layers).tag(sync=True)
+    layers = Checked(check_layers).tag(sync=True, link=True)
     layer = Whole(None, allow_none=True).tag(sync=True)
     row = Whole(None, allow_none=True).tag(sync=True)
     column = Whole(None, allow_none=True).tag(sync=True)

@@ -68,6 +68,13 @@ export default liveFigure("training curves", TRAITS, (frame) => {
     update({ ...now, rawView, view, width: width || 600 }); // not on the page yet
     return [writeReading, writeLowest, writeSmoothing, writeNotFinite, writeOffScale].map((write) => write(now));
   };
+}, {
+  task: ["Drag the line through the epochs, and watch where the curves part.", "Arrow keys move it, too."],
+  *check({ _curves, shown, epoch }) {
+    const names = _curves.map(({ name }) => name);
+    if (!Array.isArray(shown) || !shown.every((name) => names.includes(name))) yield "shown";
+    if (epoch < 1 || epoch > Math.max(..._curves.map(({ loss }) => loss.length))) yield "epoch";
+  },
 });
 
 // ---- above the chart: what is shown, and how smooth -----------------------------------------------------------------
@@ -93,13 +100,12 @@ function createBar(set) {
 
 function createChart(read, goTo) {
   const title = h("span", {});
-  const hint = h("span", { class: "cb-hint" }, "Drag the line, or use the arrow keys.");
   const layers = ["axes", "curves", "cursor", "marks", "names"].map((name) => s("g", { class: `cb-${name}` }));
   const [axes, curves, cursor, marks, names] = layers;
   const inner = s("svg", { class: "cb-plot" }, curves); // an inner one, so that it cuts off what leaves it
   const picture = s("svg", { "aria-hidden": "true" }, axes, inner, cursor, marks, names);
   const element = h("div", { class: "cb-chart", role: "slider", tabindex: 0, "aria-label": "Epoch that is read off" });
-  element.append(h("div", { class: "cb-flow cb-hint cb-axis-title" }, title, hint), picture);
+  element.append(h("div", { class: "cb-flow cb-hint cb-axis-title" }, title), picture);
 
   let [plot, lines] = [null, []];
   moveByPointer(picture, (x) => goTo(plot.epochAt(x)));

@@ -51,7 +51,7 @@ class TrainingCurves(LiveFigure):
         remedy="0 is none; above 0.95 a curve says more about its first epochs than about the present one.",
     ).tag(sync=True)
     epoch = Whole(1).tag(sync=True)
-    shown = Checked(lambda names: _check_names(names), []).tag(sync=True)
+    shown = Checked(lambda names: _check_names(names), []).tag(sync=True, link=True)
     training = Switch(True).tag(sync=True)
     validation = Switch(True).tag(sync=True)
     scale = Choice(SCALES).tag(sync=True)

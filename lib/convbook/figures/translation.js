@@ -134,7 +134,6 @@ const HINT = "Both nets were trained on the same digits, all of them within 2 pi
   "Elsewhere neither has seen one. The digits here are test digits: none of them was trained on.";
 const HINT_STRIDE = "The convnet's last windows lie 8 pixels apart. So its map repeats every 8 pixels, but for the " +
   "edge: there, windows are missing that would see the digit.";
-const HINT_KEYS = "Drag the digit, or use the arrow keys; with Shift it leaps 8 pixels.";
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
@@ -153,6 +152,8 @@ export default liveFigure("translation", TRAITS, (frame) => {
     update(now);
     return describe(now);
   };
+}, {
+  task: ["Drag the digit, and see which of the two nets still knows it.", "Arrow keys move it, with Shift by 8 pixels."],
 });
 
 // The figure's state as its parts need it: the traits, and what follows from them.
@@ -258,7 +259,7 @@ function createControls({ set }, { moves }) {
 // The canvas with the digit, its frame, and the dashed square within which the training digits lay.
 function createCanvas(state) {
   const windowAt = () => ({ ...windowOn(state.moves.at(), INK), leap: LEAP });
-  const options = { windowAt, moveTo: state.putAt, hint: HINT_KEYS };
+  const options = { windowAt, moveTo: state.putAt };
   const { element, pixels, note } = createPicturePanel("input", "Canvas", options);
   pixels.element.prepend(createDashes(INK + 2 * TRAINED, CANVAS));
   const paint = remember((picture) => pixels.paint(picturePixels({ ...picture, white: 255 }), picture));
