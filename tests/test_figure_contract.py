@@ -389,7 +389,7 @@ OPEN_LINKS = """async (links) => {
     const heard = new Promise((done) => addEventListener("hashchange", () => setTimeout(done), { once: true }));
     location.hash = link;
     await heard;
-    answers.push(document.querySelector(".cb-head > .cb-problem").textContent);
+    answers.push(document.querySelector(".cb-head > .cb-notice").textContent);
   }
   return answers;
 }"""
@@ -409,7 +409,7 @@ def test_a_link_carries_the_figures_state_to_another_page(show, figure):
     other = show(figure, chapter=2, link=link)
     settle(other)
     assert unspoken(look(other)) == unspoken(changed) != unspoken(opening)
-    assert other.locator(".cb-head > .cb-problem").inner_text() == ""
+    assert other.locator(".cb-head > .cb-notice").inner_text() == ""
 
 
 def unspoken(seen):

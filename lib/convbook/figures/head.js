@@ -15,7 +15,7 @@ const ICONS = {
 export function createFigureHead(frame, { task = "", check }, page = {}) {
   const number = h("b", {}, page.number ? `Figure ${page.number} ` : "");
   const [sentence, keys] = [h("span", {}), h("span", { class: "cb-by-keys" })];
-  const notice = h("p", { class: "cb-problem", role: "status" });
+  const notice = h("p", { class: "cb-notice", role: "status" });
   const tools = h("div", { class: "cb-tools" });
   if (page.anchor) tools.append(createLinkButton(frame, page, notice));
   if (document.fullscreenEnabled) tools.append(createScreenButton(frame));
