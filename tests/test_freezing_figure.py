@@ -294,6 +294,7 @@ def test_no_text_leaves_its_box(show, size):
 
 def test_a_reader_walks_the_steps_by_keyboard_and_hears_the_result(show):
     page = show(Freezing())
+    page.get_by_role("button", name="Full screen").focus()
     page.keyboard.press("Tab")
     for step in range(2, 6):
         page.keyboard.press("ArrowRight")
