@@ -434,7 +434,7 @@ def test_pointer_and_focus_tell_what_happened_to_a_version(show):
     tile(page, 5).hover()
     caption.get_by_text(f"Version 6: {told[5]}.").wait_for()
     page.mouse.move(1, 1)
-    caption.get_by_text("Tick each version").wait_for()
+    caption.get_by_text("Point at a version").wait_for()
     tile(page, 0).focus()
     for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
         page.keyboard.press(key)
