@@ -146,11 +146,11 @@ def are_counts(answer, names, smallest=0):
 
 
 def as_numbers(answer, shape):
-    """Return an answer as a float array of this shape, or None if it is something else.
+    """Return an answer as floats in nested lists of this shape, or None if it is something else.
 
     Example:
         >>> as_numbers([[1, 2]], (1, 2)), as_numbers([1, True], (2,)), as_numbers([1, [2]], (2,))
-        (array([[1., 2.]]), None, None)
+        ([[1.0, 2.0]], None, None)
     """
     try:
         array = np.array(answer, dtype=object)
@@ -158,4 +158,4 @@ def as_numbers(answer, shape):
         return None
     if array.shape != shape or not all(isinstance(n, Real) and not isinstance(n, bool) for n in array.flat):
         return None
-    return array.astype(float) if np.isfinite(array.astype(float)).all() else None
+    return array.astype(float).tolist() if np.isfinite(array.astype(float)).all() else None

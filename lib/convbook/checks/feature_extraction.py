@@ -7,6 +7,7 @@ from convbook.checks import Stop, as_numbers, call_answer, check, right, wrong
 
 # Exercise 1: Xception at 180x180 pixels.
 PICTURES, SHAPE = 2_000, (6, 6, 2048)
+NUMBERS = PICTURES * 6 * 6 * 2048
 BYTES = {"float32": 4, "float16": 2}
 SIDES = (180, 89, 87, 44, 22, 11, 6)
 
@@ -37,14 +38,14 @@ def record_size(answer):
     if advice:
         return wrong(advice)
     for dtype, each in BYTES.items():
-        expected = PICTURES * int(np.prod(SHAPE)) * each
+        expected = NUMBERS * each
         given = answer[dtype]
         if as_numbers(given, ()) is None:
             return wrong(f"{dtype}: give the number of bytes.")
         if given != expected:
             return wrong(f"{dtype}: {_factor_advice(dtype, float(given), expected)}")
     return right(
-        f"{PICTURES * int(np.prod(SHAPE)) * 4:,} bytes, half of it in float16. The pixels would take "
+        f"{NUMBERS * 4:,} bytes, half of it in float16. The pixels would take "
         f"{PICTURES * 180 * 180 * 3:,}: a record is no compression."
     )
 
@@ -76,19 +77,18 @@ def _shape_advice(shape):
 
 def _factor_advice(dtype, given, expected):
     """Return which factor of a number of bytes is missing or too much."""
-    numbers = PICTURES * int(np.prod(SHAPE))
     each = BYTES[dtype]
-    if given == numbers:
+    if given == NUMBERS:
         return f"{given:,.0f} is how many numbers there are; each takes {each} bytes."
     if given == expected / PICTURES:
         return f"{given:,.0f} bytes is the share of one picture; there are {PICTURES:,}."
     if given == PICTURES * SHAPE[2] * each:
         return f"{given:,.0f} bytes keep one number for each channel. Each channel is a map of {SHAPE[0]}×{SHAPE[1]}."
-    if given == numbers * (6 - each):
+    if given == NUMBERS * (6 - each):
         return f"{given:,.0f} is the size in the other type: float32 takes 4 bytes, float16 takes 2."
-    if given in (expected * 8, numbers * 8):
+    if given in (expected * 8, NUMBERS * 8):
         return f"{given:,.0f} counts bits, or the 8 bytes of float64."
-    if any(np.isclose(given * unit, expected, rtol=0.01) for unit in (1e3, 1e6, 1e9, 2**10, 2**20, 2**30)):
+    if any(abs(given * unit - expected) <= 0.01 * expected for unit in (1e3, 1e6, 1e9, 2**10, 2**20, 2**30)):
         return "the digits are right; give bytes, not kilobytes, megabytes or gigabytes."
     return (
         f"{given:,.0f} is {given / expected:.3g} times what it takes. Multiply {PICTURES:,} pictures by height, width, "

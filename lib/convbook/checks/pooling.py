@@ -1,12 +1,11 @@
 """Checks of chapter 4's exercises."""
 
-import numpy as np
-
 from convbook import shapes
 from convbook.checks import as_numbers, check, right, wrong
 
-MAP = np.array([[3, 8, 1, 4], [5, 2, 6, 0]])  # exercise 1
-SIGNAL = np.array([[12, -4]])
+# Exercise 1: what goes forward and comes back, for each value of the map.
+MAP, SIGNAL = [[3, 8, 1, 4], [5, 2, 6, 0]], [[12, 12, -4, -4]] * 2
+WINNERS = [[0, 1, 0, 0], [0, 0, 1, 0]]
 POOL_SIZE, KERNEL_SIZE, FILTERS = 2, 3, 16  # exercise 3
 INPUT_SHAPE, WINDOW_PX, MOST_MULTIPLY_ADDS, LEAST_ROWS, LEAST_CONVOLUTIONS = (32, 32, 3), 18, 1_000_000, 3, 3
 MOST_LAYERS = 30
@@ -25,48 +24,45 @@ def gradient(answer):
     names = ("through_max", "through_average")
     if not isinstance(answer, dict) or set(answer) != set(names):
         return wrong("Give a dictionary with the keys through_max and through_average.")
-    given = [as_numbers(answer[name], MAP.shape) for name in names]
+    given = [as_numbers(answer[name], (2, 4)) for name in names]
     for name, numbers in zip(names, given, strict=True):
         if numbers is None:
             return wrong(f"{name}: give two rows of four numbers, one for each value of the map.")
-    spread, winners = np.repeat(np.repeat(SIGNAL, POOL_SIZE, axis=0), POOL_SIZE, axis=1), _winners()
     through_max, through_average = given
-    expected_max, expected_average = spread * winners, spread / POOL_SIZE**2
-    if np.array_equal(through_max, expected_average) and np.array_equal(through_average, expected_max):
+    expected_max, expected_average = _products(SIGNAL, WINNERS), [[value / 4 for value in row] for row in SIGNAL]
+    if through_max == expected_average and through_average == expected_max:
         return wrong("You exchanged the two: the mean is made of all four values, the maximum is one of them.")
-    if not np.array_equal(through_max, expected_max):
-        return wrong(f"through_max: {_max_advice(through_max, spread, winners)}")
-    if not np.array_equal(through_average, expected_average):
-        return wrong(f"through_average: {_average_advice(through_average, spread, winners)}")
+    if through_max != expected_max:
+        return wrong(f"through_max: {_max_advice(through_max)}")
+    if through_average != expected_average:
+        return wrong(f"through_average: {_average_advice(through_average)}")
     return right(
         "The maximum sends the whole signal to one value and nothing to the others; the mean gives a quarter to each. "
         "Both windows hand on as much as came in."
     )
 
 
-def _winners():
-    """Return True at the largest value of each window of the map."""
-    rows, columns = MAP.shape
-    windows = MAP.reshape(rows // POOL_SIZE, POOL_SIZE, columns // POOL_SIZE, POOL_SIZE)
-    return (windows == windows.max(axis=(1, 3), keepdims=True)).reshape(MAP.shape)
+def _products(one, other):
+    """Return the products of the numbers at the same places of two tables."""
+    return [[a * b for a, b in zip(*rows, strict=True)] for rows in zip(one, other, strict=True)]
 
 
-def _max_advice(given, spread, winners):
-    if np.array_equal(given, MAP * winners):
+def _max_advice(given):
+    if given == _products(MAP, WINNERS):
         return "these are the values that went forward, 8 and 6. What comes back is the signal, 12 and −4."
-    if np.array_equal(given, spread * MAP * winners):
+    if given == _products(_products(MAP, SIGNAL), WINNERS):
         return "do not multiply with the value: if the winner grows by 1, the maximum grows by 1."
-    if np.array_equal(given, spread):
+    if given == SIGNAL:
         return "each window gave one value to the output. The other three can be nudged and nothing changes."
-    if np.array_equal(given != 0, winners):
+    if [[int(value != 0) for value in row] for row in given] == WINNERS:
         return "the positions are right. The winner gets the signal of its window as it is, 12 and −4."
     return "in each window of 2×2 only the largest value counts, and it gets the whole signal; the others get 0."
 
 
-def _average_advice(given, spread, winners):
-    if np.array_equal(given, spread):
+def _average_advice(given):
+    if given == SIGNAL:
         return "a value that grows by 1 raises the mean of four by a quarter only."
-    if np.array_equal(given, spread * winners):
+    if given == _products(SIGNAL, WINNERS):
         return "the mean has no winner: each of the four values has its share in it."
     return "each of the four values of a window gets a quarter of that window's signal, whatever its size."
 
@@ -84,14 +80,14 @@ def ignores_a_step(row):
         A `Feedback` that shows both pooled rows before and after the step.
     """
     values = as_numbers(row, (4,))
-    if values is None or (values < 0).any():
+    if values is None or min(values) < 0:
         return wrong("Give a list of four numbers, none below 0, as a map holds them behind ReLU.")
-    moved = np.array([0, *values[:3]])
+    moved = [0, *values[:3]]
     before, after = _pooled_pair(values), _pooled_pair(moved)
     walk = f"{_row(values)} becomes {_row(moved)}"
     if len(set(values)) < len(values):
         return wrong("Take four different numbers: where two are equal, one can hide that the other left its window.")
-    if not np.array_equal(before["max"], after["max"]):
+    if before["max"] != after["max"]:
         window = "first" if before["max"][0] != after["max"][0] else "second"
         return wrong(
             f"{walk}, and max pooling gives {_row(before['max'])} before and {_row(after['max'])} after: the {window} "
@@ -105,8 +101,8 @@ def ignores_a_step(row):
 
 
 def _pooled_pair(values):
-    windows = values.reshape(2, 2)
-    return {"max": windows.max(axis=1), "mean": windows.mean(axis=1)}
+    windows = [values[:2], values[2:]]
+    return {"max": [max(window) for window in windows], "mean": [sum(window) / 2 for window in windows]}
 
 
 def _row(values):

@@ -8,8 +8,8 @@ import numpy as np
 from convbook.checks import as_numbers, call_answer, check, right, wrong
 
 # Exercise 1: a small filter, one patch of a picture, and the responses for the three ranges.
-KERNEL, BIAS = np.array([2.0, -1.0]), 0.5
-PIXELS = np.array([51.0, 204.0])
+WEIGHTS, BIAS = (2, -1), 0.5
+PIXELS = {"0...255": (51, 204), "0...1": (0.2, 0.8), "-1...1": (-0.6, 0.6)}
 RESPONSES = {"0...255": -101.5, "0...1": 0.1, "-1...1": -1.3}
 
 # Exercise 2: scale and offset that bring pixels from these ranges to -1...1.
@@ -34,21 +34,21 @@ def ranges(answer):
 
 
 def _range_mistake(name, given):
-    pixels = {"0...255": PIXELS, "0...1": PIXELS / 255, "-1...1": PIXELS / 127.5 - 1}
-    products = float(KERNEL @ pixels[name])
+    pixels = PIXELS[name]
+    products = WEIGHTS[0] * pixels[0] + WEIGHTS[1] * pixels[1]
     rescaled = {"0...1": RESPONSES["0...255"] / 255, "-1...1": RESPONSES["0...255"] / 127.5 - 1}
-    if abs(given - rescaled.get(name, np.inf)) < 0.001:
+    if name in rescaled and abs(given - rescaled[name]) < 0.001:
         return "you rescaled the response. Rescale the pixels, then multiply: the bias does not scale along."
     if abs(given - products) < 0.01:
         return "the bias is missing. It is added once, whatever the range."
     if abs(given - (products + 2 * BIAS)) < 0.01:
         return "you added the bias for each pixel; it is added once, to the sum."
-    if abs(given - np.abs(KERNEL) @ pixels[name] - BIAS) < 0.01:
+    if abs(given - WEIGHTS[0] * pixels[0] + WEIGHTS[1] * pixels[1] - BIAS) < 0.01:
         return "the second weight is negative: its product is subtracted."
     for other, expected in RESPONSES.items():
         if other != name and abs(given - expected) < 0.01:
             return f"{given:g} is the response to {other}."
-    shown = " and ".join(f"{pixel:g}" for pixel in pixels[name])
+    shown = " and ".join(f"{pixel:g}" for pixel in pixels)
     return f"convert the two pixels first, they become {shown}; then multiply, add, and add the bias."
 
 
@@ -63,21 +63,25 @@ def rescale(answer):
             return wrong(f"For {name} give two numbers, (scale, offset); got {answer[name]!r}.")
         scale, offset = pair
         darkest, brightest = low * scale + offset, high * scale + offset
-        if not np.allclose((darkest, brightest), (-1, 1), atol=1e-3):
+        if not (_close(darkest, -1) and _close(brightest, 1)):
             return wrong(
                 f"From {name} this makes {darkest:.4g} to {brightest:.4g}. {_rescale_mistake(low, high, *pair)}"
             )
     return right("Both ends arrive where they should. An assertion on the smallest and the largest value would say so.")
 
 
+def _close(number, expected):
+    return abs(number - expected) <= 0.001
+
+
 def _rescale_mistake(low, high, scale, offset):
-    if np.allclose((low + offset) * scale, -1, atol=1e-3) and np.allclose((high + offset) * scale, 1, atol=1e-3):
+    if _close((low + offset) * scale, -1) and _close((high + offset) * scale, 1):
         return "You add the offset first; the converter multiplies first, then adds."
-    if np.isclose(scale, (high - low) / 2):
+    if _close(scale, (high - low) / 2):
         return "The scale is upside down: it multiplies, it does not divide."
     if scale < 0:
         return "Dark and bright have changed places."
-    if np.isclose(scale, 2 / (high - low)):
+    if _close(scale * (high - low), 2):
         return "The width is right, and the range begins at the wrong value: change the offset."
     return f"The range is {high - low:g} wide and should be 2 wide: find the scale first, then the offset."
 

@@ -1,6 +1,7 @@
 """Checks of chapter 6's exercises, and the four small trainings whose curves the first of them shows."""
 
 import functools
+import math
 
 import numpy as np
 
@@ -20,7 +21,7 @@ EPOCHS, BATCH_SIZE = 40, 32
 FIRST_SEED = 300_000_000  # far from the drawings of the chapters
 BLOCK_PX = 4  # the small network sees the mean of 4x4 pixels
 
-LABELS = np.array([1, 0, 1])  # exercise 2: dog, cat, dog
+LABELS = (1, 0, 1)  # exercise 2: dog, cat, dog
 LOUDER = 2
 
 LEAST_FOUND = 0.9  # exercise 3
@@ -158,11 +159,10 @@ def curves(answer):
         for word, words in zip(given, (REMEDIES, REMEDIES.values()), strict=True):
             if word not in list(words):
                 return wrong(f"{name}: {word!r} is none of {', '.join(map(repr, words))}.")
-    runs = four_runs()
     for name, diagnosis in DIAGNOSES.items():
         given = answer[name][0]
         if given != diagnosis:
-            return wrong(f"{name} is not {_as_words(given)}. {_advice(given, diagnosis, runs[name])}")
+            return wrong(f"{name} is not {_as_words(given)}. {_advice(given, diagnosis, *_ends()[name])}")
     for name, diagnosis in DIAGNOSES.items():
         given = answer[name][1]
         if given != REMEDIES[diagnosis]:
@@ -181,10 +181,18 @@ def _as_words(diagnosis):
     }[diagnosis]
 
 
-def _advice(given, diagnosis, run):
+def _ends():
+    """Return for each run its last accuracy in training and in validation, and the largest rise of its loss."""
+    ends = {name: (run["accuracy"][-1], run["val_accuracy"][-1]) for name, run in four_runs().items()}
+    return {name: (*ends[name], max(0.0, float(np.diff(run["loss"]).max()))) for name, run in four_runs().items()}
+
+
+def _honest_top():
+    return max(four_runs()["D"]["val_accuracy"])
+
+
+def _advice(given, diagnosis, training, validation, rise):
     """Return why the curves contradict the given diagnosis."""
-    training, validation = run["accuracy"][-1], run["val_accuracy"][-1]
-    rise = max(0.0, float(np.diff(run["loss"]).max()))
     jumps = f"its training loss rises by up to {rise:.2f} from one epoch to the next"
     if given == "too small" and diagnosis == "rate too high":
         return f"A small network stays low, but its curves are smooth; here {jumps}."
@@ -197,10 +205,9 @@ def _advice(given, diagnosis, run):
     if diagnosis == "rate too high":
         return f"Look at the training loss before the gap: {jumps}, so nothing else can be judged yet."
     if diagnosis == "leak":
-        honest = max(four_runs()["D"]["val_accuracy"])
         return (
             "A network that overfits is worse on pictures that it has not seen. This one ends right on "
-            f"{validation:.0%} of them, where D, the same network, gets no further than {honest:.0%}."
+            f"{validation:.0%} of them, where D, the same network, gets no further than {_honest_top():.0%}."
         )
     if given == "overfitting":
         return f"A network that overfits knows its own pictures by heart; this one is right on {training:.0%} of them."
@@ -232,25 +239,25 @@ def louder(answer):
     sets = as_numbers(answer, (2, 3))
     if sets is None:
         return wrong("Give two lists of three numbers each, for example [0.7, 0.2, 0.9], [0.6, 0.4, 0.8].")
-    if ((sets <= 0) | (sets >= 1)).any():
+    if any(not 0 < probability < 1 for each in sets for probability in each):
         return wrong(
             "A sigmoid gives numbers between 0 and 1, and never quite reaches either: there the loss of a wrong answer "
             "would be infinite."
         )
-    losses, hits = _losses(sets), _hits(sets)
+    losses, hits = [_loss(each) for each in sets], [_hits(each) for each in sets]
     numbers = " and ".join(
         f"{count} of 3 right with a loss of {loss:.2f}" for count, loss in zip(hits, losses, strict=True)
     )
-    if (hits == 2).all() and losses[1] > LOUDER * losses[0]:
+    if hits == [2, 2] and losses[1] > LOUDER * losses[0]:
         return right(f"{numbers}: equally often right, and {losses[1] / losses[0]:.1f} times the loss.")
-    of_right_class = np.where(LABELS == 1, sets, 1 - sets)
-    if (_hits(of_right_class) == 2).all() and _losses(of_right_class)[1] > LOUDER * _losses(of_right_class)[0]:
+    quiet, loud = [_of_right_class(each) for each in sets]
+    if _hits(quiet) == _hits(loud) == 2 and _loss(loud) > LOUDER * _loss(quiet):
         return wrong(
             f"{numbers}. You gave the probability of the right class. The numbers are the probability of a dog: for "
             "the cat in the middle, a small one is right."
         )
-    if (hits != 2).any():
-        number = int(np.flatnonzero(hits != 2)[0])
+    if hits != [2, 2]:
+        number = int(hits[0] == 2)
         return wrong(
             f"The {('first', 'second')[number]} set is right on {hits[number]} of 3, {_answers(sets[number])}."
         )
@@ -259,12 +266,16 @@ def louder(answer):
     return wrong(f"{numbers}, {losses[1] / losses[0]:.1f} times as much. What makes a single wrong answer expensive?")
 
 
-def _losses(sets):
-    return -np.log(np.where(LABELS == 1, sets, 1 - sets)).mean(axis=1)
+def _of_right_class(probabilities):
+    return [p if label == 1 else 1 - p for p, label in zip(probabilities, LABELS, strict=True)]
 
 
-def _hits(sets):
-    return ((sets > 0.5) == LABELS).sum(axis=1)
+def _loss(probabilities):
+    return -sum(math.log(p) for p in _of_right_class(probabilities)) / 3
+
+
+def _hits(probabilities):
+    return sum(int(p > 0.5) == label for p, label in zip(probabilities, LABELS, strict=True))
 
 
 def _answers(probabilities):

@@ -94,8 +94,8 @@ def better(answer):
     """
     if not isinstance(answer, dict) or set(answer) != set(PAIRS):
         return wrong('Give a dictionary with "first", "second" and "third".')
-    for name, pair in PAIRS.items():
-        given, expected = answer[name], _better(pair)
+    for name, expected in _better_ones().items():
+        given = answer[name]
         if given not in ("A", "B", "neither"):
             return wrong(f'{name}: {given!r} is no answer; give "A", "B" or "neither".')
         if given != expected:
@@ -103,9 +103,9 @@ def better(answer):
     return right("Neither the larger mean nor overlapping dots decide, but the interval of the paired differences.")
 
 
-def _better(pair):
-    low, high = evidence.interval(np.subtract(pair["B"], pair["A"]))
-    return "B" if low > 0 else "A" if high < 0 else "neither"
+def _better_ones():
+    ends = {name: evidence.interval(np.subtract(pair["B"], pair["A"])) for name, pair in PAIRS.items()}
+    return {name: "B" if low > 0 else "A" if high < 0 else "neither" for name, (low, high) in ends.items()}
 
 
 @check()
