@@ -11,6 +11,7 @@
 - Live figures are numbered, "Figure 2.1", and get an anchor.
 - Long lines of code are wrapped with a hanging indent on a screen wider than a phone.
 - A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
+- Answers wait for a prediction, and the page checks exercises (convbook_answers.py).
 """
 
 import base64
@@ -24,6 +25,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import convbook_answers
 import nbformat
 import pydata_sphinx_theme
 import tinycss2
@@ -378,6 +380,7 @@ def setup(app):
     app.connect("builder-inited", execute_side_by_side, priority=900)
     app.add_post_transform(PicturesInThePage)
     app.add_post_transform(NamedBlocks)
+    convbook_answers.setup(app)
     app.connect("build-finished", lead_to_the_front_page)
     app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("html-page-context", leave_out_unneeded_files, priority=900)

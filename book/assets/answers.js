@@ -1,0 +1,123 @@
+// Predict boxes that wait, and exercises that the page checks (convbook_answers.py). Without JavaScript all is in sight.
+const checks = {};
+(() => {
+  const KEY = "convbook-show-answers";
+  const root = document.documentElement;
+  const make = (tag, properties, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const wantsAll = () => {
+    try { return localStorage.getItem(KEY) === "yes"; } catch { return root.classList.contains("answers-shown"); }
+  };
+  const showAll = (all) => {
+    root.classList.toggle("answers-shown", all);
+    try { localStorage.setItem(KEY, all ? "yes" : "no"); } catch { /* a browser that stores nothing: for this page only */ }
+    dispatchEvent(new Event("resize")); // a figure that was hidden had no width
+  };
+  root.classList.add("answers-wait");
+  root.classList.toggle("answers-shown", wantsAll());
+
+  // "1,000", "−3", "(5 * 5 + 1) × 8" and "1/255" are numbers; anything else is NaN.
+  const asNumber = (text) => {
+    const sum = text.trim().replace(/[−–]/g, "-").replace(/[×·]/g, "*").replace(/,(?=\d{3}(?!\d))/g, "");
+    if (!/^[\d.+\-*/() e]+$/.test(sum)) return NaN;
+    try { return Number(Function(`return (${sum})`)()); } catch { return NaN; }
+  };
+  // "27, 28", "conv, pool" and "(3, 2, same), (3, 2, same)" are lists; anything else is undefined.
+  const asList = (text) => {
+    const items = text.trim().replace(/^\[(.*)\]$/s, "$1").replace(/["']/g, "").replace(/[A-Za-z_]\w*/g, '"$&"');
+    const tuples = (x) => (Array.isArray(x) ? py.tuple(x.map(tuples)) : x);
+    try {
+      return JSON.parse(`[${items.replace(/[(]/g, "[").replace(/[)]/g, "]")}]`).map(tuples);
+    } catch { return undefined; }
+  };
+
+  const waitFor = (form) => {
+    const { number, right } = form.dataset, wanted = JSON.parse(right), quote = form.closest("blockquote");
+    const answers = [...document.querySelectorAll(`.answer-${number}`)], list = quote.querySelector("ul.choices");
+    const hasNumber = wanted.number !== undefined, said = make("output", {});
+    quote.id ||= `predict-${number}`;
+    const link = make("a", { href: `#${quote.id}` }, "your prediction");
+    const note = make("div", { className: "waiting" }, "The answer waits for ", link, ".");
+    answers[0]?.before(note);
+    if (list) {
+      form.append(list);
+      for (const item of list.children) {
+        const choice = make("input", { type: "radio", name: `predict-${number}`, required: true });
+        item.replaceChildren(make("label", {}, choice, ...(item.querySelector("p") ?? item).childNodes));
+      }
+    } else if (hasNumber) {
+      const field = make("input", { className: "numbers", autocomplete: "off", required: true });
+      form.append(make("label", {}, "Your number: ", field));
+    }
+    form.append(make("button", {}, list || hasNumber ? "This is my prediction" : "I have made my prediction"), said);
+    const judge = () => {
+      if (list) {
+        const items = [...list.children], chosen = items.findIndex((item) => item.querySelector("input").checked);
+        if (!wanted.choice) return "Now compare it with what the page shows.";
+        const isRight = chosen === wanted.choice - 1;
+        items[chosen].classList.add("said");
+        items[wanted.choice - 1].classList.add("right");
+        return isRight ? "Your prediction held." : `Your prediction did not hold. It is: ${items[wanted.choice - 1].textContent}`;
+      }
+      if (!hasNumber) return "Now compare it with what the page shows.";
+      const given = asNumber(form.querySelector("input").value), [low, high] = [wanted.number, wanted.number].flat();
+      if (Number.isNaN(given)) return undefined;
+      const [least, most] = Array.isArray(wanted.number) ? wanted.number : [low, low];
+      const truth = least === most ? `It is ${least.toLocaleString("en")}.` : `It lies between ${least} and ${most}.`;
+      return given >= least && given <= most ? `Your prediction held. ${truth}` : `Your prediction did not hold. ${truth}`;
+    };
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const verdict = judge();
+      said.textContent = verdict ?? "Write a number, for example 12.";
+      if (verdict === undefined) return;
+      form.classList.add("done");
+      form.querySelectorAll("input, button").forEach((each) => { each.disabled = true; });
+      answers.forEach((answer) => answer.classList.add("open"));
+      note.remove();
+      dispatchEvent(new Event("resize"));
+    };
+  };
+
+  const checkHere = (form) => {
+    const said = make("output", {}), fields = [...form.querySelectorAll("input, select")];
+    form.append(make("button", {}, "Check"), said);
+    form.hidden = false;
+    form.parentElement.querySelector(".cell_output").hidden = true; // what the stub printed
+    const read = (field) => {
+      if (field.tagName === "SELECT") return field.value;
+      return field.className === "lists" ? asList(field.value) : asNumber(field.value);
+    };
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const values = fields.map(read), odd = values.findIndex((value) => value === undefined || Number.isNaN(value));
+      const isList = fields[odd]?.className === "lists";
+      const { passed, message } = odd < 0 ? judged(form.dataset.check, values)
+        : { passed: false, message: `“${fields[odd].value}” is no ${isList ? "list: separate what it holds by commas" : "number"}.` };
+      said.className = passed ? "passed" : "";
+      said.textContent = `${passed ? "Correct." : "Not yet."} ${message}`;
+    };
+  };
+  const judged = (check, values) => {
+    try { return checks[check](() => values.shift()); } catch (error) {
+      if (error.kind === "Stop") return error.feedback;
+      throw error;
+    }
+  };
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const predictions = document.querySelectorAll("form.predict");
+    try { predictions.forEach(waitFor); } catch (error) {
+      root.classList.remove("answers-wait"); // rather no waiting than answers that nobody can reach
+      throw error;
+    }
+    document.querySelectorAll("form.exercise").forEach(checkHere);
+    if (predictions.length) {
+      const all = make("input", { type: "checkbox", checked: wantsAll(), onchange: () => showAll(all.checked) });
+      document.querySelector("article h1").after(make("label", { className: "show-answers" }, all, "Show all answers"));
+    }
+  });
+})();
