@@ -61,8 +61,8 @@ def toc_pages():
     return [toc["root"], *(chapter["file"] for chapter in chapters)]
 
 
-def markdown(text):
-    return nbformat.v4.new_markdown_cell(text)
+def markdown(text, **metadata):
+    return nbformat.v4.new_markdown_cell(text, metadata=metadata)
 
 
 def code(text, **metadata):

@@ -142,6 +142,24 @@ def lessons_ask_before_they_show(chapter):
             yield f"section {section.title!r}: no code cell after **Predict.**"
 
 
+def predictions_can_be_judged(chapter):
+    """What the site needs: one Predict box to a cell, and what is right among its choices, or a number."""
+    for number, cell in enumerate(chapter.cells, 1):
+        boxes = re.findall(r"^> \*\*Predict\.\*\*.*(?:\n>.*)*", cell.source, flags=re.M)
+        right = cell.metadata.get("predict", {})
+        choices = len(re.findall(r"^> - ", boxes[0], flags=re.M)) if boxes else 0
+        if len(boxes) > 1:
+            yield f"cell {number}: {len(boxes)} Predict boxes; give each a cell of its own"
+        elif right and not boxes:
+            yield f"cell {number}: an answer in the metadata, and no Predict box"
+        elif set(right) - {"choice", "number"} or len(right) > 1:
+            yield f'cell {number}: the answer is {{"choice": 2}} or {{"number": 26}}, not {dict(right)}'
+        elif "choice" in right and not 1 <= right["choice"] <= choices:
+            yield f"cell {number}: choice {right['choice']} of {choices} is right"
+        elif "number" in right and choices:
+            yield f"cell {number}: a number is right, but the box has choices"
+
+
 def goals_are_few_and_testable(chapter):
     goals = [b for s in sections(chapter) if s.title == FIRST_SECTIONS[0] for b in s.blocks if b.kind == "item"]
     if not 3 <= len(goals) <= 4:
@@ -366,8 +384,8 @@ def skeleton(function):
 
 RULES = [
     *(chapter_is_valid, cells_have_ids_of_their_own, cells_hold_no_outputs, metadata_asks_for_colabs_gpu),
-    *(parts_stand_in_order, lessons_ask_before_they_show, goals_are_few_and_testable, one_setup_cell),
-    *(prose_is_plain_commonmark, pictures_come_from_code, measured_numbers_are_cited, links_arrive),
+    *(parts_stand_in_order, lessons_ask_before_they_show, predictions_can_be_judged, goals_are_few_and_testable),
+    *(one_setup_cell, prose_is_plain_commonmark, pictures_come_from_code, measured_numbers_are_cited, links_arrive),
     *(code_cells_are_short, code_reads_no_file_beside_the_chapter, code_names_no_address),
     *(figures_have_alt_texts, shown_code_equals_the_library),
 ]
@@ -408,8 +426,8 @@ def added(*cells):
     return lambda chapter: chapter.cells.__setitem__(slice(11, 11), cells)
 
 
-def prose(text):
-    return added(markdown(text))
+def prose(text, **metadata):
+    return added(markdown(text, **metadata))
 
 
 def changed(number, **fields):
@@ -437,6 +455,12 @@ SPOILED = [
     (parts_stand_in_order, without(5), "3 to 6"),
     (lessons_ask_before_they_show, changed(5, source="## Lesson 1"), "'Lesson 1'"),
     (lessons_ask_before_they_show, without(6), "no code cell"),
+    (predictions_can_be_judged, prose("> **Predict.** What?\n\nOr:\n\n> **Predict.** What?"), "2 Predict boxes"),
+    (predictions_can_be_judged, prose("> **Predict.**", predict={"choice": 1}), "choice 1 of 0"),
+    (predictions_can_be_judged, prose("> **Predict.** A?\n>\n> - a\n> - b", predict={"choice": 3}), "choice 3 of 2"),
+    (predictions_can_be_judged, prose("> **Predict.** A?\n>\n> - a", predict={"number": 3}), "has choices"),
+    (predictions_can_be_judged, prose("> **Predict.** A?", predict={"answer": 3}), "not {'answer': 3}"),
+    (predictions_can_be_judged, prose("A?", predict={"number": 3}), "no Predict box"),
     (goals_are_few_and_testable, changed(4, source="## What you will be able to do\n\n- all"), "1 points"),
     (one_setup_cell, changed(2, metadata={}), "0 cells"),
     (one_setup_cell, lambda chapter: chapter.cells.insert(1, code("pass")), "first code cell"),

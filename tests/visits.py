@@ -43,6 +43,7 @@ THIN_CODE = """() => {
   words.forEach((word, i) => kinds.indexOf(kinds[i]) < i && word.remove());
 }"""
 
+SHOW_ANSWERS = "localStorage.setItem('convbook-show-answers', 'yes')"
 CHOOSE_SCHEME = "localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')"
 
 
@@ -78,11 +79,13 @@ def open_page(browser, url, scheme="light", size=WIDE):
 def visit(browser, url, scheme="light", audits=()):
     """Go to a page, look at it on a wide screen, on a phone and in print, and write down what it asked for and said.
 
+    All of its answers are shown; test_answers looks at a page whose answers wait.
+
     Args:
         audits: which of CONTENT_AUDIT and COLOUR_AUDIT axe-core is to make; it takes seconds.
     """
     with contextlib.closing(browser.new_context(viewport=WIDE, color_scheme=scheme)) as context:
-        context.add_init_script(CHOOSE_SCHEME.format(scheme=scheme))
+        context.add_init_script(f"{CHOOSE_SCHEME.format(scheme=scheme)}; {SHOW_ANSWERS}")
         page = context.new_page()
         requests, complaints = [], []
         page.on("request", lambda request: requests.append(request))

@@ -86,7 +86,7 @@ const checks = {};
     const said = make("output", {}), fields = [...form.querySelectorAll("input, select")];
     form.append(make("button", {}, "Check"), said);
     form.hidden = false;
-    form.parentElement.querySelector(".cell_output").hidden = true; // what the stub printed
+    form.parentElement.querySelector(".cell_output")?.remove(); // what the stub printed
     const read = (field) => {
       if (field.tagName === "SELECT") return field.value;
       return field.className === "lists" ? asList(field.value) : asNumber(field.value);
