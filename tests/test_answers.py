@@ -220,6 +220,13 @@ def test_switch_shows_all_answers_and_is_kept(waiting):
     assert waiting.locator(".answer:visible").count() == 0
 
 
+def test_link_to_a_place_in_an_answer_opens_it(waiting):
+    place = waiting.evaluate("() => { const answer = document.querySelector('div.answer-4'); return answer.id = 'x'; }")
+    waiting.evaluate("place => { location.hash = `${place}?rows=7`; }", place)
+    waiting.locator("#x").wait_for(timeout=5_000)
+    assert set(answers_of(waiting, 5)) == {False}
+
+
 FORBIDDEN = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('denied') }})"
 
 

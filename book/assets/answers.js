@@ -1,4 +1,4 @@
-// Predict boxes that wait, and exercises that the page checks (convbook_answers.py). Without JavaScript all is in sight.
+// Predict boxes that wait, and exercises that the page checks (convbook_answers.py). Without a script all is in sight.
 const checks = {};
 (() => {
   const KEY = "convbook-show-answers";
@@ -13,7 +13,7 @@ const checks = {};
   };
   const showAll = (all) => {
     root.classList.toggle("answers-shown", all);
-    try { localStorage.setItem(KEY, all ? "yes" : "no"); } catch { /* a browser that stores nothing: for this page only */ }
+    try { localStorage.setItem(KEY, all ? "yes" : "no"); } catch { /* nothing can be stored: for this page only */ }
     dispatchEvent(new Event("resize")); // a figure that was hidden had no width
   };
   root.classList.add("answers-wait");
@@ -60,14 +60,15 @@ const checks = {};
         const isRight = chosen === wanted.choice - 1;
         items[chosen].classList.add("said");
         items[wanted.choice - 1].classList.add("right");
-        return isRight ? "Your prediction held." : `Your prediction did not hold. It is: ${items[wanted.choice - 1].textContent}`;
+        const answer = items[wanted.choice - 1].textContent;
+        return isRight ? "Your prediction held." : `Your prediction did not hold. It is: ${answer}.`;
       }
       if (!hasNumber) return "Now compare it with what the page shows.";
-      const given = asNumber(form.querySelector("input").value), [low, high] = [wanted.number, wanted.number].flat();
+      const given = asNumber(form.querySelector("input").value);
       if (Number.isNaN(given)) return undefined;
-      const [least, most] = Array.isArray(wanted.number) ? wanted.number : [low, low];
+      const [least, most] = Array.isArray(wanted.number) ? wanted.number : [wanted.number, wanted.number];
       const truth = least === most ? `It is ${least.toLocaleString("en")}.` : `It lies between ${least} and ${most}.`;
-      return given >= least && given <= most ? `Your prediction held. ${truth}` : `Your prediction did not hold. ${truth}`;
+      return `Your prediction ${given >= least && given <= most ? "held" : "did not hold"}. ${truth}`;
     };
     form.onsubmit = (event) => {
       event.preventDefault();
@@ -96,7 +97,7 @@ const checks = {};
       const values = fields.map(read), odd = values.findIndex((value) => value === undefined || Number.isNaN(value));
       const isList = fields[odd]?.className === "lists";
       const { passed, message } = odd < 0 ? judged(form.dataset.check, values)
-        : { passed: false, message: `“${fields[odd].value}” is no ${isList ? "list: separate what it holds by commas" : "number"}.` };
+        : { message: `“${fields[odd].value}” is no ${isList ? "list, with commas between" : "number"}.` };
       said.className = passed ? "passed" : "";
       said.textContent = `${passed ? "Correct." : "Not yet."} ${message}`;
     };
@@ -108,7 +109,16 @@ const checks = {};
     }
   };
 
+  const openLinked = () => { // whoever was sent a link to a figure sees it
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1).split("?")[0]));
+    if (!target?.closest(".answer")) return;
+    target.closest(".answer").classList.add("open");
+    target.scrollIntoView();
+  };
+  addEventListener("hashchange", openLinked);
+
   document.addEventListener("DOMContentLoaded", () => {
+    openLinked();
     const predictions = document.querySelectorAll("form.predict");
     try { predictions.forEach(waitFor); } catch (error) {
       root.classList.remove("answers-wait"); // rather no waiting than answers that nobody can reach

@@ -18,8 +18,9 @@ const py = (() => {
   const error = (kind, message) => Object.assign(new Error(message.message ?? message), { kind, feedback: message });
   const at = (x, i) => (x instanceof Map ? x.get(i) : [...x].at(i));
   const slice = (x, from, to, step) => {
-    const back = step === -1, all = [...x], bound = (i, otherwise) => (i === null ? otherwise : i < 0 ? i + all.length : i);
-    const part = back ? all.slice(bound(to, -1) + 1, bound(from, all.length - 1) + 1).reverse() : all.slice(from ?? 0, to ?? all.length);
+    const all = [...x], bound = (i, otherwise) => (i === null ? otherwise : i < 0 ? i + all.length : i);
+    const part = step === -1 ? all.slice(bound(to, -1) + 1, bound(from, all.length - 1) + 1).reverse()
+      : all.slice(from ?? 0, to ?? all.length);
     return typeof x === "string" ? part.join("") : Object.assign(part, x.isTuple && { isTuple: true });
   };
   const repr = (x) => {
@@ -64,7 +65,8 @@ const py = (() => {
     values: (x) => [...x.values()],
   };
   const kinds = {
-    list: (x) => Array.isArray(x) && !x.isTuple && !x.isSet, tuple: (x) => Boolean(x?.isTuple), set: (x) => Boolean(x?.isSet),
+    list: (x) => Array.isArray(x) && !x.isTuple && !x.isSet,
+    tuple: (x) => Boolean(x?.isTuple), set: (x) => Boolean(x?.isSet),
     dict: (x) => x instanceof Map, str: (x) => typeof x === "string", bool: (x) => typeof x === "boolean",
     int: (x) => Number.isInteger(x), range: () => false, ndarray: () => false,
   };
@@ -86,7 +88,8 @@ const py = (() => {
       const [from, to] = x.length > 1 ? x : [0, x[0]];
       return tuple(Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i));
     }),
-    ndarray: { kind: "ndarray" }, len, truth, eq, error, at, slice, repr, format, divmod: (a, b) => tuple([floor(a, b), a - b * floor(a, b)]),
+    ndarray: { kind: "ndarray" }, len, truth, eq, error, at, slice, repr, format,
+    divmod: (a, b) => tuple([floor(a, b), a - b * floor(a, b)]),
     isinstance: (x, wanted) => (Array.isArray(wanted) ? wanted : [wanted]).some((each) => kinds[each.kind](x)),
     has: (x, many) => (typeof many === "string" ? many.includes(x) : iter(many).some((y) => eq(x, y))),
     and: (...parts) => { let x; for (const part of parts) if (!truth((x = part()))) break; return x; },
