@@ -29,7 +29,7 @@ BUILT_IN = (
         "map",
         "max",
     ),
-    *("min", "range", "repr", "round", "set", "sorted", "str", "sum", "tuple", "zip", "ValueError", "TypeError"),
+    *("min", "range", "repr", "set", "sorted", "str", "sum", "tuple", "zip", "ValueError", "TypeError"),
 )
 OURS = ("right", "wrong", "as_numbers", "is_whole_number", "index", "Stop", "log")  # written for the page by hand
 METHODS = ("append", "capitalize", "count", "get", "index", "items", "join", "keys", "startswith", "values")
