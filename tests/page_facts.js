@@ -28,9 +28,10 @@
   };
   const shown = (selector) => [...document.querySelectorAll(selector)].filter(visible);
 
-  // Running text; an element that only holds other elements says nothing of its own.
+  // Running text, but for the bars above folded code; an element that only holds other elements says nothing of its own.
   const speaks = (e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  const texts = shown("article :is(p, li, td, th, h1, h2, h3, summary:not(.hide > *))").filter(speaks).map((e) => ({
+  const running = "article :is(p, li, td, th, h1, h2, h3, summary):not(.hide > summary, .hide > summary *)";
+  const texts = shown(running).filter(speaks).map((e) => ({
     text: e.textContent.trim().slice(0, 60),
     live: e.closest(".convbook-live") !== null,
     contrast: contrast(channels(getComputedStyle(e).color), background(e)),
