@@ -28,7 +28,7 @@
   };
   const shown = (selector) => [...document.querySelectorAll(selector)].filter(visible);
 
-  // Running text, but for the bars above folded code; an element that only holds other elements says nothing of its own.
+  // Running text, without the bars above folded code; an element that only holds other elements says nothing itself.
   const speaks = (e) => [...e.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
   const running = "article :is(p, li, td, th, h1, h2, h3, summary):not(.hide > summary, .hide > summary *)";
   const texts = shown(running).filter(speaks).map((e) => ({
