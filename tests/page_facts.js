@@ -50,10 +50,6 @@
     return { text: e.textContent, contrast: under?.tagName === "image" ? null : contrast(ink, behind) };
   });
   window.scrollTo(0, 0);
-  const lettersPx = (e) => {
-    const { a, b } = e.getScreenCTM(); // text may be turned
-    return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(a, b);
-  };
 
   const prose = (selector) => [...document.querySelectorAll(selector)].map((e) => {
     const copy = e.cloneNode(true);
@@ -82,7 +78,6 @@
     figures: document.querySelectorAll(".convbook-page").length,
     live: shown(".convbook-live.convbook-figure").length,
     labels,
-    tiny: shown("svg text").filter((e) => lettersPx(e) < 10.9).map((e) => [e.textContent, lettersPx(e)]),
     scrollWidth: document.scrollingElement.scrollWidth,
     tooWide: shown("article *").filter(sticksOut).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),
     cutOff: shown("div.cell_input pre, div.cell_output pre, div.cell_output:has(.evidence)")

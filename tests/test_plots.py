@@ -1,7 +1,6 @@
 """Charts: that they show the numbers they were given, and refuse what is no picture."""
 
 import io
-import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -121,59 +120,6 @@ def test_curves_show_the_mean_and_every_seed():
     many = plots.plot_seed_curves({f"net {n}": [[n, n]] for n in range(7)}, [0, 1], "x", "y").axes[0]
     for shown_axis, names in ((axis, ["net"]), (many, [f"net {n}" for n in range(7)])):
         assert [text.get_text() for text in shown_axis.get_legend().get_texts()] == names
-
-
-LONG = {"the head trained further, at a low rate": [0.1, 0.3], "block1/depthwise_kernel_of_it": [0.2], "both": [0.4]}
-
-
-@pytest.mark.parametrize(
-    ("make", "is_taller"),
-    [
-        (lambda: plots.plot_history({name: [0.1, 0.2] for name in ("loss", "val_loss", "accuracy")}), True),
-        (lambda: plots.plot_seeds(LONG, "accuracy of a classifier on test photos, a dot for each of the seeds"), True),
-        (lambda: plots.show_images(np.zeros((8, 4, 4)), titles="abcdefgh", columns=8), True),
-        (lambda: plots.show_feature_maps([np.zeros((4, 4, 8))] * 3, ["one", "two", "three"]), False),
-    ],
-    ids=["side by side", "long labels", "pictures", "rows that mean something"],
-)
-def test_a_chart_is_drawn_for_phones_too_and_left_as_it_was(make, is_taller):
-    plots.use_book_style()
-    figure = make()
-    both = plots.draw_wide_and_narrow(figure)
-    wide, narrow = both.split('<metadata class="narrow">')
-    (width, height), (narrow_width, narrow_height) = map(size_of, (wide, narrow))
-    assert 200 < narrow_width < 342 * 9 / 11 < width  # on 342 px, letters of 9 points have 11 px
-    assert (narrow_height > height) == is_taller
-    for text in re.findall(r">([^<>]+)</text>", narrow):
-        assert len(text) <= plots.LONGEST_TITLE
-    again = plots.draw_wide_and_narrow(figure)
-    assert [re.sub("<dc:date>.*", "", svg) for svg in (both, again)] == [re.sub("<dc:date>.*", "", again)] * 2
-
-
-def size_of(svg):
-    """Width and height of an SVG in points."""
-    return [float(number) for number in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()]
-
-
-def test_labels_that_would_run_into_each_other_are_turned():
-    plots.use_book_style()
-    figure, axis = plt.subplots()
-    axis.bar(["2010", "2011", "2012"], [1, 2, 3])
-    axis.set_xlim(-0.5, 20)
-    narrow = plots.draw_wide_and_narrow(figure).split('<metadata class="narrow">')[1]
-    assert len(re.findall(r"rotate\(-45\)\">201\d</text>", narrow)) == 3
-    assert not any(label.get_rotation() for label in axis.get_xticklabels())
-
-
-def test_letters_that_are_too_small_grow_and_a_chart_that_needs_no_second_drawing_has_none():
-    plots.use_book_style()
-    figure, axis = plt.subplots(figsize=(5, 2))
-    axis.text(0.5, 0.5, "small", fontsize=6)
-    narrow = plots.draw_wide_and_narrow(figure).split('<metadata class="narrow">')[1]
-    assert f"{plots.SMALLEST_POINTS}px" in narrow
-    assert axis.texts[0].get_fontsize() == 6
-    for alone in (plt.subplots(figsize=(3, 2))[0], plots.show_images(np.zeros((8, 4, 4)), columns=8, size_inches=1)):
-        assert "<metadata class" not in plots.draw_wide_and_narrow(alone)
 
 
 def test_a_diagram_displays_itself_and_an_unknown_one_is_refused():

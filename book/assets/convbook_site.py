@@ -22,7 +22,6 @@ import os
 import platform
 import re
 import tempfile
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,7 +45,6 @@ os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
 os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ["CONVBOOK_NARROW_CHARTS"] = "1"  # convbook.plots draws each chart for phones, too
 
 # Colours of convbook.plots (and of matplotlib's black and white) against the style sheet's variables.
 THEME_COLOURS = {
@@ -173,34 +171,15 @@ def attribute(text):
 
 
 def inline_svg(source, alt, prefix):
-    """A chart as part of a page, and behind it the one for phones, where convbook.plots has drawn one into it.
-
-    >>> both = '<svg viewBox="0 0 72 36"><metadata class="narrow"><svg viewBox="0 0 36 36"></svg></metadata></svg>'
-    >>> print(inline_svg(both, "A", "c0").replace("><", ">\\n<"))
-    <svg class="chart wide" role="img" aria-label="A" style="width: 115.2px" viewBox="0 0 72 36">
-    </svg>
-    <svg class="chart narrow" role="img" aria-label="A" style="width: 48px" viewBox="0 0 36 36">
-    </svg>
-    """
-    wide, found, rest = source.partition('<metadata class="narrow">')
-    if not found:
-        return one_svg(source, alt, prefix, "chart", ENLARGED)
-    narrow = one_svg(rest.rpartition("</metadata>")[0], alt, f"{prefix}n", "chart narrow", 1)
-    return one_svg(f"{wide}</svg>", alt, prefix, "chart wide", ENLARGED) + narrow
-
-
-def one_svg(source, alt, prefix, kind, enlarged):
-    """A drawing as part of a page: without a fixed size, with ids of its own, the theme's colours and a description.
+    """A chart as part of a page: without a fixed size, with ids of its own, the theme's colours and a description.
 
     Args:
         source: the text of the SVG file that matplotlib wrote.
         alt: what a reader who cannot see the chart is told.
         prefix: put before every id, so that no two charts of a page share one.
-        kind: its class.
-        enlarged: how much larger than drawn it is on a screen that has room for it.
 
     >>> svg = '<?xml?><svg width="72pt" viewBox="0 0 72 36"><g id="a" style="fill: #000000"/></svg>'
-    >>> print(one_svg(svg, "An <a>", "c0", "chart", 1.2).replace("><", ">\\n<"))
+    >>> print(inline_svg(svg, "An <a>", "c0").replace("><", ">\\n<"))
     <svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 115.2px" viewBox="0 0 72 36">
     <g style="fill: currentColor"/>
     </svg>
@@ -208,8 +187,9 @@ def one_svg(source, alt, prefix, kind, enlarged):
     svg = source[source.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     view_box = re.search(r'viewBox="([^"]+)"', svg).group(1)
-    width = float(view_box.split()[2])
-    style = f"width: {width * 96 / 72 * enlarged:g}px"
+    width_px = float(view_box.split()[2]) * 96 / 72 * ENLARGED
+    described = f'role="img" aria-label="{attribute(alt)}"'
+    head = f'<svg class="chart" {described} style="width: {width_px:g}px" viewBox="{view_box}">'
     body = re.sub(r"<style.*?</style>", "", svg[svg.index(">") + 1 :], flags=re.S)
     used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", body))
     used = {name for pair in used for name in pair if name}
@@ -221,51 +201,7 @@ def one_svg(source, alt, prefix, kind, enlarged):
     body = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", lambda m: smaller_png(m[1]), body)
     for colour, theme_colour in THEME_COLOURS.items():
         body = re.sub(f"(?<=: ){colour}", theme_colour, body, flags=re.I)
-    if sizes := [float(size) for size in re.findall(r"font-size: ([\d.]+)px", body)]:
-        # How wide letters of 11 px make it, for a phone for which nothing narrower has been drawn.
-        style += f"; --readable: {min(11 / min(sizes), 96 / 72 * enlarged) * width:.0f}px"
-    described = f'role="img" aria-label="{attribute(alt)}"'
-    return f'<svg class="{kind}" {described} style="{style}" viewBox="{view_box}">' + share_styles(
-        shorten(body), prefix
-    )
-
-
-def shorten(svg):
-    """A drawing's text without what changes nothing to see, which is a third of what matplotlib writes.
-
-    >>> shorten('<g>\\n <g id="a"> <use x="1.23456" style="fill: red; font-family: Arial"/>\\n </g> 0.1234 </g>')
-    '<g id="a"><use x="1.23" style="fill: red"/></g> 0.1234 '
-    """
-    svg = re.sub(r"; font-family: [^;\"]*| transform=\"rotate\(-0 [^\"]*\"", "", svg)  # the page has a font of its own
-    svg = re.sub(r"(?<![\w#.-])-?\d+\.\d{3,}(?=[^<>\"]*\"[^<>]*>)", rounded, svg)
-    svg = re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><").replace(" xlink:href", " href").strip(" \n")
-    kept, says_something = [], []
-    for part in re.split(r"(<g(?: [^>]*)?(?<!/)>|</g>)", svg):
-        if re.match(r"<g[ >]", part) and not part.endswith("/>"):
-            says_something.append(part != "<g>")
-        if part != "<g>" and (part != "</g>" or says_something.pop()):
-            kept.append(part)
-    return "".join(kept).replace("<defs></defs>", "")
-
-
-def share_styles(svg, prefix):
-    """A drawing in which a style that many elements have stands once; it wins over book.css, as their own did.
-
-    >>> share_styles('<use style="fill: red"/>' * 3, "c0")
-    '<style>.chart.chart .c0-s0{fill: red}</style><use class="c0-s0"/><use class="c0-s0"/><use class="c0-s0"/>'
-    """
-    counts = Counter(re.findall(r' style="([^"]*)"', svg))
-    rules = ""
-    for number, style in enumerate(style for style, count in counts.items() if count > 2):
-        svg = svg.replace(f' style="{style}"', f' class="{prefix}-s{number}"')
-        rules += f".chart.chart .{prefix}-s{number}{{{style}}}"
-    return f"<style>{rules}</style>{svg}" if rules else svg
-
-
-def rounded(found):
-    """A number of a drawing to a hundredth, of one that is below 1 to three digits, which scales need."""
-    number = float(found[0])
-    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.3g}"
+    return head + re.sub(r"\s*\n\s*", " ", body).strip()
 
 
 def smaller_png(data):

@@ -3,28 +3,18 @@
 Each function returns what it drew; a notebook shows it at the end of the cell.
 """
 
-import contextlib
 import io
 import itertools
-import os
-import textwrap
 from importlib import resources
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
-from matplotlib.text import Text
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0b6e99", "#c4570a", "#2e7d4f", "#8b4a9c", "#6b7280"
-NARROW_INCHES = 3.4  # what a phone's screen of 390 px leaves to a chart
-SMALLEST_POINTS = 8.25  # 11 px
-INCHES_A_LINE = 0.17
-LONGEST_LABEL, LONGEST_TITLE = 18, 38  # letters in a line beside a narrow chart, and above or below it
 
 
 def use_book_style():
-    """Use the book's style sheet from here on, and SVG in a notebook; where the site is built, also for phones.
+    """Use the book's style sheet from here on, and SVG in a notebook.
 
     Returns:
         The path of the style sheet that matplotlib now uses.
@@ -39,104 +29,7 @@ def use_book_style():
         from matplotlib_inline.backend_inline import set_matplotlib_formats
 
         set_matplotlib_formats("svg")
-        if os.environ.get("CONVBOOK_NARROW_CHARTS"):  # the site's build sets it
-            formatter = get_ipython().display_formatter.formatters["image/svg+xml"]
-            formatter.for_type(Figure, draw_wide_and_narrow)
     return style
-
-
-def draw_wide_and_narrow(figure):
-    """Draw a chart as SVG, and once more for a phone, where the letters of the first would be too small to read.
-
-    Args:
-        figure: a matplotlib Figure.
-
-    Returns:
-        The text of an SVG. A narrow one stands in it as `<metadata class="narrow">`, which only the site shows; there
-        is none where the chart is narrow itself or holds no letters.
-    """
-    from IPython.core.pylabtools import print_figure
-
-    wide = print_figure(figure, "svg")
-    if figure.get_figwidth() <= NARROW_INCHES or "<text" not in wide:
-        return wide
-    with _made_narrow(figure):
-        narrow = print_figure(figure, "svg")
-    end = wide.rindex("</svg>")
-    return f'{wide[:end]}<metadata class="narrow">{narrow[narrow.index("<svg") :]}</metadata>{wide[end:]}'
-
-
-@contextlib.contextmanager
-def _made_narrow(figure):
-    """For a while: charts side by side stand below each other, long labels have several lines, no letter is small."""
-    width, height = figure.get_size_inches()
-    small = [text for text in figure.findobj(Text) if text.get_fontsize() < SMALLEST_POINTS]
-    sizes = [text.get_fontsize() for text in small]
-    labels = {axis: [text.get_text() for text in axis.get_yticklabels()] for axis in figure.axes}
-    long = {axis: texts for axis, texts in labels.items() if max(map(len, texts), default=0) > LONGEST_LABEL}
-    places = {axis: axis.get_subplotspec() for axis in figure.axes if axis.get_subplotspec()}
-    titles = [text for axis in figure.axes for text in (axis.xaxis.label, axis.title)]
-    words = [text.get_text() for text in titles]
-    rows, columns = _grid_of(places)
-    across = max(1, int(columns * NARROW_INCHES / width)) if all(axis.images for axis in places) else 1
-    down = -(-len(places) // across)
-    shares = {axis: axis.yaxis.get_tick_params().get("labelleft", True) for axis in places}
-    if across < columns:
-        grid = GridSpec(down, across, figure=figure)
-        for number, axis in enumerate(places):
-            axis.set_subplotspec(grid[number])
-            axis.tick_params(labelleft=shares[axis] or not axis.images)
-    broken = {axis: [_break_label(text) for text in texts] for axis, texts in long.items()}
-    for axis, texts in broken.items():
-        axis.set_yticks(axis.get_yticks(), texts)
-    for text in small:
-        text.set_fontsize(SMALLEST_POINTS)
-    for text in titles:
-        text.set_text(textwrap.fill(text.get_text(), LONGEST_TITLE))
-    lines = [len(texts) * max(text.count("\n") + 1 for text in texts) for texts in broken.values()]
-    least = 0.6 + INCHES_A_LINE * sum(lines)
-    figure.set_size_inches(NARROW_INCHES, max(height * down / rows if across < columns else height, least))
-    figure.draw_without_rendering()
-    crowded = [axis for axis in figure.axes if _overlap(axis.get_xticklabels())]
-    for axis in crowded:
-        axis.tick_params(axis="x", labelrotation=45)
-    try:
-        yield
-    finally:
-        figure.set_size_inches(width, height)
-        for axis in crowded:
-            axis.tick_params(axis="x", labelrotation=0)
-        for text, size in zip(small, sizes, strict=True):
-            text.set_fontsize(size)
-        for text, whole in zip(titles, words, strict=True):
-            text.set_text(whole)
-        for axis, texts in long.items():
-            axis.set_yticks(axis.get_yticks(), texts)
-        for axis, place in places.items():
-            axis.set_subplotspec(place)
-            axis.tick_params(labelleft=shares[axis])
-
-
-def _overlap(labels):
-    """Whether one of these texts, from left to right, begins before the one before it has ended."""
-    boxes = [label.get_window_extent() for label in labels if label.get_text() and not label.get_rotation()]
-    return any(second.x0 < first.x1 for first, second in itertools.pairwise(boxes))
-
-
-def _break_label(text):
-    """A long label in lines, broken at spaces and behind slashes."""
-    return textwrap.fill(text.replace("/", "/ "), LONGEST_LABEL, break_long_words=False).replace("/ ", "/")
-
-
-def _grid_of(places):
-    """Rows and columns of charts that may stand in another order; (1, 1) where their order says something."""
-    grids = {place.get_gridspec() for place in places.values()}
-    if len(grids) != 1:
-        return 1, 1
-    rows, columns = grids.pop().get_geometry()
-    titled = sum(bool(axis.get_title() or axis.get_title("left")) for axis in places)
-    is_free = rows == 1 or (all(axis.images for axis in places) and titled > rows)
-    return (rows, columns) if is_free and len(places) <= rows * columns else (1, 1)
 
 
 def show_diagram(name):
