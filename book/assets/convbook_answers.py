@@ -71,10 +71,8 @@ class Answers(SphinxPostTransform):
         if fields:
             return form(check, "".join(cell["source"]), fields)
         options = self.config.html_theme_options
-        colab, repository = (
-            options["launch_buttons"].get("colab_url"),
-            options["repository_url"].split("github.com")[-1],
-        )
+        colab = options["launch_buttons"].get("colab_url")
+        repository = options["repository_url"].split("github.com")[-1]
         address = f"{colab}/github{repository}/blob/{options['repository_branch']}/{self.env.docname}.ipynb"
         link = f'<a href="{address}#scrollTo={cell["id"]}">Do this exercise in Colab</a>'
         return f'<p class="in-colab">{link}</p>' if colab else ""

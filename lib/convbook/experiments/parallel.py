@@ -1,6 +1,5 @@
 """Several claims at once, in as many processes as there are cores, with one listener for what happens."""
 
-import errno
 import multiprocessing
 import os
 import queue
@@ -11,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.managers import SyncManager
 
 from convbook import experiments
+from convbook.photos.cache import FULL
 
 POLL_SECONDS = 0.2
 
@@ -116,7 +116,7 @@ def _run_claim(report, claim, kind, backbone, seeds, folder, fresh, verify):
             result = experiments.run_experiment(experiment, kind, range(seeds), folder, fresh, track, note, backbone)
             succeeded = not any("error" in entry for entry in result["seeds"])
     except Exception as error:  # whatever befalls one claim, the others go on, unless none could be written
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        if getattr(error, "errno", None) in FULL:
             raise ValueError(
                 f"The disk is full ({error}): make room. Finished seeds are kept, and the same command goes on from "
                 f"there."

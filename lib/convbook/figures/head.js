@@ -69,13 +69,18 @@ export function refuseLink({ version, rules, opening, state }, query, check = ()
   const given = new URLSearchParams(query);
   const stays = "the figure is shown as it opens.";
   if (given.has("v") && given.get("v") !== version) return `This link was made for another version: ${stays}`;
-  given.delete("v");
-  const wanted = Object.fromEntries([...given].map(([name, text]) => [name, readValue(text)]));
+  const wanted = wantedBy(query);
   const broken = Object.keys(wanted).find((name) => !Object.hasOwn(rules, name) || !obeys(rules[name], wanted[name]));
   const misfit = broken ?? check({ ...state, ...openingOf(rules, opening), ...wanted }).next().value;
   if (misfit === undefined) return "";
   const shown = `${misfit}=${given.get(misfit) ?? opening[misfit]}`.slice(0, 40);
   return `This link asks for ${shown}, which the figure does not have: ${stays}`;
+}
+
+// The values of traits that a link asks for.
+function wantedBy(query) {
+  const given = [...new URLSearchParams(query)].filter(([name]) => name !== "v");
+  return Object.fromEntries(given.map(([name, text]) => [name, readValue(text)]));
 }
 
 function obeys({ options, whole, low = -Infinity, high = Infinity, none }, value) {
@@ -95,10 +100,9 @@ function restore(frame, page, check, notice) {
   setText(notice, "");
   if (!page.anchor || anchor !== page.anchor) return;
   if (query !== undefined) {
-    setText(notice, refuseLink(page, query, check));
-    const given = notice.textContent ? [] : [...new URLSearchParams(query)].filter(([name]) => name !== "v");
-    const wanted = Object.fromEntries(given.map(([name, text]) => [name, readValue(text)]));
-    frame.set({ ...openingOf(page.rules, page.opening), ...wanted });
+    const refusal = refuseLink(page, query, check);
+    setText(notice, refusal);
+    frame.set({ ...openingOf(page.rules, page.opening), ...(refusal ? {} : wantedBy(query)) });
   }
   frame.el.closest(`#${anchor}`).scrollIntoView();
 }
