@@ -201,7 +201,30 @@ def inline_svg(source, alt, prefix):
     body = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", lambda m: smaller_png(m[1]), body)
     for colour, theme_colour in THEME_COLOURS.items():
         body = re.sub(f"(?<=: ){colour}", theme_colour, body, flags=re.I)
-    return head + re.sub(r"\s*\n\s*", " ", body).strip()
+    return head + shorten(body)
+
+
+def shorten(svg):
+    """A drawing's text without what changes nothing to see, which is much of what matplotlib writes.
+
+    >>> shorten('<g>\\n <g id="a"> <use x="1.23456" style="fill: red"/>\\n </g> 0.1234 </g>')
+    '<g id="a"><use x="1.23" style="fill: red"/></g> 0.1234'
+    """
+    svg = re.sub(r"(?<![\w#.-])-?\d+\.\d{3,}(?=[^<>\"]*\"[^<>]*>)", rounded, svg)
+    svg = re.sub(r"\s*\n\s*", " ", svg).replace("> <", "><").replace(" xlink:href", " href")
+    kept, says_something = [], []
+    for part in re.split(r"(<g(?: [^>]*)?(?<!/)>|</g>)", svg):
+        if re.match(r"<g[ >]", part) and not part.endswith("/>"):
+            says_something.append(part != "<g>")
+        if part != "<g>" and (part != "</g>" or says_something.pop()):
+            kept.append(part)
+    return "".join(kept).replace("<defs></defs>", "").strip()
+
+
+def rounded(found):
+    """A number of a drawing to a hundredth, of one that is below 1 to three digits, which scales need."""
+    number = float(found[0])
+    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.3g}"
 
 
 def smaller_png(data):
