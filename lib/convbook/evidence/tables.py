@@ -1,5 +1,6 @@
 """Results as a table that a chapter shows: plain, and readable by a screen reader."""
 
+import collections
 from dataclasses import dataclass
 from html import escape
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from convbook.evidence.claims import standings
 from convbook.evidence.results import is_stale, names, read
+from convbook.evidence.verdicts import VERDICTS
 
 COLUMNS = ("what the claim predicts", "seeds", "mean effect", "95 % interval", "would matter", "verdict")
 OVERVIEW_COLUMNS = ("chapter", "the lecture's claim, and what to know of it", "what came of it")
@@ -22,6 +24,7 @@ class Table:
         notes: sentences that belong below the table.
         columns: names of the columns.
         head: index of the column that names its row.
+        summary: a line under which HTML folds the table away; without it, the table stands open.
     """
 
     caption: str
@@ -29,6 +32,7 @@ class Table:
     notes: tuple
     columns: tuple = COLUMNS
     head: int = 0
+    summary: str = ""
 
     def __repr__(self):
         lines = [" · ".join(row).replace("\n", ". ") for row in (self.columns, *self.rows)]
@@ -45,10 +49,13 @@ class Table:
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.columns)
         body = "".join(f"<tr>{''.join(self._cells(row))}</tr>" for row in self.rows)
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes)
-        return (
-            f'<div class="evidence"><table><caption>{escape(self.caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}</div>"
+        shown = (
+            f"<table><caption>{escape(self.caption)}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
         )
+        if self.summary:
+            shown = f"<details><summary>{escape(self.summary)}</summary>{shown}</details>"
+        return f'<div class="evidence">{shown}</div>'
 
     def _cells(self, row):
         for index, cell in enumerate(row):
@@ -65,7 +72,7 @@ def table(*results, folder=None):
         folder: where the results are; without it, those that come with the package.
 
     Returns:
-        A `Table`, which a notebook shows when it is the last thing in a cell. A result whose experiment has changed
+        A `Table`, which a notebook shows, folded, when it is the last thing in a cell. A result whose experiment has changed
         since it was measured is marked stale; seeds that failed are named.
 
     Raises:
@@ -81,6 +88,7 @@ def table(*results, folder=None):
             f"{chosen[0]['claim']}: {chosen[0]['sentence']} Measured on {chosen[0]['data']['source']}.",
             tuple(_rows(chosen[0], "")),
             tuple(_notes(chosen[0], "")),
+            summary=_summary(chosen),
         )
     labels = [f"{result['claim']} ({result['data']['kind']}): " for result in chosen]
     pairs = list(zip(chosen, labels, strict=True))
@@ -88,7 +96,16 @@ def table(*results, folder=None):
         "What was measured of the lecture's claims",
         tuple(row for result, label in pairs for row in _rows(result, label)),
         tuple(note for result, label in pairs for note in _notes(result, label)),
+        summary=_summary(chosen),
     )
+
+
+def _summary(results):
+    """How many seeds there were and what came of the effects, in the order of the verdicts."""
+    seeds = sorted({sum("error" not in entry for entry in result["seeds"]) for result in results})
+    found = collections.Counter(effect["verdict"] for result in results for effect in result["effects"])
+    counted = ", ".join(f"{found[verdict]} {verdict}" for verdict in VERDICTS if found[verdict])
+    return f"The evidence, {' or '.join(map(str, seeds))} seeds: {counted}"
 
 
 def _rows(result, label):
