@@ -581,7 +581,8 @@ def test_a_table_is_sound_markdown_and_accessible_html(tmp_path):
     assert "Dense \\| loses more" in lines[2]
     assert {line.replace("\\|", "").count("|") for line in lines} == {7}
     html = table._repr_html_()
-    assert "<details><summary>The evidence, 3 seeds: 1 reproduced</summary><table><caption>some-claim: Dense loses. Measured on digits drawn &lt;by hand&gt;.</caption>" in html
+    assert "<summary>The evidence, 3 seeds: 1 reproduced</summary>" in html
+    assert "<caption>some-claim: Dense loses. Measured on digits drawn &lt;by hand&gt;.</caption>" in html
     assert "<details" not in evidence.overview()._repr_html_()
     assert html.count('<th scope="col">') == 6
     assert '<th scope="row">Dense | loses more</th><td>3</td>' in html

@@ -72,8 +72,8 @@ def table(*results, folder=None):
         folder: where the results are; without it, those that come with the package.
 
     Returns:
-        A `Table`, which a notebook shows, folded, when it is the last thing in a cell. A result whose experiment has changed
-        since it was measured is marked stale; seeds that failed are named.
+        A `Table`, which a notebook shows, folded, when it is the last thing in a cell. A result whose experiment has
+        changed since it was measured is marked stale; seeds that failed are named.
 
     Raises:
         ValueError: if there is no such result, or its file is broken.
