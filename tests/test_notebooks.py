@@ -62,7 +62,7 @@ DRAWING_METHODS = {
     *("bar", "barh", "boxplot", "contour", "contourf", "errorbar", "fill_between", "hist", "imshow", "matshow"),
     *("pcolormesh", "pie", "plot", "scatter", "stackplot", "stem", "step", "subplots", "violinplot"),
 }
-DRAWS_NOTHING = {"close", "rc", "rc_context", "rcParams", "style", "use_book_style"}
+DRAWS_NOTHING = {"close", "rc", "rc_context", "rcParams", "show_table", "style", "use_book_style"}
 
 ALLOWED_HTML = re.compile(r"</?(details|summary|br|sub|sup|kbd)\s*/?>")
 MYST_IN_TEXT = {
@@ -604,7 +604,8 @@ def test_settings_counts_and_cited_numbers_are_no_finding(text):
 
 
 @pytest.mark.parametrize(
-    "source", ["plt.rcParams.update({})", "plots.use_book_style()", "figure = 'plot'", "model.fit()"]
+    "source",
+    ["plt.rcParams.update({})", "plots.use_book_style()", "plots.show_table([], [])", "figure = 'plot'", "model.fit()"],
 )
 def test_cells_that_draw_nothing_need_no_alternative_text(source):
     imports = code("import matplotlib.pyplot as plt\nfrom convbook import plots")

@@ -78,6 +78,15 @@ def test_a_sheet_leaves_pictures_as_large_as_they_are():
     assert np.abs(sheet[:, :, 1] - image).max() < 12
 
 
+def test_a_table_writes_numbers_alike_and_refuses_rows_that_do_not_fit():
+    table = plots.show_table(["net", "weights", "accuracy"], [["*Dense*", np.int64(34990), 0.9644], ["none", "–", 1.0]])
+    assert table.data.splitlines()[2:] == ["| *Dense* | 34,990 | 0.964 |", "| none | – | 1.000 |"]
+    with pytest.raises(ValueError, match=r"Rows of \[3, 2\] for 3 columns"):
+        plots.show_table(["a", "b", "c"], [[1, 2, 3], [1, 2]])
+    with pytest.raises(ValueError, match="give each row"):
+        plots.show_table(["a"], [])
+
+
 def test_feature_maps_of_a_layer_share_one_scale():
     maps = [np.arange(2 * 3 * 9.0).reshape(2, 3, 9), np.arange(1 * 2 * 4.0).reshape(1, 2, 4)]
     figure = plots.show_feature_maps(maps, ["first", "second"])

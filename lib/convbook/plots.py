@@ -1,4 +1,4 @@
-"""Charts: arrays and histories to matplotlib figures, in one style, as SVG.
+"""Charts and tables: arrays and histories to matplotlib figures, in one style, as SVG; rows to Markdown.
 
 Each function returns what it drew; a notebook shows it at the end of the cell.
 """
@@ -146,6 +146,43 @@ def show_sheet(images, captions=None, columns=6, size_px=None, quality=75):
     file = io.BytesIO()
     sheet.save(file, "JPEG", quality=quality)
     return display.Image(file.getvalue())
+
+
+def show_table(columns, rows):
+    """Show a small table: the first column names the row, the others stand flush right.
+
+    Args:
+        columns: names of the columns; they and the words of the rows may be Markdown.
+        rows: one sequence for each row: words, ints (shown as 1,600) or floats (shown with three decimals).
+
+    Returns:
+        IPython.display.Markdown with the table.
+
+    Raises:
+        ValueError: if there is no row, or a row is not as long as `columns`.
+
+    Example:
+        >>> print(show_table(["layer", "weights"], [["Dense", 1600], ["pooling", 0]]).data)
+        | layer | weights |
+        | --- | ---: |
+        | Dense | 1,600 |
+        | pooling | 0 |
+    """
+    from IPython import display
+
+    rows = [[_written(value) for value in row] for row in rows]
+    if not rows or {len(row) for row in rows} != {len(columns)}:
+        raise ValueError(
+            f"Rows of {[len(row) for row in rows]} for {len(columns)} columns; give each row one for each."
+        )
+    lines = [columns, ["---"] + ["---:"] * (len(columns) - 1), *rows]
+    return display.Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def _written(value):
+    if isinstance(value, str):
+        return value
+    return f"{value:,}" if isinstance(value, int | np.integer) else f"{value:.3f}"
 
 
 def show_feature_maps(feature_maps, titles):
