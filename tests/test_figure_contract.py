@@ -52,7 +52,8 @@ FIGURES = {
     "convolution": lambda: Convolution(GREY, "sharpen", row=2, column=3),
     "convolution of colours": lambda: Convolution(COLOR, "redder than blue", all_windows=True),
     "padding and strides": lambda: PaddingAndStrides(width=8, padding="same", row=1),
-    "pooling": lambda: Pooling(GREY, right=1),
+    "pooling": lambda: Pooling(GREY),
+    "pooling of a moved picture": lambda: Pooling(GREY, act="a moved picture", right=1),
     "translation": lambda: Translation(4, right=3),
     "receptive field": lambda: ReceptiveField(COLOR),
     "receptive field of a trained net": lambda: ReceptiveField(COLOR, digits=DIGITS, view="trained net"),
@@ -66,9 +67,11 @@ STATES = [
     lambda: PaddingAndStrides(height=2),
     lambda: Translation(4, down=-17, right=17),
     lambda: Pooling(GREY[:4, :7], pool_size=3),
-    lambda: Pooling(GREY[:4, :7], "blur", right=-2, down=2),
-    lambda: Pooling(GREY.T[:, :3], right=1),
-    lambda: Pooling(GREY, "sharpen", pool_size=3, strides=1, down=-2, right=-1, row=3, column=12),
+    lambda: Pooling(GREY[:4, :7], pool_size=3, act="a moved picture"),
+    lambda: Pooling(GREY[:4, :7], "blur", right=-2, down=2, act="a moved picture"),
+    lambda: Pooling(GREY.T[:, :3], right=1, act="a moved picture"),
+    lambda: Pooling(GREY.T[:, :3]),
+    lambda: Pooling(GREY, "sharpen", pool_size=3, strides=1, row=3, column=12),
     lambda: ReceptiveField(COLOR[:9], "with pooling"),
     lambda: ReceptiveField(GREY, "padded", row=0, column=0),
     lambda: ReceptiveField(COLOR, [{"kernel_size": 5, "padding": "same", "dilation_rate": 3}] * 8),
@@ -345,7 +348,8 @@ HEIGHTS = {
     "convolution": (lambda: Convolution(EYE, "vertical edges", row=8, column=11), 640, 1060),
     "translation": (lambda: Translation(right=9), 680, 1170),
     "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2, padding="same"), 620, 1240),
-    "pooling": (lambda: Pooling(EYE, right=1, row=4, column=5), 1030, 1200),
+    "pooling": (lambda: Pooling(EYE, row=4, column=5), 620, 700),
+    "pooling of a moved picture": (lambda: Pooling(EYE, act="a moved picture", right=1), 620, 700),
     "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling", digits=DIGITS), 1000, 1680),
     "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], marks=False), 720, 760),
     "augmentation": (lambda: Augmentation(np.stack([SMALL_CAT] * 2), names=["cats", "dogs"]), 780, 1200),
@@ -447,6 +451,11 @@ def with_anchor(figure):
     return re.search(r'data-name="([a-z-]+)"', figure.to_html()).expand(r"figure-\1")
 
 
+def largest_at(row, column):
+    """The largest number of a 3 × 3 window on the response map, which with "identity" is the picture without border."""
+    return str(GREY[row + 1 : row + 4, column + 1 : column + 4].max())
+
+
 INPUT, OUTPUT, MAP, SCREEN = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map", "screen"))
 PLACE, NOTE, CHART = ".cb-output .cb-place", ".cb-input .cb-note", ".cb-chart"
 # Where the figure names a place, and what a reader does with the place that it then names: buttons by name; keys in a
@@ -480,7 +489,7 @@ WALKS = {
         (OUTPUT, [(2, 3)], "output[2, 3]"),
     ),
     "pooling": (
-        *(lambda: Pooling(GREY), NOTE),
+        *(lambda: Pooling(GREY, act="a moved picture"), NOTE),
         (INPUT, "ArrowLeft ArrowDown ArrowDown ArrowDown", "moved 2 down, 1 left"),
         (INPUT, [(6, 6), (4, 7)], "not moved"),
         (INPUT, [(6, 6), (7, 5)], "moved 1 down, 1 left"),
@@ -492,12 +501,15 @@ WALKS = {
         ("Move picture right", "moved 2 right"),
         ("Move picture up", "moved 1 up, 2 right"),
     ),
-    "pooling's window": (
-        *(lambda: Pooling(GREY, pool_size=3, strides=2), ".cb-patch .cb-note"),
-        (f"{OUTPUT[:-1]}1", (3, 5), "map[6:9, 10:13]"),
-        (MAP, (3, 9), "map[2:5, 8:11]"),
-        (f"{OUTPUT[:-1]}2", (4, 7), "map[6:9, 12:15]"),  # no pool there: the nearest
-        (OUTPUT, "ArrowUp ArrowLeft", "map[4:7, 10:13]"),
+    "pooling's window": (  # which its largest number tells
+        *(lambda: Pooling(GREY, "identity", pool_size=3, strides=2), ".cb-output .cb-note"),
+        (MAP, [(3, 9)], largest_at(2, 8)),
+        (MAP, "ArrowDown ArrowRight ArrowRight", largest_at(4, 12)),
+        (MAP, "Shift+ArrowUp", largest_at(2, 12)),
+        (OUTPUT, [(2, 2)], largest_at(4, 4)),
+        (f"{OUTPUT[:-1]}1", [(3, 5)], largest_at(6, 10)),
+        (MAP, "End ArrowRight", largest_at(6, 12)),
+        (MAP, "Home ArrowLeft", largest_at(6, 0)),
     ),
     "translation": (
         *(lambda: Translation(4), NOTE),
@@ -587,9 +599,10 @@ FINGERS = {
         (INPUT, [(11, 14), (2, 14)], "response[1, 1]"),
     ),
     "pooling": (
-        *(lambda: Pooling(GREY), ".cb-patch .cb-note"),
-        (f"{OUTPUT[:-1]}1", [(3, 5)], "map[6:8, 10:12]"),
-        (INPUT, [(10, 8), (2, 8)], "map[6:8, 10:12]"),
+        *(lambda: Pooling(GREY, act="a moved picture"), NOTE),
+        (INPUT, [(10, 8), (2, 8)], "not moved"),
+        (INPUT, [(6, 6), (6, 8)], "moved 2 right"),
+        (INPUT, [(10, 8), (2, 8)], "moved 2 right"),
     ),
     "translation": (
         *(lambda: Translation(4), NOTE),
@@ -654,7 +667,7 @@ def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, ma
     ("make", "top", "bottom", "room"),
     [
         (lambda: Convolution(GREY, row=9), ".cb-input .cb-window", ".cb-result", 100),
-        (lambda: Pooling(GREY, right=1), ".cb-bar", ".cb-share >> nth=2", 100),
+        (lambda: Pooling(GREY, act="a moved picture", right=1), ".cb-bar", ".cb-share >> nth=2", 100),
         (lambda: Translation(4, down=-17, right=17), ".cb-bar", ".cb-bars >> nth=0", 100),
         (lambda: Augmentation([COLOR]), ".cb-settings", ".cb-tiles > button >> nth=8", 60),
     ],

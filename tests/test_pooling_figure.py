@@ -28,6 +28,7 @@ EDGE = np.array([[0, 0, 0, 9, 9, 9, 9]] * 4, dtype="uint8")  # dark on the left,
 SMALL = RNG.integers(0, 256, (4, 7), dtype="uint8")  # its response map, 2 × 5, has no room for a pool of 3
 
 METHODS = ("max pooling", "average pooling", "strided read")
+MOVED = {"act": "a moved picture"}
 MOVES = [(down, right) for down in range(-2, 3) for right in range(-2, 3)]
 
 # Settings that differ in every part: odd sizes, overlapping windows, gaps between windows, all directions.
@@ -86,15 +87,33 @@ def verdict(page):
 
 
 def assert_compares(page, image, **settings):
-    """Assert that the shares, the verdict's numbers and what it names are those of the oracle."""
-    _, _, changes = before_and_after(image, **settings)
+    """Assert that the bars, the sentence below them and the numbers behind them are those of the oracle."""
+    _, (unmoved, moved), changes = before_and_after(image, **settings)
     shares = [number(text.removesuffix(" %")) / 100 for text in texts(page, ".cb-share")]
     assert shares == pytest.approx(list(changes.values()), rel=0.01, abs=0.0001)
+    fills = page.locator(".cb-fill").evaluate_all(
+        "(all) => all.map((e) => e.offsetWidth / e.parentElement.offsetWidth)"
+    )
+    assert fills == pytest.approx([min(1, share) for share in shares], abs=0.02)
     least = min(changes, key=changes.get)
-    assert re.match(rf"{least} changes least here: [\d.]+ % of its mean\.", verdict(page), re.IGNORECASE)
+    assert re.search(rf"{least} changes least: by [\d.]+ % of its mean\.$", verdict(page), re.IGNORECASE)
+    marked = page.locator(".cb-change").evaluate_all("(all) => all.map((e) => e.classList.contains('cb-least'))")
+    assert marked == [method == least for method in METHODS]
+    open_details(page)
     settings = {name: value for name, value in settings.items() if name not in ("down", "right")}
-    counts = numbers(verdict(page).split("least:")[1])
-    assert counts == list(count_least(image, **settings).values())
+    wins = count_least(image, **settings)
+    for method, line in zip(METHODS, texts(page, ".cb-numbers p"), strict=False):
+        difference, mean = np.abs(moved[method] - unmoved[method]), unmoved[method].mean()
+        amount, shown_mean, _, changed, size, _, _, won = numbers(line)
+        assert (amount, shown_mean) == pytest.approx((difference.mean(), mean), abs=0.006)
+        assert (changed, size, won) == (np.count_nonzero(difference > 1e-9), difference.size, wins[method])
+
+
+def open_details(page):
+    """Open what stands behind the summary; it is drawn in the frame that follows."""
+    if not page.locator(".cb-numbers").is_visible():
+        page.locator("summary").click()
+    page.locator(".cb-numbers p").first.wait_for()
 
 
 def pixel_grid(page, name, nth=0):
@@ -119,6 +138,7 @@ def pixel_grid(page, name, nth=0):
         ({"right": -3}, "−2 to 2"),
         ({"row": 5}, "give 0 to 4"),
         ({"column": -1}, "give 0 to 7"),
+        ({"act": "two"}, "give 'one window' or 'a moved picture'"),
     ],
 )
 def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
@@ -163,122 +183,130 @@ def test_a_tie_counts_for_each(blank):
     assert call(blank, "countLeast", [[packed(flat), weights_of("blur"), 2, 2]]) == [[24, 24, 24]]
 
 
-def test_a_dots_area_shows_the_change_and_a_small_one_stays_visible(blank):
-    radii = call(blank, "dotRadius", [(0, 9), (9, 9), (-9 / 4, 9), (0.01, 9), (30, 9)])
-    assert radii == pytest.approx([0, 0.4, 0.2, 0.08, 0.4])
-
-
-# ---- what a reader sees and does -------------------------------------------------------------------------------------
-
-
-def test_a_moved_edge_gives_the_outputs_computed_by_hand(show):
-    page = show(Pooling(EDGE, "vertical edges", right=1))
-    maps = tables(page)
-    assert maps["window before the move"].tolist() == [[0, 36]] * 2
-    assert maps["window after the move"].tolist() == [[0, 0]] * 2
-    assert texts(page, ".cb-survivors td") == ["", *("36", "0"), *("18", "0"), *("0", "0")]
-    assert texts(page, ".cb-share") == ["50 %", "100 %", "0 %"]
-    assert verdict(page).startswith("Strided read changes least here: 0 % of its mean.")
+# ---- act one: what a reader sees and does ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings["kernel"])
-def test_numbers_shown_and_where_the_largest_came_from_are_those_of_the_oracle(show, settings):
-    maps, (unmoved, moved), changes = before_and_after(GREY, **settings)
+def test_one_windows_numbers_their_largest_and_their_mean_are_those_of_the_oracle(show, settings):
+    maps, (pooled, _), _ = before_and_after(GREY, **settings)
     page = show(Pooling(GREY, **settings))
-    assert_compares(page, GREY, **{name: settings[name] for name in settings if name not in ("row", "column")})
-    assert texts(page, ".cb-output .cb-note") == [f"{o.shape[0]} × {o.shape[1]}" for o in moved.values()]
-    window = settings["row"], settings["column"]
-    for n, method in enumerate(METHODS):
-        amount, mean = np.abs(moved[method] - unmoved[method]).mean(), unmoved[method].mean()
-        assert numbers(texts(page, ".cb-output .cb-hint")[n]) == pytest.approx([amount, mean], abs=0.006)
-        survivors = texts(page, ".cb-survivors tbody td")[2 * n : 2 * n + 2]
-        expected = [unmoved[method][window], moved[method][window]]
-        assert [number(text) for text in survivors] == pytest.approx(expected, abs=0.006)
-    least = [n for n in range(3) if "cb-least" in page.locator(".cb-output").nth(n).get_attribute("class")]
-    assert least == [int(np.argmin(list(changes.values())))]
-    size, top, left = (settings["pool_size"], *(settings[name] * settings["strides"] for name in ("row", "column")))
-    largest = page.locator(".cb-grid").evaluate_all(
-        "(grids) => grids.map((grid) => [...grid.querySelectorAll('.cb-cell')].map((cell) => cell.className))"
+    size, (top, left) = settings["pool_size"], (settings[name] * settings["strides"] for name in ("row", "column"))
+    patch = maps[0][top : top + size, left : left + size]
+    np.testing.assert_allclose(tables(page)["numbers in the window"], patch, atol=0.51)
+    ring = page.locator(".cb-cell").evaluate_all(
+        "(cells) => cells.map((cell) => cell.classList.contains('cb-largest'))"
     )
-    told = page.locator(".cb-patch .cb-work > .cb-hint").inner_text()
-    for name, response, classes in zip(("before", "after"), maps, largest, strict=True):
-        patch = response[top : top + size, left : left + size]
-        np.testing.assert_allclose(tables(page)[f"window {name} the move"], patch, atol=0.51)
-        assert [n for n, classed in enumerate(classes) if "cb-largest" in classed] == [patch.argmax()]
-        row, column = np.unravel_index(patch.argmax(), patch.shape)
-        assert f"map[{top + row}, {left + column}]" in told
-    assert f"map[{top}:{top + size}, {left}:{left + size}]" in texts(page, ".cb-patch .cb-note")
+    assert np.flatnonzero(ring).tolist() == [patch.argmax()]
+    expected = [pooled[method][settings["row"], settings["column"]] for method in METHODS[:2]]
+    assert [number(text) for text in texts(page, ".cb-output .cb-note")] == pytest.approx(expected, abs=0.006)
+    assert numbers(verdict(page)) == pytest.approx([*patch.ravel(), *expected], abs=0.006)
+    page.get_by_role("button", name="Show all").click()
+    pixel_grid(page, "output").and_(page.locator("[aria-label$='complete']")).wait_for()
+    for n, method in enumerate(METHODS[:2]):
+        colors = diverging_colors(pooled[method], maps[0].max())
+        np.testing.assert_array_equal(pixels_of(pixel_grid(page, "output", n)), colors)
+    np.testing.assert_array_equal(pixels_of(pixel_grid(page, "map")), diverging_colors(maps[0], maps[0].max()))
 
 
-def test_outputs_are_painted_in_the_colours_of_their_numbers_and_changes_get_dots(show):
-    maps, (unmoved, moved), _ = before_and_after(GREY, "sharpen", down=1)
-    page = show(Pooling(GREY, "sharpen", down=1))
-    read = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]"
-    for n, (method, output) in enumerate(moved.items()):
-        rows, columns = output.shape
-        grid = pixel_grid(page, "output", n)
-        np.testing.assert_array_equal(pixels_of(grid), diverging_colors(output, np.max(maps)))
-        dots = np.reshape(grid.locator(".cb-marks").evaluate(read), (rows, 16, columns, 16, 4))
-        changed = np.abs(output - unmoved[method]) > 1e-9
-        np.testing.assert_array_equal(dots[:, 8, :, 8, 3] > 0, changed)
-        assert f"{changed.sum()} of {changed.size} values changed" in grid.get_attribute("aria-label")
+def test_pooled_maps_are_faint_where_the_window_has_not_been(show):
+    page = show(Pooling(GREY, "blur"))
+    maps, (pooled, _), _ = before_and_after(GREY, "blur")
+    strength = np.where(np.arange(pooled["max pooling"].size).reshape(pooled["max pooling"].shape) < 2, 1, 0.3)
+    page.get_by_role("button", name="Step").click()
+    pixel_grid(page, "output").and_(page.locator("[aria-label*=', 2 of 40 windows']")).wait_for()
+    expected = diverging_colors(strength * pooled["max pooling"], maps[0].max())
+    np.testing.assert_array_equal(pixels_of(pixel_grid(page, "output")), expected)
+
+
+def test_a_pool_that_does_not_fit_is_explained_and_not_drawn(show):
+    page = show(Pooling(SMALL))
+    page.locator("summary").click()
+    page.get_by_role("combobox", name="Pool size").select_option("3")
+    reason = (
+        "No window fits: 3 × 3 is larger than the response map of 2 × 5. Choose pool size 2, or enlarge the picture."
+    )
+    wait_for_speech(page, reason)
+    assert verdict(page) == reason
+    assert page.locator(".cb-figure canvas:visible").count() == 0
+    page.get_by_role("button", name="Move the picture", exact=True).click()
+    page.locator(".cb-change").first.wait_for()
+    assert page.locator(".cb-change canvas:visible").count() == 1  # the strided read's
+    assert texts(page, ".cb-change .cb-hint") == ["No window fits."] * 2 + ["every 2nd number"]
+    assert verdict(show(Pooling(SMALL[:3]))).endswith("response map of 1 × 5. Enlarge the picture.")
+
+
+# ---- act two ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_moved_edge_gives_the_changes_computed_by_hand(show):
+    page = show(Pooling(EDGE, "vertical edges", right=1, **MOVED))
+    assert texts(page, ".cb-share") == ["50 %", "100 %", "0 %"]
+    assert verdict(page) == "Picture moved 1 right. Strided read changes least: by 0 % of its mean."
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings["kernel"])
+def test_bars_and_numbers_are_those_of_the_oracle(show, settings):
+    page = show(Pooling(GREY, **settings, **MOVED))
+    assert_compares(page, GREY, **{name: settings[name] for name in settings if name not in ("row", "column")})
+
+
+def test_each_changed_number_is_painted_by_how_far_it_rose_or_fell(show):
+    _, (unmoved, moved), _ = before_and_after(GREY, "sharpen", down=1)
+    page = show(Pooling(GREY, "sharpen", down=1, **MOVED))
+    for n, method in enumerate(METHODS):
+        grid = pixel_grid(page, "change", n)
+        colors = diverging_colors(moved[method] - unmoved[method], 3 * unmoved[method].mean())
+        np.testing.assert_array_equal(pixels_of(grid), colors)
     np.testing.assert_array_equal(pixels_of(pixel_grid(page, "input"))[..., 0], move(GREY, 1, 0))
 
 
 def test_an_unmoved_picture_and_an_empty_map_are_told_as_such(show):
-    page = show(Pooling(GREY))
+    page = show(Pooling(GREY, **MOVED))
     assert verdict(page) == "The picture has not moved: nothing has changed yet."
     assert texts(page, ".cb-share") == ["0 %"] * 3
     assert page.locator(".cb-least").count() == 0
-    flat = Pooling(np.full((6, 9), 90, "uint8"), "outline", right=1)
+    flat = Pooling(np.full((6, 9), 90, "uint8"), "outline", right=1, **MOVED)
     assert verdict(show(flat)).startswith("All values are 0, before and after")
 
 
 def test_something_out_of_nothing_has_no_share(show):
     image = np.array([[5, 9, 5, 5, 5]] * 5, dtype="uint8")
-    page = show(Pooling(image, "vertical edges", right=1, pool_size=3, strides=3))
+    page = show(Pooling(image, "vertical edges", right=1, pool_size=3, strides=3, **MOVED))
     assert texts(page, ".cb-share")[2] == "no share"
-    assert "no share of its mean. Not divided by the mean, average pooling changes least." in verdict(page)
-
-
-def test_a_stride_larger_than_the_map_gives_one_output(show):
-    assert texts(show(Pooling(SMALL[:, :4], strides=3)), ".cb-output .cb-note") == ["1 × 1"] * 3
+    open_details(page)
+    assert "Not divided by the mean, average pooling changes least." in texts(page, ".cb-numbers p")[-1]
 
 
 def test_chosen_kernel_pool_size_and_stride_show_their_numbers(show):
-    page = show(Pooling(GREY, right=1))
+    page = show(Pooling(GREY, right=1, **MOVED))
+    open_details(page)
     for label, value in (("Kernel", "outline"), ("Pool size", "3"), ("Stride", "1")):
         page.get_by_role("combobox", name=label).select_option(value)
-    page.locator(".cb-output .cb-note").get_by_text("9 × 14").first.wait_for()
+    page.locator(".cb-change .cb-hint", has_text="every number").wait_for()
     assert_compares(page, GREY, kernel="outline", pool_size=3, strides=1, right=1)
-
-
-def test_a_pool_that_does_not_fit_is_explained_and_not_drawn(show):
-    page = show(Pooling(SMALL, right=1))
-    assert page.locator(".cb-output canvas:visible").count() == 6
-    page.get_by_role("combobox", name="Pool size").select_option("3")
-    wait_for_speech(page, "Change: strided read")
-    reason = "No window fits: 3 × 3 is larger than the response map of 2 × 5."
-    assert verdict(page) == f"{reason} Choose pool size 2, or enlarge the picture."
-    assert page.locator(".cb-output canvas:visible").count() == 2  # the strided read and its dots
-    assert not page.locator(".cb-patch").is_visible()
-    assert page.locator(".cb-window:visible").count() == 1  # the picture's own frame
-    page.get_by_role("combobox", name="Pool size").select_option("2")
-    page.locator(".cb-patch").wait_for()
-    assert_compares(page, SMALL, right=1)
-    assert verdict(show(Pooling(SMALL[:3]))).endswith("response map of 1 × 5. Enlarge the picture.")
 
 
 def test_result_and_window_are_spoken_once_the_reader_rests(show):
     page = show(Pooling(GREY, row=4, column=5))
+    pixel_grid(page, "map").focus()
+    page.keyboard.press("ArrowRight")
+    _, (pooled, _), _ = before_and_after(GREY)
+    wait_for_speech(page, "max pooling keeps the largest")
+    expected = [pooled[method][4, 6] for method in METHODS[:2]]
+    assert numbers(spoken(page))[-2:] == pytest.approx(expected, abs=0.006)
+    page.get_by_role("button", name="Move the picture", exact=True).click()
     page.get_by_role("button", name="Move picture right").click()
-    wait_for_speech(page, "picture moved 1 right. Change: max pooling")
+    wait_for_speech(page, "Picture moved 1 right. ")
     label = pixel_grid(page, "input").get_attribute("aria-label")
     assert label == "Picture of 13 rows and 18 columns, moved 1 right; arrow keys move the picture"
     assert_compares(page, GREY, right=1)
-    assert verdict(page) in spoken(page)
-    pixel_grid(page, "output").focus()
-    page.keyboard.press("ArrowRight")
-    wait_for_speech(page, "Window at row 4, column 6:")
-    _, (_, moved), _ = before_and_after(GREY, right=1)
-    assert numbers(spoken(page)) == pytest.approx([4, 6, *(output[4, 6] for output in moved.values())], abs=0.006)
+    assert verdict(page) == spoken(page)
+
+
+def test_play_stops_when_the_reader_turns_to_the_other_act(show):
+    page = show(Pooling(GREY))
+    page.get_by_role("button", name="Play").click()
+    page.get_by_role("button", name="Pause").wait_for()
+    page.get_by_role("button", name="Move the picture", exact=True).click()
+    page.get_by_role("button", name="One window").click()
+    page.get_by_role("button", name="Play").wait_for()

@@ -46,7 +46,7 @@ export function createPixelGrid({ windowAt, moveTo, hover = () => {}, byKeyboard
     if (event.pointerType === "touch" && !onHandle) return; // a swipe beside the window scrolls the page
     if (!onHandle) centreOn(pixelAt(event));
     const [at, place] = [pixelAt(event), windowAt()];
-    grip = { row: at.row - place.row, column: at.column - place.column };
+    grip = { row: at.row - place.row, column: at.column - place.column, place };
     element.setPointerCapture(event.pointerId);
   });
   element.addEventListener("pointermove", (event) => {
@@ -60,7 +60,10 @@ export function createPixelGrid({ windowAt, moveTo, hover = () => {}, byKeyboard
     if (!grip && event.pointerType === "touch") centreOn(pixelAt(event));
     grip = null;
   });
-  element.addEventListener("pointercancel", () => (grip = null));
+  element.addEventListener("pointercancel", () => {
+    if (grip) moveTo(grip.place.row, grip.place.column); // it was no drag: the browser scrolls the page
+    grip = null;
+  });
   const targetsOf = ({ shiftKey }) => {
     const { row, column, height = 1, width = 1, step = 1, leap } = windowAt();
     const [down, right] = [height, width].map((side) => (shiftKey ? (leap ?? Math.max(side, step)) : step));

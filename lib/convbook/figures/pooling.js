@@ -1,11 +1,13 @@
-// The pooling figure: one response map made smaller by three methods, before and after the picture moved a little.
+// The pooling figure in two acts: what one window of a response map gives, and which smaller map changes least when the
+// picture moves.
 
 import {
   bind,
   clampIndex,
+  colorPixels,
   convolve,
+  createButton,
   createCaptioned,
-  createLegend,
   createNumberGrid,
   createPanel,
   createSelect,
@@ -16,19 +18,25 @@ import {
   formatMove,
   formatNumber,
   h,
+  isIndex,
   joinParts,
   liveFigure,
+  paintPixels,
   picturePixels,
-  readableOn,
   remember,
   responsePixels,
+  setAttribute,
+  setIdle,
+  setStyle,
   setText,
   setVariables,
 } from "./base.js";
-import { createMoves, createPicturePanel, createPixelGrid } from "./controls.js";
+import { createDetails, createMoves, createPicturePanel, createPixelGrid, createStepping } from "./controls.js";
 
+const ACTS = ["one window", "a moved picture"];
 const METHODS = ["max pooling", "average pooling", "strided read"];
 const LARGEST_MOVE = 2;
+const FULL_COLOR = 3; // a change of so many means has the full colour
 const ALMOST_ZERO = 1e-9; // what rounding leaves of a kernel's ninths is no change
 
 // ---- the mathematics: pure functions, tested against convbook.operations ------------------------------------------
@@ -150,7 +158,7 @@ function writeShare(share) {
   return Number.isFinite(share) ? `${formatCell(100 * share)} %` : "no share";
 }
 
-function writeMove(down, right) {
+function writeMove({ down, right }) {
   return down || right ? `moved ${formatMove(down, right)}` : "not moved";
 }
 
@@ -160,22 +168,45 @@ function explainNoWindow({ height, width }, poolSize) {
   return `${reason} ${smaller} the picture.`;
 }
 
+// What the figure says: of one window, or of the picture's move.
 function writeVerdict(now) {
-  const { map, poolSize, fits, down, right, unmoved, moved, changes } = now;
-  if (!fits) return explainNoWindow(map, poolSize);
+  if (!now.fits) return explainNoWindow(now.map, now.poolSize);
+  if (now.act === ACTS[0]) return writeWindow(now);
+  const { down, right, unmoved, moved, changes } = now;
   if (!down && !right) return "The picture has not moved: nothing has changed yet.";
   if ([...unmoved, ...moved].every(({ values }) => values.every((value) => value < ALMOST_ZERO))) {
     return "All values are 0, before and after: there is nothing to compare. Choose another kernel.";
   }
   const shares = changes.map(({ share }) => share);
-  const [winners, plain] = [leastOf(shares), leastOf(changes.map(({ amount }) => amount))];
-  const sentences = [`${nameMethods(winners)} least here: ${writeShare(shares[winners[0]])} of its mean.`];
-  if (String(plain) !== String(winners)) sentences.push(`Not divided by the mean, ${nameMethods(plain)} least.`);
-  const counts = now.countLeast();
-  const ties = counts.reduce((sum, count) => sum + count) > 24 ? " (ties count for each)" : "";
-  const parts = METHODS.map((method, n) => `${method} in ${counts[n]}`);
-  const text = [...sentences, `Over all 24 moves, least: ${parts.join(", ")}${ties}.`].join(" ");
-  return text[0].toUpperCase() + text.slice(1);
+  const winners = leastOf(shares);
+  const least = `${capitalize(nameMethods(winners))} least: by ${writeShare(shares[winners[0]])} of its mean`;
+  return `Picture ${writeMove(now)}. ${least}.`;
+}
+
+function writeWindow({ map, unmoved, grid, row, column, poolSize, strides }) {
+  const numbers = windowOf(map, row * strides, column * strides, poolSize).flat().map(formatNumber);
+  const [largest, mean] = unmoved.map(({ values }) => formatNumber(values[row * grid.width + column]));
+  return `Of ${numbers.join(", ")}, max pooling keeps the largest, ${largest}; average pooling the mean, ${mean}.`;
+}
+
+// How the bars come about, one sentence for each method and two about all of them.
+function writeNumbers({ fits, down, right, unmoved, moved, changes, countLeast: count }) {
+  if (!fits || (!down && !right)) return [];
+  const counts = count();
+  const lines = METHODS.map((method, n) => {
+    const { amount, mean, share } = changes[n];
+    const changed = countChanged(unmoved[n], moved[n]);
+    const sum = `mean change ${formatNumber(amount)}, divided by its mean ${formatNumber(mean)}: ${writeShare(share)}`;
+    const wins = `Over all 24 moves by up to ${LARGEST_MOVE} pixels, it changes least in ${counts[n]}`;
+    return `${capitalize(method)}: ${sum}; ${changed} of ${moved[n].values.length} numbers changed. ${wins}.`;
+  });
+  const plain = nameMethods(leastOf(changes.map(({ amount }) => amount)));
+  const otherwise = "Another picture, kernel or move can order the three otherwise.";
+  return [...lines, `Not divided by the mean, ${plain} least. ${otherwise}`];
+}
+
+function countChanged(unmoved, moved) {
+  return moved.values.filter((value, cell) => Math.abs(value - unmoved.values[cell]) >= ALMOST_ZERO).length;
 }
 
 // "max pooling changes", "max pooling and strided read change"
@@ -185,32 +216,40 @@ function nameMethods(indices) {
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)} change`;
 }
 
+function capitalize(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
-const TRAITS = ["_picture", "_kernels", "kernel", "pool_size", "strides", "down", "right", "row", "column"];
+const SETTINGS = ["_picture", "_kernels", "kernel", "pool_size", "strides"];
+const TRAITS = [...SETTINGS, "act", "down", "right", "row", "column", "all_windows"];
+const TASKS = {
+  [ACTS[0]]: ["Press Play, or drag the window: each window of the map gives one number.", "Arrow keys move it, too."],
+  [ACTS[1]]: ["Move the picture by a pixel: the bars say how much of each map changes.", "Arrow keys move it, too."],
+};
 
 export default liveFigure("pooling", TRAITS, (frame) => {
   const state = createState(frame);
   const verdict = h("p", { class: "cb-verdict" });
-  const hint = h("p", { class: "cb-hint" }, HINT);
-  const outputs = joinParts("cb-outputs", ...METHODS.map((method, n) => createOutput(frame, state, method, n)));
-  const results = joinParts("cb-results", outputs, verdict, hint);
-  const panels = [createMovedPicture(state), createMap(frame, state), results, createWindows(frame)];
-  const update = frame.add(createControls(frame, state.moves), joinParts("cb-panels", ...panels));
+  const more = [createSettings(frame), createNumbers()];
+  const update = frame.add(
+    createBar(frame, state),
+    createOneWindow(frame, state),
+    createMovedPicture(frame, state),
+    verdict,
+    createDetails(frame, "Another kernel or window, and the numbers", ...more),
+  );
 
-  let spoken = null;
   return function draw() {
     const now = state.read();
-    const text = writeVerdict(now);
     update(now);
+    const text = writeVerdict(now);
     setText(verdict, text);
-    const sentences = { result: speakResult(now, text), window: speakWindow(now) };
-    if (spoken && sentences.result !== spoken.result) frame.announce(sentences.result);
-    else if (spoken && sentences.window !== spoken.window) frame.announce(sentences.window);
-    spoken = sentences;
+    return state.stepping.playing ? undefined : text;
   };
 }, {
-  task: ["Move the picture by a pixel, and see which of the smaller maps changes least.", "Arrow keys move it, too."],
+  task: (model) => TASKS[model.get("act")],
   *check({ _picture, pool_size: size, strides, row, column }) {
     const { outputs: rows } = fitWindows(_picture.height - 2, size, strides);
     const { outputs: columns } = fitWindows(_picture.width - 2, size, strides);
@@ -219,65 +258,67 @@ export default liveFigure("pooling", TRAITS, (frame) => {
   },
 });
 
-const HINT =
-  "A dot marks a value that changed; the larger the dot, the larger the change. Measured on this map: another " +
-  "picture, kernel or move can order the three otherwise.";
-
-function speakResult({ kernel, poolSize, strides, down, right, changes }, verdict) {
-  const shares = changes.flatMap((change, n) => (change ? [`${METHODS[n]} ${writeShare(change.share)}`] : []));
-  const settings = `Kernel ${kernel}, pool size ${poolSize}, stride ${strides}, picture ${writeMove(down, right)}.`;
-  return `${settings}${down || right ? ` Change: ${shares.join(", ")}.` : ""} ${verdict}`;
-}
-
-function speakWindow({ fits, row, column, moved }) {
-  if (!fits) return "";
-  const values = moved.map((output, n) => `${METHODS[n]} ${formatNumber(output.values[row * output.width + column])}`);
-  return `Window at row ${row}, column ${column}: ${values.join(", ")}.`;
-}
-
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState(frame) {
-  const { model, set } = frame;
+  const { model } = frame;
   const moves = createMoves(frame, "picture", LARGEST_MOVE, "Back");
-  const pictureOf = remember(decodePicture);
-  const movedPictureOf = remember(movePicture);
-  const [unmovedMapOf, mapOf] = [remember(respond), remember(respond)];
-  const [unmovedOf, movedOf] = [remember(downsample), remember(downsample)];
+  const [pictureOf, movedPictureOf] = [remember(decodePicture), remember(movePicture)];
+  const [mapOf, movedMapOf, unmovedOf, movedOf] = [respond, respond, downsample, downsample].map(remember);
   const changesOf = remember((unmoved, moved) => moved.map((output, n) => output && changeOf(unmoved[n], output)));
-  const scaleOf = remember((...maps) => maps.reduce((most, { values }) => Math.max(most, ...values), 0) || 1);
+  const scaleOf = remember(({ values }) => Math.max(...values) || 1);
   const countsOf = remember(countLeast);
 
-  const read = () => {
-    const names = ["_picture", "_kernels", "kernel", "pool_size", "strides"];
-    const [packed, kernels, kernel, poolSize, strides] = names.map((name) => model.get(name));
-    const { down, right } = moves.at();
+  const compute = () => {
+    const [packed, kernels, kernel, poolSize, strides] = SETTINGS.map((name) => model.get(name));
     const picture = pictureOf(packed);
-    const movedPicture = movedPictureOf(picture, down, right);
-    const [unmovedMap, map] = [unmovedMapOf(picture, kernels[kernel]), mapOf(movedPicture, kernels[kernel])];
-    const [unmoved, moved] = [unmovedOf(unmovedMap, poolSize, strides), movedOf(map, poolSize, strides)];
+    const map = mapOf(picture, kernels[kernel]);
+    const unmoved = unmovedOf(map, poolSize, strides);
     const grid = gridShape(map, poolSize, strides);
-    return {
-      ...{ kernels, kernel, poolSize, strides, down, right, movedPicture, unmovedMap, map, unmoved, moved, grid },
-      changes: changesOf(unmoved, moved),
-      scale: scaleOf(unmovedMap, map),
-      fits: grid.height > 0,
-      row: clampIndex(model.get("row"), grid.height),
-      column: clampIndex(model.get("column"), grid.width),
-      countLeast: () => countsOf(picture, kernels[kernel], poolSize, strides),
-    };
+    return { kernels, kernel, poolSize, strides, picture, map, unmoved, grid, fits: grid.height > 0 };
   };
+  const gridOf = () => {
+    const { grid, unmoved } = compute();
+    return { rows: grid.height, columns: grid.width, key: unmoved };
+  };
+  const stepping = createStepping(frame, { gridOf, pausesMs: [60, 500, 20_000] });
+  const lookMoved = ({ picture, kernels, kernel, poolSize, strides, unmoved }) => {
+    const { down, right } = moves.at();
+    const movedPicture = movedPictureOf(picture, down, right);
+    const moved = movedOf(movedMapOf(movedPicture, kernels[kernel]), poolSize, strides);
+    const count = () => countsOf(picture, kernels[kernel], poolSize, strides);
+    return { down, right, movedPicture, moved, changes: changesOf(unmoved, moved), countLeast: count };
+  };
+  const read = () => {
+    const [now, act] = [compute(), model.get("act")];
+    if (act === ACTS[1]) return { ...now, act, ...lookMoved(now) };
+    return { ...now, act, ...stepping.read(), scale: scaleOf(now.map) };
+  };
+  return { read, stepping, moves };
+}
+
+// Which act, and what is done in it.
+function createBar(frame, { read, stepping, moves }) {
+  const turnTo = (act) => {
+    const { row, column } = stepping.read();
+    stepping.moveTo(row, column); // Play does not go on where it is not seen
+    frame.set({ act });
+  };
+  const acts = ["One window", "Move the picture"].map((name, n) => createButton(name, () => turnTo(ACTS[n])));
   return {
-    read,
-    moves,
-    visit(row, column) {
-      const { fits, grid } = read();
-      if (fits) set({ row: clampIndex(row, grid.height), column: clampIndex(column, grid.width) });
+    element: h("div", { class: "cb-bar" }, h("div", { class: "cb-buttons" }, ...acts), stepping, moves),
+    update({ act }) {
+      [stepping, moves].forEach((part, n) => {
+        part.element.hidden = ACTS[n] !== act;
+        setAttribute(acts[n], "aria-pressed", ACTS[n] === act);
+        setIdle(acts[n], ACTS[n] === act);
+        if (ACTS[n] === act) part.update();
+      });
     },
   };
 }
 
-// Which kernel, which window, and the picture's move.
-function createControls({ set }, moves) {
+// Which kernel, and which windows.
+function createSettings({ set }) {
   const kernel = createSelect("Kernel", (name) => set({ kernel: name }));
   const poolSize = createSelect("Pool size", (text) => set({ pool_size: Number(text) }));
   const strides = createSelect("Stride", (text) => set({ strides: Number(text) }));
@@ -286,177 +327,163 @@ function createControls({ set }, moves) {
     bind(poolSize, (now) => [["2", "3"], String(now.poolSize)]),
     bind(strides, (now) => [["1", "2", "3"], String(now.strides)]),
   ];
-  return joinParts("cb-bar", joinParts("cb-choices", ...choices), moves);
+  return joinParts("cb-choices", ...choices);
 }
 
-// The moved picture; the frame on it is the picture's own, so that one sees by how much it has moved.
-function createMovedPicture(state) {
-  const frameAt = ({ down, right, movedPicture }) => {
-    return { row: down, column: right, height: movedPicture.height, width: movedPicture.width };
-  };
-  const windowAt = () => frameAt(state.read());
-  const options = { windowAt, moveTo: state.moves.moveTo };
-  const { element, pixels, note } = createPicturePanel("input", "Picture", options);
-  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture));
+function createNumbers() {
+  const element = h("div", { class: "cb-numbers" });
   return {
     element,
     update(now) {
-      const { height, width } = now.movedPicture;
-      const move = writeMove(now.down, now.right);
-      paint(now.movedPicture);
-      pixels.place(frameAt(now));
-      pixels.describe(`Picture of ${height} rows and ${width} columns, ${move}; arrow keys move the picture`);
-      setText(note, `${height} × ${width}, ${move}`);
+      const lines = now.act === ACTS[1] ? writeNumbers(now) : [];
+      element.replaceChildren(...lines.map((line) => h("p", {}, line)));
+    },
+  };
+}
+
+// ---- act one: a window on the map, its numbers, and what becomes of them -------------------------------------------
+
+function createOneWindow(frame, state) {
+  const pooled = METHODS.slice(0, 2).map((method, n) => createPooled(frame, state, method, n));
+  const parts = joinParts("cb-one", createMap(frame, state), createNumbersOf(frame), ...pooled);
+  return {
+    element: parts.element,
+    update(now) {
+      parts.element.hidden = now.act !== ACTS[0] || !now.fits;
+      if (!parts.element.hidden) parts.update(now);
     },
   };
 }
 
 // The response map with the window on it.
-function createMap(frame, state) {
-  const windowAt = () => windowOn(state.read());
-  const visitNear = (row, column) => {
-    const { strides } = state.read();
-    state.visit(Math.round(row / strides), Math.round(column / strides));
+function createMap(frame, { read, stepping }) {
+  const moveTo = (row, column) => {
+    const { strides } = read();
+    stepping.moveTo(Math.round(row / strides), Math.round(column / strides));
   };
-  const hover = (row, column) => {
-    const half = state.read().poolSize >> 1;
-    visitNear(row - half, column - half);
-  };
-  const pixels = createPixelGrid({ windowAt, moveTo: visitNear, hover, byKeyboard: false });
-  const legend = createLegend();
-  const panel = createPanel("map", "Response map", pixels, legend);
-  const paint = remember((map, scale, theme) => {
-    pixels.paint(responsePixels(map, scale, theme), map);
-    legend.update(scale, theme, { from: 0 });
-  });
+  const pixels = createPixelGrid({ windowAt: () => windowOn(read()), moveTo });
+  const panel = createPanel("map", "Response map", pixels);
+  const paint = remember((map, scale, theme) => pixels.paint(responsePixels(map, scale, theme), map));
   return {
     element: panel.element,
     update(now) {
-      const { map, scale, fits } = now;
-      paint(map, scale, frame.theme);
-      if (fits) pixels.place(windowOn(now));
-      pixels.element.classList.toggle("cb-without-window", !fits);
-      pixels.describe(`Response map with ReLU of ${map.height} rows and ${map.width} columns`);
-      const { height, width } = now.movedPicture;
-      setVariables(panel.element, { share: map.width / width, columns: map.width, tallest: height });
-      setText(panel.note, `${map.height} × ${map.width}, after ReLU`);
+      paint(now.map, now.scale, frame.theme);
+      pixels.place(windowOn(now));
+      const size = `${now.map.height} rows and ${now.map.width} columns`;
+      pixels.describe(`Response map of ${size}; arrow keys move the window. ${writeWindow(now)}`);
+      setText(panel.note, now.kernel);
     },
   };
 }
 
 // The window on the response map.
 function windowOn({ row, column, poolSize, strides }) {
-  return { row: row * strides, column: column * strides, height: poolSize, width: poolSize };
+  const [height, width, step] = [poolSize, poolSize, strides];
+  return { row: row * strides, column: column * strides, height, width, step };
 }
 
-// One method's output: its values, a dot on each that changed, and how much that is in all.
-function createOutput(frame, state, method, n) {
-  const options = { windowAt: state.read, moveTo: state.visit, hover: state.visit };
-  const pixels = createPixelGrid({ ...options, byKeyboard: n === 0 });
-  const marks = h("canvas", { class: "cb-over cb-marks" });
-  pixels.element.append(marks);
-  const share = h("span", { class: "cb-share" });
-  const amount = h("span", { class: "cb-hint" });
-  const panel = createPanel("output", method, pixels, share, amount);
-  const paint = remember((moved, scale, theme) => pixels.paint(responsePixels(moved, scale, theme), moved));
-  const mark = remember((...values) => drawDots(marks, ...values));
+// The window's numbers, with a ring around the largest.
+function createNumbersOf(frame) {
+  const numbers = createNumberGrid("numbers in the window");
   return {
-    element: panel.element,
+    element: createCaptioned("the window", numbers),
     update(now) {
-      const [unmoved, moved] = [now.unmoved[n], now.moved[n]];
-      pixels.element.hidden = share.hidden = !moved;
-      setText(panel.note, moved ? `${moved.height} × ${moved.width}` : "");
-      if (!moved) return setText(amount, "No window fits.");
-      const widest = now.moved[2]; // no pooled map is larger than the strided read
-      setVariables(panel.element, { share: moved.width / widest.width, tallest: widest.height });
-      paint(moved, now.scale, frame.theme);
-      mark(unmoved, moved, now.scale, frame.theme);
-      pixels.place({ row: now.row, column: now.column });
-      pixels.element.classList.toggle("cb-without-window", !now.fits);
-      const change = now.changes[n];
-      const count = countChanged(unmoved, moved);
-      const isLeast = leastOf(now.changes.map((each) => each?.share)).includes(n);
-      panel.element.classList.toggle("cb-least", isLeast && (now.down !== 0 || now.right !== 0));
-      const size = `${moved.height} rows and ${moved.width} columns`;
-      const keys = n === 0 ? "; arrow keys move the window" : "";
-      pixels.describe(`Output of ${method}, ${size}, ${count} of ${moved.values.length} values changed${keys}`);
-      setText(share, writeShare(change.share));
-      setText(amount, `mean change ${formatNumber(change.amount)}, mean ${formatNumber(change.mean)}`);
-    },
-  };
-}
-
-function countChanged(unmoved, moved) {
-  return moved.values.filter((value, cell) => Math.abs(value - unmoved.values[cell]) >= ALMOST_ZERO).length;
-}
-
-// The radius of a changed value's dot, in cells: its area shows the change.
-export function dotRadius(change, scale) {
-  const size = Math.abs(change);
-  return size < ALMOST_ZERO ? 0 : Math.max(0.08, 0.4 * Math.min(1, size / scale) ** 0.5);
-}
-
-function drawDots(canvas, unmoved, moved, scale, theme) {
-  const cell = 16;
-  Object.assign(canvas, { height: moved.height * cell, width: moved.width * cell }); // which also clears it
-  const paths = { "#000": new Path2D(), "#fff": new Path2D() };
-  moved.values.forEach((value, index) => {
-    const radius = dotRadius(value - unmoved.values[index], scale) * cell;
-    if (!radius) return;
-    const [x, y] = [((index % moved.width) + 0.5) * cell, (Math.floor(index / moved.width) + 0.5) * cell];
-    const path = paths[readableOn(divergingColor(value / scale, theme))];
-    path.moveTo(x + radius, y);
-    path.arc(x, y, radius, 0, 2 * Math.PI);
-  });
-  const context = canvas.getContext("2d");
-  for (const [color, path] of Object.entries(paths)) {
-    context.fillStyle = color;
-    context.fill(path);
-  }
-}
-
-// One window before and after the move: its numbers, which of them survive, and what each method makes of them.
-function createWindows(frame) {
-  const grids = [createNumberGrid("window before the move"), createNumberGrid("window after the move")];
-  const pair = h("div", { class: "cb-pair" }, ...["before", "after"].map((name, n) => createCaptioned(name, grids[n])));
-  const cells = METHODS.map(() => ["before", "after"].map(() => h("td")));
-  const rows = METHODS.map((method, n) => h("tr", {}, h("th", { scope: "row" }, method), ...cells[n]));
-  const head = ["", "before", "after"].map((name) => (name ? h("th", { scope: "col" }, name) : h("td")));
-  const parts = [h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)];
-  const table = h("table", { class: "cb-table cb-survivors" }, ...parts);
-  const origin = h("p", { class: "cb-hint" });
-  const work = h("div", { class: "cb-flow cb-work" }, pair, table, origin);
-  const panel = createPanel("patch", "One window", work);
-  return {
-    element: panel.element,
-    update(now) {
-      panel.element.hidden = !now.fits;
-      if (!now.fits) return;
       const { row, column, height } = windowOn(now);
-      const origins = [now.unmovedMap, now.map].map((map, n) => {
-        const numbers = windowOf(map, row, column, height);
-        const largest = numbers.flat().indexOf(Math.max(...numbers.flat()));
-        grids[n].update(numbers, (value) => divergingColor((0.6 * value) / now.scale, frame.theme));
-        markSurvivors(grids[n].element, largest, height);
-        return { row: row + Math.floor(largest / height), column: column + (largest % height) };
+      const rows = windowOf(now.map, row, column, height);
+      numbers.update(rows, (value) => divergingColor((0.6 * value) / now.scale, frame.theme));
+      const largest = rows.flat().indexOf(Math.max(...rows.flat()));
+      numbers.element.querySelectorAll(".cb-cell").forEach((cell, n) => {
+        cell.classList.toggle("cb-largest", n === largest);
       });
-      [now.unmoved, now.moved].forEach((outputs, n) => {
-        outputs.forEach((output, method) => {
-          setText(cells[method][n], formatNumber(output.values[now.row * output.width + now.column]));
-        });
-      });
-      setText(panel.note, `map[${row}:${row + height}, ${column}:${column + height}]`);
-      const [from, to] = origins.map((origin) => `map[${origin.row}, ${origin.column}]`);
-      const largest = from === to ? `${to}, before and after` : `${from} before, ${to} after`;
-      const ring = `Ring: the largest, kept by max pooling, at ${largest}.`;
-      setText(origin, `${ring} Dashed: the first, kept by the strided read.`);
     },
   };
 }
 
-function markSurvivors(grid, largest, size) {
-  grid.querySelectorAll(".cb-cell").forEach((cell, n) => {
-    cell.classList.toggle("cb-largest", n === largest);
-    cell.classList.toggle("cb-first", n === 0);
+// One pooled map; where the window has not been, it is faint.
+function createPooled(frame, { read, stepping }, method, n) {
+  const pixels = createPixelGrid({ windowAt: read, moveTo: stepping.moveTo, byKeyboard: false });
+  const panel = createPanel("output", capitalize(method), pixels);
+  return {
+    element: panel.element,
+    update({ unmoved, scale, row, column, count, visited, isComplete }) {
+      const map = unmoved[n];
+      const strength = (cell) => (isComplete || visited.has(cell) ? 1 : 0.3) / scale;
+      const colors = Array.from(map.values, (value, cell) => divergingColor(value * strength(cell), frame.theme));
+      pixels.paint(colorPixels(colors), map);
+      pixels.place({ row, column });
+      const value = formatNumber(map.values[row * map.width + column]);
+      const shown = isComplete ? "complete" : `${visited.size} of ${count} windows`;
+      pixels.describe(`${capitalize(method)}: ${map.height} rows and ${map.width} columns, ${shown}`);
+      setText(panel.note, value);
+    },
+  };
+}
+
+// ---- act two: the picture moves, and each method's map changes -----------------------------------------------------
+
+function createMovedPicture(frame, state) {
+  const changes = joinParts("cb-changes", ...METHODS.map((method, n) => createChange(frame, method, n)));
+  const hint = h("p", { class: "cb-hint" }, "Each smaller map: orange where a number grew, blue where it fell.");
+  changes.element.append(hint);
+  const parts = joinParts("cb-two", createPicture(state), changes);
+  return {
+    element: parts.element,
+    update(now) {
+      parts.element.hidden = now.act !== ACTS[1];
+      if (!parts.element.hidden) parts.update(now);
+    },
+  };
+}
+
+// The picture; the frame on it is its own, so that one sees by how much it has moved.
+function createPicture({ read, moves }) {
+  const frameOn = ({ down, right, picture: { height, width } }) => ({ row: down, column: right, height, width });
+  const options = { windowAt: () => frameOn(read()), moveTo: moves.moveTo };
+  const { element, pixels, note } = createPicturePanel("input", "Picture", options);
+  const paint = remember((picture) => pixels.paint(picturePixels(picture), picture));
+  return {
+    element,
+    update(now) {
+      const { height, width } = now.picture;
+      paint(now.movedPicture);
+      pixels.place(frameOn(now));
+      pixels.describe(`Picture of ${height} rows and ${width} columns, ${writeMove(now)}; arrow keys move the picture`);
+      setText(note, writeMove(now));
+    },
+  };
+}
+
+// How one method's map has changed: at each of its numbers, and as a share of their mean, which is the bar.
+function createChange(frame, method, n) {
+  const canvas = h("canvas");
+  const view = h("div", { class: "cb-pixels", role: "img" }, canvas);
+  const [kept, fill, share] = ["cb-hint", "cb-fill", "cb-share"].map((name) => h("span", { class: name }));
+  const name = h("strong", {}, capitalize(method));
+  const bar = h("div", { class: "cb-meter" }, h("span", { class: "cb-track" }, fill), share);
+  const element = h("div", { class: "cb-change" }, view, h("div", {}, name, " ", kept, bar));
+  const paint = remember((unmoved, moved, mean, theme) => {
+    const colors = Array.from(moved.values, (value, cell) => {
+      return divergingColor((value - unmoved.values[cell]) / (FULL_COLOR * mean || 1), theme);
+    });
+    paintPixels(canvas, colorPixels(colors), moved);
+    setVariables(view, { rows: moved.height, columns: moved.width });
   });
+  return {
+    element,
+    update({ poolSize, strides, unmoved, moved, changes, down, right }) {
+      const size = `${poolSize} × ${poolSize}`;
+      const nth = ["every number", "every 2nd number", "every 3rd number"][strides - 1];
+      setText(kept, [`largest of ${size}`, `mean of ${size}`, nth][n]);
+      view.hidden = bar.hidden = !moved[n];
+      if (!moved[n]) return setText(kept, "No window fits.");
+      const change = changes[n];
+      paint(unmoved[n], moved[n], change.mean, frame.theme);
+      const changed = `${countChanged(unmoved[n], moved[n])} of ${moved[n].values.length} numbers changed`;
+      setAttribute(view, "aria-label", changed);
+      const isLeast = (down || right) && leastOf(changes.map((each) => each?.share)).includes(n);
+      element.classList.toggle("cb-least", Boolean(isLeast));
+      setStyle(fill, `width:${100 * Math.min(1, change.share)}%`);
+      setText(share, writeShare(change.share));
+    },
+  };
 }

@@ -1,4 +1,4 @@
-"""The pooling figure: one response map made smaller by three methods, before and after the picture moved a little."""
+"""The pooling figure: what a window of a response map gives, and which smaller map a moved picture changes least."""
 
 import numpy as np
 import traitlets
@@ -10,6 +10,7 @@ from convbook.figures.base import (
     Choice,
     FigureError,
     LiveFigure,
+    Switch,
     Whole,
     check_picture,
     pack_picture,
@@ -24,7 +25,7 @@ FARTHER = "Farther than that, most of what changes is the border."
 
 
 class Pooling(LiveFigure):
-    """Move the picture by a pixel and see which of three smaller maps changes least.
+    """See what becomes of one window of a map; then move the picture and see which smaller map changes least.
 
     The response map is the kernel's response with ReLU behind it, without padding. Max pooling and average pooling
     summarize its windows; the strided read keeps the first value of every `strides` rows and columns, which is what a
@@ -33,12 +34,15 @@ class Pooling(LiveFigure):
     Args:
         image: uint8 (0…255) or float (0…1), grey, (height, width) or (height, width, 1), 3 to 32 pixels each way.
         kernel: a name of `KERNELS`.
+        act: 'one window', which fills the pooled maps window by window, or 'a moved picture', which compares the
+            smaller maps before and after the move.
         pool_size: side of the pooling window, 2 or 3 pixels of the response map.
         strides: pixels of the response map from one window to the next, 1 to 3.
         down: pixels by which the picture has moved down, −2 to 2; negative is up.
         right: the same, to the right; negative is left.
         row: the window's row, counted from 0 in the pooled maps.
         column: the same, from the left.
+        all_windows: whether the pooled maps are shown in full, or faint where the window has not been.
 
     Raises:
         FigureError: a ValueError and a TraitError, if picture, kernel, sizes, move or window do not fit; the message
@@ -51,12 +55,14 @@ class Pooling(LiveFigure):
 
     image = Checked(lambda image: _check_grey_picture(image))
     kernel = Choice(tuple(KERNELS)).tag(sync=True)
+    act = Choice(("one window", "a moved picture")).tag(sync=True)
     pool_size = Choice((2, 3), remedy=OTHER_SIZES).tag(sync=True)
     strides = Choice((1, 2, 3), 2, remedy=OTHER_SIZES).tag(sync=True)
     down = Whole(0, -2, 2, remedy=FARTHER).tag(sync=True)
     right = Whole(0, -2, 2, remedy=FARTHER).tag(sync=True)
     row = Whole().tag(sync=True)
     column = Whole().tag(sync=True)
+    all_windows = Switch().tag(sync=True)
     _picture = traitlets.Dict().tag(sync=True)
     _kernels = traitlets.Dict().tag(sync=True)
 
