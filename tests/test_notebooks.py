@@ -5,6 +5,7 @@ with one thing spoiled (a finding that says so), and over every chapter of the b
 """
 
 import ast
+import builtins
 import copy
 import functools
 import re
@@ -46,7 +47,6 @@ LARGER_YET = {
     "03_padding_and_strides": (3264, 30, 47),
     "04_pooling": (4584, 36, 81),
     "05_cats_and_dogs": (3600, 36, 88),
-    "06_training_from_scratch": (4801, 37, 90),
     "07_data_augmentation": (5055, 37, 96),
     "08_pretrained_models": (3276, 30, 74),
     "09_feature_extraction": (3000, 30, 58),
@@ -397,6 +397,23 @@ def shown_code_equals_the_library(chapter):
             yield f"cell {number}: {name} differs from {twin}"
 
 
+def listings_to_take_home_need_no_book(chapter):
+    """A cell tagged "take-home" imports what it names, nothing of the book, and takes only the folder of `pictures`."""
+    for number, cell in tagged(chapter, "take-home"):
+        nodes = list(ast.walk(syntax_tree(cell.source)))
+        modules = {getattr(n, "module", None) or a.name for n in nodes if hasattr(n, "names") for a in n.names}
+        names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        known = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        known |= {node.arg for node in nodes if isinstance(node, ast.arg)} | set(dir(builtins)) | {"pictures"}
+        known |= {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+        known |= {alias.asname or alias.name.split(".")[0] for n in nodes if hasattr(n, "names") for alias in n.names}
+        for module in sorted(modules):
+            if module.split(".")[0] == "convbook":
+                yield f"cell {number}: {module} belongs to the book; a listing to take home needs plain Keras"
+        for name in sorted(names - known):
+            yield f"cell {number}: {name} is not made in this cell, so whoever takes it home lacks it"
+
+
 @functools.cache
 def library_functions():
     """The syntax trees of the library's public functions: {"convbook.shapes.output_size": tree, …}."""
@@ -425,7 +442,7 @@ RULES = [
     *(parts_stand_in_order, lessons_ask_before_they_show, predictions_can_be_judged, goals_are_few_and_testable),
     *(one_setup_cell, prose_is_plain_commonmark, pictures_come_from_code, measured_numbers_are_cited, links_arrive),
     *(code_cells_are_short, code_reads_no_file_beside_the_chapter, code_names_no_address),
-    *(figures_have_alt_texts, shown_code_equals_the_library),
+    *(figures_have_alt_texts, shown_code_equals_the_library, listings_to_take_home_need_no_book),
 ]
 # What makes a chapter a lesson; pages to look things up in are none.
 OF_CHAPTERS_ONLY = {parts_stand_in_order, lessons_ask_before_they_show, goals_are_few_and_testable, one_setup_cell}
@@ -555,6 +572,12 @@ SPOILED = [
     (figures_have_alt_texts, added(code("grid[0].imshow([])")), "0 characters"),
     (figures_have_alt_texts, added(code("def show():\n    plt.plot([])"), code("show()")), "0 characters"),
     (shown_code_equals_the_library, added(code("def f(): pass", twin="convbook.runs.no_such")), "no convbook"),
+    (
+        listings_to_take_home_need_no_book,
+        added(code("from convbook import photos\nphotos.prepare()", tags=["take-home"])),
+        "belongs to the book",
+    ),
+    (listings_to_take_home_need_no_book, added(code("import keras\nx = layers", tags=["take-home"])), "layers is not"),
     (shown_code_equals_the_library, added(code("f = 1", twin="convbook.runs.current")), "defines no current"),
     (shown_code_equals_the_library, added(code("def current(): pass", twin="convbook.runs.current")), "differs"),
     (shown_code_equals_the_library, added(code("def current(): pass")), "name it"),
