@@ -361,3 +361,13 @@ def test_no_output_holds_what_a_library_logged(site):
     found = {page.name: LOGGED.findall(page.read_text(encoding="utf-8")) for page in site.glob("book/*.html")}
     assert len(found) > 12
     assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+PIPES = re.compile(r"<p>\| .* \|")
+
+
+def test_tables_that_code_shows_are_tables(site):
+    assert PIPES.search("<p>| layer | weights | | — | —: | | Dense | 1,600 |</p>")
+    assert not PIPES.search("<td><p>Dense</p></td><p>Either | or.</p>")
+    found = [page.name for page in site.glob("book/*.html") if PIPES.search(page.read_text(encoding="utf-8"))]
+    assert found == []
