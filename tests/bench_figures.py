@@ -117,9 +117,14 @@ def training_curves(rng):
     """Six runs of 100 epochs."""
     names = ("loss", "val_loss", "accuracy", "val_accuracy")
     runs = {f"run {n}": {name: rng.random(100).tolist() for name in names} for n in range(6)}
-    figure = TrainingCurves(runs, smoothing=0.5)
-    yield "the cursor moves", figure, lambda n: {"epoch": 1 + n % 100}
-    yield "the smoothing changes", figure, lambda n: {"smoothing": 0.3 + 0.01 * (n % 50)}
+    yield "the cursor moves", TrainingCurves(runs), lambda n: {"epoch": 1 + n % 100}
+    figure = TrainingCurves(runs, validation=False)
+    yield (
+        "the reader draws",
+        figure,
+        lambda n: {"_guesses": {"accuracy run 0": rng.random(100).tolist()}, "epoch": 1 + n % 100},
+    )
+    yield "validation is revealed", figure, lambda n: {"validation": n % 2 == 0}
 
 
 def feature_maps(rng):

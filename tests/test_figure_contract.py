@@ -59,7 +59,8 @@ FIGURES = {
     "receptive field of a trained net": lambda: ReceptiveField(COLOR, digits=DIGITS, view="trained net"),
     "feature maps": lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])),
     "augmentation": lambda: Augmentation(COLOR[np.newaxis, :12]),
-    "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss", marks=False),
+    "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss"),
+    "training curves to be drawn": lambda: TrainingCurves({"small": HISTORY}, validation=False),
     "freezing": lambda: Freezing(step=4),
 }
 # What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.
@@ -77,7 +78,7 @@ STATES = [
     lambda: ReceptiveField(COLOR, [{"kernel_size": 5, "padding": "same", "dilation_rate": 3}] * 8),
     lambda: ReceptiveField(COLOR, digits=DIGITS, view="trained net", layer=5, row=1, column=2),
     lambda: TrainingCurves({"lost": HISTORY | {"loss": [np.nan] * 9, "val_loss": [1, 2, 9e6, *[np.inf] * 6]}}),
-    lambda: TrainingCurves({"a very long name, of forty letters or so": HISTORY, "W" * 40: HISTORY}, smoothing=0.5),
+    lambda: TrainingCurves({"a very long name, of forty letters or so": HISTORY, "W" * 40: HISTORY}),
     lambda: TrainingCurves({"A": HISTORY, "B": HISTORY}, shown=[]),
 ]
 
@@ -351,7 +352,7 @@ HEIGHTS = {
     "pooling": (lambda: Pooling(EYE, row=4, column=5), 620, 700),
     "pooling of a moved picture": (lambda: Pooling(EYE, act="a moved picture", right=1), 620, 700),
     "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling", digits=DIGITS), 1000, 1680),
-    "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], marks=False), 720, 760),
+    "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], validation=False), 600, 640),
     "augmentation": (lambda: Augmentation(np.stack([SMALL_CAT] * 2), names=["cats", "dogs"]), 780, 1200),
     "feature maps": (lambda: FeatureMaps(deep_net(), np.stack([SMALL_CAT] * 2)), 1090, 1740),
     "freezing": (Freezing, 840, 1140),
@@ -532,12 +533,12 @@ WALKS = {
         (SCREEN, "Home ArrowLeft", "row 4, column 0"),
     ),
     "training curves": (
-        *(lambda: TrainingCurves({"A": {name: [0.5] * 30 for name in HISTORY}}, epoch=10), ".cb-runs thead"),
-        (CHART, "ArrowRight ArrowUp", "At epoch 12"),
-        (CHART, "ArrowLeft ArrowDown PageDown", "At epoch 7"),
-        (CHART, "PageUp Shift+ArrowRight", "At epoch 13"),
-        (CHART, "End ArrowRight", "At epoch 30"),
-        (CHART, "Home ArrowLeft", "At epoch 1"),
+        *(lambda: TrainingCurves({"A": {name: [0.5] * 30 for name in HISTORY}}, epoch=10), ".cb-readings"),
+        (CHART, "ArrowRight ArrowUp", "Epoch 12:"),
+        (CHART, "ArrowLeft ArrowDown PageDown", "Epoch 7:"),
+        (CHART, "PageUp Shift+ArrowRight", "Epoch 13:"),
+        (CHART, "End ArrowRight", "Epoch 30:"),
+        (CHART, "Home ArrowLeft", "Epoch 1:"),
     ),
     "receptive field": (  # its window of 15 goes by 4
         *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides", row=0, column=0), PLACE),

@@ -1,34 +1,12 @@
-// What the figure of training curves computes and says: smoothing, the axes, what is read off, and the sentences.
-
-import { formatNumber } from "./base.js";
+// What the figure of training curves computes and says: the axes, the reader's guess, what is read off, the sentences.
 
 export const METRICS = { accuracy: "Accuracy", loss: "Loss" };
 export const PARTS = { training: "", validation: "val_" }; // and how Keras begins the names of their numbers
 // A loss so many times the ordinary one is left off a linear scale: it would press all curves onto the axis.
 const FACTOR_OFF_SCALE = 10;
+export const MEMORISING = "only memorising is left";
 
 // ---- the mathematics: pure functions, tested against NumPy --------------------------------------------------------
-
-// An exponential moving average that starts at the first value; null is a gap, and has no weight. Every epoch further
-// back weighs `smoothing` times the one after it; dividing by the sum of the weights is what corrects the start, as in
-// Adam (Kingma and Ba 2015, https://arxiv.org/abs/1412.6980, section 3).
-export function smooth(values, smoothing) {
-  let [total, weight] = [0, 0];
-  return values.map((value) => {
-    if (value === null) return null;
-    [total, weight] = [smoothing * total + value, smoothing * weight + 1];
-    return total / weight;
-  });
-}
-
-// The epoch of the lowest number, the first of several, from 1; null if there is none.
-export function lowestEpoch(values) {
-  let lowest = null;
-  values.forEach((value, index) => {
-    if (value !== null && (lowest === null || value < values[lowest - 1])) lowest = index + 1;
-  });
-  return lowest;
-}
 
 // The loss above which a linear scale leaves a value out: ten times the larger of two medians, of all values and of the
 // first ones of the curves; an ordinary run begins near chance, so these say what is large.
@@ -39,9 +17,8 @@ export function findLimit(values, firsts) {
 }
 
 // The vertical axis: its ends, its ticks and their labels.
-export function planAxis(values, metric, scale = "linear", limit = Infinity) {
+export function planAxis(values, metric, limit = Infinity) {
   const kept = values.filter((value) => value <= limit);
-  if (scale === "log" && metric === "loss") return planLogAxis(kept.filter((value) => value > 0));
   let [low, high] = kept.length > 0 ? [Math.min(...kept), Math.max(...kept)] : [0, 1];
   if (metric === "loss" && low >= 0 && low <= 0.4 * high) low = 0; // where zero is near, it belongs to the picture
   const smallest = metric === "accuracy" ? 0.1 : 0.1 * Math.abs(high) || 1;
@@ -54,22 +31,7 @@ export function planAxis(values, metric, scale = "linear", limit = Infinity) {
   if (metric === "accuracy") [first, last] = [Math.max(first, 0), Math.min(last, Math.round(1 / step))];
   const ticks = Array.from({ length: last - first + 1 }, (_, n) => (first + n) * step);
   const labels = ticks.map((tick) => writeFixed(tick, Math.max(0, -exponentOf(step))));
-  return { low: ticks[0], high: ticks.at(-1), ticks, labels, scale: "linear" };
-}
-
-function planLogAxis(values) {
-  const [low, high] = values.length > 0 ? [Math.min(...values), Math.max(...values)] : [0.1, 1];
-  const [first, last] = [exponentOf(low), exponentOf(high) + 1];
-  const factors = last - first <= 2 ? [1, 2, 5] : [1];
-  const every = Math.ceil((last - first) / 8);
-  const powers = Array.from({ length: Math.floor((last - first) / every) + 2 }, (_, n) => first + n * every);
-  const pairs = powers.flatMap((power) => factors.map((factor) => [factor, power]));
-  const numbers = pairs.map(([factor, power]) => Number(`${factor}e${power}`));
-  const start = numbers.findLastIndex((number) => number <= low);
-  const end = Math.max(start + 1, numbers.findIndex((number) => number >= high));
-  const ticks = numbers.slice(start, end + 1);
-  const labels = pairs.slice(start, end + 1).map(([factor, power]) => writePower(factor, power));
-  return { low: ticks[0], high: ticks.at(-1), ticks, labels, scale: "log" };
+  return { low: ticks[0], high: ticks.at(-1), ticks, labels };
 }
 
 // The smallest of 1, 2, 5 times a power of ten that is not below the span.
@@ -90,6 +52,38 @@ export function planEpochs(epochs, room) {
   const step = steps.find((candidate) => epochs / candidate <= room);
   if (step <= 2) return Array.from({ length: Math.ceil(epochs / step) }, (_, n) => 1 + n * step);
   return [1, ...Array.from({ length: Math.floor(epochs / step) }, (_, n) => (n + 1) * step)];
+}
+
+// A guess with a stroke in it from one point to another, both { epoch, value }: a number for every epoch, null where
+// nothing was drawn. Without `from` the stroke begins where the guess, drawn from the left, ends before it.
+export function drawStroke(guess, epochs, from, to) {
+  const drawn = Array.from({ length: epochs }, (_, n) => guess[n] ?? null);
+  const before = drawn.slice(0, to.epoch - 1).findLastIndex((value) => value !== null);
+  const isOpen = !from && before >= 0 && drawn[to.epoch - 1] === null;
+  const start = from ?? (isOpen ? { epoch: before + 1, value: drawn[before] } : to);
+  const [steps, side] = [Math.abs(to.epoch - start.epoch), Math.sign(to.epoch - start.epoch)];
+  for (let n = 0; n <= steps; n++) {
+    const value = steps === 0 ? to.value : start.value + ((to.value - start.value) * n) / steps;
+    drawn[start.epoch - 1 + side * n] = Number(value.toPrecision(4));
+  }
+  return drawn;
+}
+
+// The epochs of one run in which only memorising is left, from the best one on validation data to the last:
+// { best, last }; null where training is no better at the end, or validation is best there.
+export function findMemorising({ best, curves: { training } }, metric) {
+  const last = training.findLastIndex((value) => value !== null) + 1;
+  if (best === null || last <= best || training[best - 1] === null) return null;
+  const gain = (training[last - 1] - training[best - 1]) * (metric === "accuracy" ? 1 : -1);
+  return gain > 0 ? { best, last } : null;
+}
+
+// Where a guess is furthest from what came: { epoch, guessed, came }; null where they have no epoch in common.
+export function findWidest(guess, values) {
+  const pairs = guess.map((guessed, n) => ({ epoch: n + 1, guessed, came: values[n] ?? null }));
+  const common = pairs.filter(({ guessed, came }) => guessed !== null && came !== null);
+  const distance = ({ guessed, came }) => Math.abs(guessed - came);
+  return common.reduce((widest, pair) => (widest && distance(widest) >= distance(pair) ? widest : pair), null);
 }
 
 // ---- numbers and words ---------------------------------------------------------------------------------------------
@@ -116,11 +110,6 @@ function writeFixed(number, decimals) {
   return number < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
-function writePower(factor, power) {
-  if (power >= -3 && power <= 3) return writeFixed(Number(`${factor}e${power}`), Math.max(0, -power));
-  return `${factor === 1 ? "" : `${factor}·`}10${writeSuperscript(power)}`;
-}
-
 function writeSuperscript(number) {
   return [...String(number)].map((sign) => (sign === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[sign])).join("");
 }
@@ -129,26 +118,58 @@ function plural(count, noun) {
   return `${noun}${String(count) === "1" ? "" : "s"}`;
 }
 
-// What is read off at the view's epoch: the numbers of all shown runs.
-export function writeReading(view) {
+// What happens now, in a sentence or two: the question, the guess so far, or where guess and validation part.
+export function writeVerdict(view, guess) {
   if (view.problem) return view.problem;
-  const runs = view.shown.map((run) => writeRun(view, run));
-  return `${METRICS[view.metric]}, epoch ${view.epoch} of ${view.epochs}. ${runs.join(" ")}`;
+  const [run] = view.shown;
+  const write = (value) => formatValue(value, view.metric);
+  if (!view.parts.includes("validation")) return writeQuestion(view, run, guess, write);
+  const widest = findWidest(guess, run.curves.validation);
+  const [many, memorising] = [view.shown.length > 1, findMemorising(run, view.metric)];
+  const ends = view.shown.map(({ name, best }) => `${name} ${best === null ? "never" : `in epoch ${best}`}`);
+  return [
+    widest && writeMiss(view, widest, write),
+    many && `Validation is best: ${ends.join(", ")}.`,
+    !many && memorising && `After epoch ${run.best} ${MEMORISING}: training still improves, validation no longer.`,
+    !many && !memorising && run.best !== null && `Validation is best in epoch ${run.best}.`,
+  ].filter(Boolean).join(" ");
 }
 
-function writeRun(view, run) {
-  if (view.epoch > run.length) return `${run.name}: ended after epoch ${run.length}.`;
+function writeQuestion({ metric, epochs, shown }, { name, curves: { training } }, guess, write) {
+  const last = guess.findLastIndex((value) => value !== null);
+  const whose = shown.length > 1 ? `${name}: ` : "";
+  if (last >= 0) {
+    const next = last + 1 < epochs ? "Draw on, or reveal it." : "Reveal it.";
+    return `${whose}You expect ${write(guess[last])} in epoch ${last + 1}. ${next}`;
+  }
+  const end = training.findLast((value) => value !== null);
+  const reached = end === undefined ? "" : `On what it learns from, the ${metric} ends at ${write(end)}. `;
+  return `${whose}${reached}And on examples that it has never seen?`;
+}
+
+function writeMiss({ axis, metric }, { epoch, guessed, came }, write) {
+  const distance = Math.abs(guessed - came);
+  const isClose = distance < 0.05 * (axis.high - axis.low);
+  if (isClose) return `Well guessed: you are nowhere further off than ${write(distance)}.`;
+  const than = guessed > came === (metric === "accuracy") ? "worse" : "better";
+  return `You expected ${write(guessed)} in epoch ${epoch}, it was ${write(came)}, ${than} than you thought.`;
+}
+
+// What is read off one run at the view's epoch.
+export function writeReading(view, run) {
+  const begin = `${view.shown.length > 1 ? `${run.name}, e` : "E"}poch ${view.epoch}: `;
+  if (view.epoch > run.length) return `${begin}it ended in epoch ${run.length}.`;
   const read = readRun(view, run);
   const texts = view.parts.map((part) => {
     return `${part} ${read[part] === null ? "not finite" : formatValue(read[part], view.metric)}`;
   });
   if (hasGap(read)) texts.push(`gap ${formatGap(read.training, read.validation, view.metric)}`);
-  return `${run.name}: ${texts.join(", ")}.`;
+  return `${begin}${texts.join(", ")}.`;
 }
 
-// The numbers of one run at the view's epoch, raw or smoothed; null for what there is none of.
-export function readRun(view, run, kind = "raw") {
-  const at = (part) => (view.parts.includes(part) ? (run.curves[part][kind][view.epoch - 1] ?? null) : null);
+// The numbers of one run at the view's epoch; null for what there is none of.
+export function readRun({ parts, epoch }, { curves }) {
+  const at = (part) => (parts.includes(part) ? (curves[part][epoch - 1] ?? null) : null);
   return { training: at("training"), validation: at("validation") };
 }
 
@@ -156,35 +177,9 @@ export function hasGap({ training, validation }) {
   return training !== null && validation !== null;
 }
 
-export function writeLowest({ shown, marks }) {
-  if (!marks || shown.length === 0) return "";
-  const texts = shown.map(({ name, lowest }) => `${name} ${lowest === null ? "never finite" : `at epoch ${lowest}`}`);
-  const keeps = shown.length === 1 ? "this epoch" : "these epochs";
-  return (
-    `Lowest validation loss: ${texts.join(", ")}. A checkpoint keeps ${keeps}; it goes by the raw numbers, never by ` +
-    "smoothed ones."
-  );
-}
-
-export function writeSmoothing({ shown, marks, smoothing }) {
-  if (smoothing === 0) return "";
-  const back = formatNumber(smoothing / (1 - smoothing));
-  const first =
-    `Smoothed: each point is a mean of the epochs so far that looks back ${back} ${plural(back, "epoch")} on ` +
-    "average, so a turn shows up later, further to the right.";
-  const moved = shown.filter(({ lowest }) => lowest !== null).map(writeMove);
-  return marks && moved.length > 0 ? `${first} The lowest validation loss moves: ${moved.join("; ")}.` : first;
-}
-
-function writeMove({ name, lowest, smoothedLowest }) {
-  if (smoothedLowest === lowest) return `${name} stays at ${lowest}`;
-  const alone = smoothedLowest < lowest ? ` (epoch ${lowest} is low by itself)` : "";
-  return `${name} from ${lowest} to ${smoothedLowest}${alone}`;
-}
-
 export function writeNotFinite(view) {
-  const gaps = eachCurve(view, ({ name }, part, { raw }) => {
-    const missing = raw.flatMap((value, index) => (value === null ? [index + 1] : []));
+  const gaps = eachCurve(view, ({ name }, part, values) => {
+    const missing = values.flatMap((value, index) => (value === null ? [index + 1] : []));
     return missing.length > 0 ? [`${name}, ${part}: ${writeEpochs(missing)}`] : [];
   });
   return gaps.length > 0 ? `Not finite, so a gap in the curve: ${gaps.join("; ")}.` : "";
@@ -201,67 +196,41 @@ export function writeEpochs(epochs) {
 }
 
 export function writeOffScale(view) {
-  const { axis, metric } = view;
-  const texts = eachCurve(view, ({ name }, part, { raw }) => {
-    const above = raw.filter((value) => value !== null && value > axis.high);
-    const below = raw.filter((value) => value !== null && value < axis.low);
-    const count = (values) => `${values.length} ${plural(values.length, "value")}`;
-    const largest = formatValue(Math.max(...above), metric);
-    return [
-      ...(above.length > 0 ? [`▲ ${name}, ${part}, ${count(above)} up to ${largest}`] : []),
-      ...(below.length > 0 ? [`▼ ${name}, ${part}, ${count(below)} that no logarithm has`] : []),
-    ];
+  const texts = eachCurve(view, ({ name }, part, values) => {
+    const above = values.filter((value) => value !== null && value > view.axis.high);
+    if (above.length === 0) return [];
+    const largest = formatValue(Math.max(...above), view.metric);
+    return [`▲ ${name}, ${part}, ${above.length} ${plural(above.length, "value")} up to ${largest}`];
   });
   return texts.length > 0 ? `Off the scale: ${texts.join("; ")}.` : "";
 }
 
-// `look(run, part, curve)` for every curve that is shown, its lists in one.
+// `look(run, part, values)` for every curve that is shown, its lists in one.
 export function eachCurve({ shown, parts }, look) {
   return shown.flatMap((run) => parts.flatMap((part) => look(run, part, run.curves[part])));
 }
 
 // ---- the state -----------------------------------------------------------------------------------------------------
 
-// What is shown, unsmoothed: the runs with their curves in the chosen metric, and the axes.
-export function makeView(metric, names, training, validation, scale, marks, curves) {
-  const parts = Object.keys({ ...(training && { training }), ...(validation && { validation }) });
+// What is shown: the runs with their curves in the chosen metric, and the axes, on which validation has room before it
+// is revealed, too.
+export function makeView(metric, names, isRevealed, curves) {
   const runs = curves.map((run, index) => makeRun(run, index, metric));
   const shown = runs.filter(({ name }) => names.includes(name));
   const epochs = Math.max(...(shown.length > 0 ? shown : runs).map(({ length }) => length));
-  const view = { metric, scale, marks, parts, runs, shown, epochs, problem: writeProblem(shown, parts) };
-  return { ...view, axis: planViewAxis(view) };
+  const parts = Object.keys(PARTS).slice(0, isRevealed ? 2 : 1);
+  const problem = shown.length === 0 ? "No run is chosen: tick one." : "";
+  return { metric, parts, runs, shown, epochs, problem, axis: planViewAxis(metric, shown) };
 }
 
 function makeRun(run, index, metric) {
-  const curves = Object.entries(PARTS).map(([part, begin]) => [part, { raw: run[begin + metric] }]);
-  const { name, lowest, loss, val_loss: valLoss } = run;
-  return { name, lowest, valLoss, index, length: loss.length, curves: Object.fromEntries(curves) };
+  const curves = Object.fromEntries(Object.entries(PARTS).map(([part, begin]) => [part, run[begin + metric]]));
+  return { name: run.name, index, length: run.loss.length, best: run.best[metric], curves };
 }
 
-function writeProblem(shown, parts) {
-  if (shown.length === 0) return "No run is chosen: tick one.";
-  return parts.length === 0 ? "No curve is chosen: tick training or validation." : "";
-}
-
-// The same with the smoothed curves.
-export function smoothView(view, smoothing) {
-  const runs = view.runs.map((run) => smoothRun(run, smoothing));
-  return { ...view, smoothing, runs, shown: view.shown.map(({ index }) => runs[index]) };
-}
-
-function smoothRun(run, smoothing) {
-  const curves = Object.entries(run.curves).map(([part, { raw }]) => {
-    return [part, { raw, smoothed: smoothing > 0 ? smooth(raw, smoothing) : raw }];
-  });
-  return { ...run, curves: Object.fromEntries(curves), smoothedLowest: lowestEpoch(smooth(run.valLoss, smoothing)) };
-}
-
-function planViewAxis(view) {
-  const { metric, scale, shown } = view;
-  const finite = (numbers) => numbers.filter((value) => value !== null);
-  const values = eachCurve(view, (run, part, { raw }) => finite(raw));
-  if (metric === "accuracy" || scale === "log") return planAxis(values, metric, scale);
-  const both = shown.flatMap(({ curves }) => Object.values(curves).map(({ raw }) => finite(raw)));
-  const firsts = both.filter((numbers) => numbers.length > 0).map((numbers) => numbers[0]);
-  return planAxis(values, metric, scale, findLimit(values, firsts));
+function planViewAxis(metric, shown) {
+  const finite = (list) => list.filter((value) => value !== null);
+  const lists = shown.flatMap(({ curves }) => Object.values(curves).map(finite));
+  const firsts = lists.filter((numbers) => numbers.length > 0).map((numbers) => numbers[0]);
+  return planAxis(lists.flat(), metric, metric === "loss" ? findLimit(lists.flat(), firsts) : Infinity);
 }

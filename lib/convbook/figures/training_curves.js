@@ -1,59 +1,58 @@
-// The figure of training curves: the chart with its cursor, and below it the legend that chooses and reads off.
+// The figure of training curves: the reader draws the validation curve, reveals it, and reads both off.
 
 import {
   clampNumber,
   createButton,
   createCheckbox,
-  createSlider,
   followKeys,
   h,
   liveFigure,
   remember,
   s,
   setAttribute,
+  setIdle,
   setText,
 } from "./base.js";
 import {
+  MEMORISING,
   METRICS,
   PARTS,
+  drawStroke,
   eachCurve,
-  formatGap,
-  formatValue,
+  findMemorising,
   hasGap,
   makeView,
   planEpochs,
   readRun,
-  smoothView,
-  writeLowest,
   writeNotFinite,
   writeOffScale,
   writeReading,
-  writeSmoothing,
+  writeVerdict,
 } from "./curves.js";
 
 const AXIS_TITLES = { accuracy: "accuracy (share of answers that are right)", loss: "loss (mean of the examples)" };
-const GAPS = { accuracy: "training − validation", loss: "validation − training" };
-const LARGEST_SMOOTHING = 0.95;
-const TRAITS = ["smoothing", "epoch", "metric", "shown", "training", "validation", "scale", "marks", "_curves"];
 
-// The number of a curve's colour: the run's; of a single run, validation has a colour of its own.
-function colorOf({ runs }, run, part) {
-  return runs.length === 1 ? Object.keys(PARTS).indexOf(part) : run.index;
+// The number of a curve's colour: the run's; of a run shown alone, validation has a colour of its own.
+function colorOf({ shown }, run, part) {
+  return shown.length === 1 ? Object.keys(PARTS).indexOf(part) : run.index;
 }
 
-export default liveFigure("training curves", TRAITS, (frame) => {
+const VIEWED = ["metric", "shown", "validation", "_curves"];
+const NOTHING = []; // no guess; one object, so that nothing is drawn again
+
+export default liveFigure("training curves", [...VIEWED, "epoch", "_guesses"], (frame) => {
   const { model, set } = frame;
-  const rawViewOf = remember(makeView);
-  const viewOf = remember(smoothView);
+  const viewOf = remember(makeView);
   const read = () => {
-    const [smoothing, epoch, ...choices] = TRAITS.map((name) => model.get(name));
-    const rawView = rawViewOf(...choices);
-    const view = viewOf(rawView, smoothing);
-    return { rawView, view, now: { ...view, epoch: clampNumber(epoch, 1, view.epochs) } };
+    const view = viewOf(...VIEWED.map((name) => model.get(name)));
+    const guesses = model.get("_guesses");
+    const keyOf = (metric) => `${metric} ${view.shown[0]?.name}`;
+    const now = { ...view, view, epoch: clampNumber(model.get("epoch"), 1, view.epochs), guesses, keyOf };
+    return { ...now, guess: guesses[keyOf(view.metric)] ?? NOTHING, isHidden: !view.parts.includes("validation") };
   };
-  const goTo = (epoch) => set({ epoch: clampNumber(Math.round(epoch), 1, read().view.epochs) });
-  const chart = createChart(() => read().now, goTo);
-  const update = frame.add(createBar(set), chart, createTable(set, () => read().view, goTo), createNotes());
+  const chart = createChart(read, set);
+  const verdict = h("p", { class: "cb-verdict" });
+  const update = frame.add(createBar(read, set), chart, verdict, createReadings());
 
   let width = 0;
   const observer = new ResizeObserver(([{ contentRect }]) => {
@@ -63,13 +62,16 @@ export default liveFigure("training curves", TRAITS, (frame) => {
   frame.onRemove(() => observer.disconnect());
 
   return function draw() {
-    const { rawView, view, now } = read();
+    const now = read();
     width = chart.element.clientWidth;
-    update({ ...now, rawView, view, width: width || 600 }); // not on the page yet
-    return [writeReading, writeLowest, writeSmoothing, writeNotFinite, writeOffScale].map((write) => write(now));
+    update({ ...now, width: width || 600 }); // not on the page yet
+    setText(verdict, writeVerdict(now, now.guess));
+    return [verdict.textContent, ...writeLines(now)];
   };
 }, {
-  task: ["Drag the line through the epochs, and watch where the curves part.", "Arrow keys move it, too."],
+  task: (model) => model.get("validation")
+    ? ["Point at an epoch, and read off how far the curves are apart.", "Or use the arrow keys."]
+    : ["Draw the validation curve that you expect, then reveal it.", "Keys: ← → step, ↑ ↓ draw."],
   *check({ _curves, shown, epoch }) {
     const names = _curves.map(({ name }) => name);
     if (!Array.isArray(shown) || !shown.every((name) => names.includes(name))) yield "shown";
@@ -77,93 +79,147 @@ export default liveFigure("training curves", TRAITS, (frame) => {
   },
 });
 
-// ---- above the chart: what is shown, and how smooth -----------------------------------------------------------------
+// ---- above the chart: what is shown ---------------------------------------------------------------------------------
 
-function createBar(set) {
-  const createChoice = ([metric, label]) => [metric, createButton(label, () => set({ metric }))];
-  const buttons = Object.entries(METRICS).map(createChoice);
+function createBar(read, set) {
+  // Who has drawn one metric is asked for the other one, too.
+  const choose = (metric) => {
+    const { guess, guesses, keyOf, isHidden } = read();
+    set({ metric, validation: !isHidden && (guess === NOTHING || keyOf(metric) in guesses) });
+  };
+  const buttons = Object.entries(METRICS).map(([metric, label]) => [metric, createButton(label, () => choose(metric))]);
   const choice = h("div", { class: "cb-choice", role: "group", "aria-label": "Metric" }, ...buttons.map(([, b]) => b));
-  const log = createCheckbox("Log scale", (checked) => set({ scale: checked ? "log" : "linear" }));
-  const slider = createSlider("Smoothing", (smoothing) => set({ smoothing }), { step: 0.01 });
+  const reveal = createButton("", () => {
+    const { shown, isHidden, guesses, keyOf, metric } = read();
+    if (shown.length === 0) return;
+    const { [keyOf(metric)]: dropped, ...others } = guesses;
+    set({ validation: isHidden, ...(isHidden ? {} : { _guesses: others }) });
+  });
+  reveal.classList.add("cb-reveal");
+  const ticks = read().runs.map((run) => createRunTick(run, read, set));
+  const names = h("div", { class: "cb-choices cb-runs", role: "group", "aria-label": "Runs" }, ...ticks);
+  names.hidden = ticks.length < 2;
   return {
-    element: h("div", { class: "cb-bar" }, h("div", { class: "cb-choices" }, choice, log), slider),
-    update({ metric, smoothing, scale }) {
-      for (const [name, button] of buttons) button.setAttribute("aria-pressed", name === metric);
-      log.element.hidden = metric !== "loss";
-      log.update(scale === "log");
-      slider.update(smoothing, { min: 0, max: LARGEST_SMOOTHING });
+    element: h("div", { class: "cb-bar" }, h("div", { class: "cb-choices" }, choice, reveal), names),
+    update(view) {
+      for (const [name, button] of buttons) setAttribute(button, "aria-pressed", name === view.metric);
+      setText(reveal, view.isHidden ? "Reveal validation" : "Draw it yourself");
+      setIdle(reveal, view.shown.length === 0);
+      for (const tick of ticks) tick.update(view);
+    },
+  };
+}
+
+function createRunTick({ name, index }, read, set) {
+  const key = s("svg", { class: "cb-key", "aria-hidden": "true", viewBox: "-17 -9 34 18", "data-color": index });
+  key.append(s("path", { d: "M-15 0H15" }), s("path", { class: "cb-mark", d: markShape(index, 6) }));
+  const tick = createCheckbox(name, (checked) => {
+    const { runs, shown } = read();
+    const chosen = runs.filter((run) => (run.name === name ? checked : shown.includes(run)));
+    set({ shown: chosen.map((run) => run.name) });
+  }, key);
+  return {
+    element: tick.element,
+    update({ shown }) {
+      tick.update(shown.some((run) => run.index === index));
+      key.style.display = shown.length > 1 && shown.some((run) => run.index === index) ? "" : "none";
     },
   };
 }
 
 // ---- the chart -----------------------------------------------------------------------------------------------------
 
-function createChart(read, goTo) {
+function createChart(read, set) {
   const title = h("span", {});
-  const layers = ["axes", "curves", "cursor", "marks", "names"].map((name) => s("g", { class: `cb-${name}` }));
-  const [axes, curves, cursor, marks, names] = layers;
-  const inner = s("svg", { class: "cb-plot" }, curves); // an inner one, so that it cuts off what leaves it
-  const picture = s("svg", { "aria-hidden": "true" }, axes, inner, cursor, marks, names);
-  const element = h("div", { class: "cb-chart", role: "slider", tabindex: 0, "aria-label": "Epoch that is read off" });
-  element.append(h("div", { class: "cb-flow cb-hint cb-axis-title" }, title), picture);
+  const keys = [...Object.keys(PARTS), "guess"].map((part) => [part, createKey(part)]);
+  const layers = ["axes", "region", "curves", "cursor", "marks"].map((name) => s("g", { class: `cb-${name}` }));
+  const [axes, region, curves, cursor, marks] = layers;
+  const guessed = s("path", { class: "cb-guess" });
+  const inner = s("svg", { class: "cb-plot" }, curves, guessed); // an inner one, so that it cuts off what leaves it
+  const hint = writeText("✎ draw validation here", 0, 0, { class: "cb-ask", "text-anchor": "end" });
+  const picture = s("svg", { "aria-hidden": "true" }, axes, region, inner, hint, cursor, marks);
+  const element = h("div", { class: "cb-chart", role: "slider", tabindex: 0 }, picture);
+  const heading = h("div", { class: "cb-flow cb-hint cb-axis-title" }, title, ...keys.map(([, key]) => key));
 
-  let [plot, lines] = [null, []];
-  moveByPointer(picture, (x) => goTo(plot.epochAt(x)));
-  followKeys(element, (event) => keyTargets(read(), event), goTo);
+  let plot = null;
+  // Goes to an epoch and, while validation is hidden, draws to a value there, from where the last move ended.
+  const go = ({ epoch, value = null }, from) => {
+    const { epochs, axis, isHidden, guess, guesses, keyOf, metric } = read();
+    const to = { epoch: clampNumber(Math.round(epoch), 1, epochs), value: clampNumber(value, axis.low, axis.high) };
+    const drawn = isHidden && value !== null && { ...guesses, [keyOf(metric)]: drawStroke(guess, epochs, from, to) };
+    set({ epoch: to.epoch, ...(drawn ? { _guesses: drawn } : {}) });
+    return drawn ? to : undefined;
+  };
+  moveByPointer(picture, {
+    placeOf: (x, y) => ({ epoch: plot.epochAt(x), value: plot.valueAt(y) }),
+    drag: (place, from) => read().shown.length > 0 && go(place, from),
+    hover: ({ epoch }) => go({ epoch }),
+  });
+  followKeys(element, (event) => keyTargets(read(), event), (target) => go(target));
   const paint = remember((view, width) => {
     plot = planPlot(view, width, createRuler(element));
     const { height, left, right, top, bottom } = plot;
     setAttributes(picture, { viewBox: `0 0 ${width} ${height}`, height });
     const box = { x: left - 8, y: top - 4, width: right - left + 16, height: bottom - top + 8 };
     setAttributes(inner, { ...box, viewBox: `${box.x} ${box.y} ${box.width} ${box.height}` });
+    setAttributes(hint, { x: right - 12, y: view.metric === "accuracy" ? bottom - 14 : top + 22 }); // beside the curve
     axes.replaceChildren(...drawAxes(view, plot));
-    lines = eachCurve(view, (run, part) => createCurve(view, run, part, plot));
-    curves.replaceChildren(...lines.map(({ element }) => element));
+    region.replaceChildren(...drawRegion(view, plot));
+    curves.replaceChildren(...eachCurve(view, (run, part, values) => {
+      const color = { "data-color": colorOf(view, run, part) };
+      return [s("path", { class: `cb-curve cb-${part}`, d: trace(values, plot), ...color })];
+    }));
     marks.replaceChildren(...drawArrows(view, plot), ...drawMarks(view, plot));
   });
-  const paintSmoothed = remember((view, plotted) => {
-    for (const line of lines) line.update(view);
-    names.replaceChildren(...drawNames(view, plotted));
-  });
-  const placeCursor = remember((view, plotted, epoch) => {
+  const paintGuess = remember((guess, plotted) => guessed.setAttribute("d", trace(guess, plotted)));
+  const placeCursor = remember((view, plotted, epoch, guess) => {
     cursor.replaceChildren(...drawCursor({ ...view, epoch }, plotted));
-    const value = { "aria-valuenow": epoch, "aria-valuetext": `epoch ${epoch} of ${view.epochs}` };
+    const drawn = guess[epoch - 1] ?? null;
+    const words = drawn === null ? "" : `, you expect ${drawn}`;
+    const value = { "aria-valuenow": epoch, "aria-valuetext": `epoch ${epoch} of ${view.epochs}${words}` };
     setAttributes(element, { "aria-valuemin": 1, "aria-valuemax": view.epochs, ...value });
   });
   return {
-    element,
-    update({ rawView, view, epoch, width }) {
+    element: h("div", {}, heading, element),
+    update({ view, epoch, width, guess, isHidden }) {
       setText(title, AXIS_TITLES[view.metric]);
-      paint(rawView, width);
-      paintSmoothed(view, plot);
-      placeCursor(view, plot, epoch);
+      setAttribute(element, "aria-label", isHidden ? "Epoch at which the guess is drawn" : "Epoch that is read off");
+      element.classList.toggle("cb-asks", isHidden && guess === NOTHING);
+      const colors = Object.fromEntries(Object.keys(PARTS).map((part, n) => [part, view.shown.length === 1 ? n : ""]));
+      for (const [part, key] of keys) {
+        key.hidden = part === "guess" ? guess === NOTHING : !view.parts.includes(part);
+        setAttribute(key, "data-color", colors[part] ?? "");
+      }
+      paint(view, width);
+      paintGuess(guess, plot);
+      placeCursor(view, plot, epoch, guess);
     },
   };
+}
+
+// A piece of line as the curves of a part have it, and what they are called.
+function createKey(part) {
+  const line = s("path", { class: part === "guess" ? "cb-guess" : `cb-curve cb-${part}`, d: "M2 5H32" });
+  const swatch = s("svg", { class: "cb-swatch", viewBox: "0 0 34 10", "aria-hidden": "true" }, line);
+  return h("span", { class: "cb-field" }, swatch, part === "guess" ? "your guess" : part);
 }
 
 // Where things stand in a chart so wide, in px.
 function planPlot(view, width, measure) {
   const { axis, epochs } = view;
-  const named = width >= 560 ? namesOf(view) : [];
-  const widest = Math.max(0, ...named.map(({ text }) => measure(text)));
-  const room = named.length > 0 ? Math.min(widest, 0.2 * width) + 12 : 12;
   const left = Math.max(...axis.labels.map(measure)) + 14;
-  const [top, right, height] = [8, width - room, Math.round(clampNumber(0.5 * width, 230, 360))];
+  const [top, right, height] = [22, width - 12, Math.round(clampNumber(0.5 * width, 230, 340))];
   const bottom = height - 38;
-  const span = right - left;
-  const share = axis.scale === "log" ? logShare(axis) : (value) => (value - axis.low) / (axis.high - axis.low);
+  const [span, range] = [right - left, axis.high - axis.low];
   const plot = {
-    ...{ width, height, left, right, top, bottom, named, measure },
+    ...{ width, height, left, right, top, bottom, measure },
     x: (epoch) => (epochs > 1 ? left + (span * (epoch - 1)) / (epochs - 1) : left + span / 2),
     // What is off the scale leaves the plot, but not far: no screen draws to a million.
-    y: (value) => bottom - clampNumber(share(value), -1, 2) * (bottom - top),
+    y: (value) => bottom - clampNumber((value - axis.low) / range, -1, 2) * (bottom - top),
     epochAt: (x) => 1 + ((x - left) / span) * (epochs - 1),
+    valueAt: (y) => axis.low + ((bottom - y) / (bottom - top)) * range,
   };
   return { ...plot, numbers: writeEpochNumbers(view, plot) };
-}
-
-function logShare({ low, high }) {
-  return (value) => (value > 0 ? Math.log(value / low) / Math.log(high / low) : -1);
 }
 
 // A function that tells the width of a text in the chart, in px, and costs no layout.
@@ -171,14 +227,6 @@ function createRuler(element) {
   const context = h("canvas").getContext("2d");
   context.font = `600 13px ${getComputedStyle(element).fontFamily || "sans-serif"}`;
   return (text) => context.measureText(text).width;
-}
-
-// As much of a text as has room.
-function shorten(text, room, measure) {
-  if (measure(text) <= room) return text;
-  let letters = text.length - 1;
-  while (letters > 1 && measure(`${text.slice(0, letters)}…`) > room) letters -= 1;
-  return `${text.slice(0, letters).trimEnd()}…`;
 }
 
 function drawAxes({ axis }, { left, right, bottom, width, y, numbers }) {
@@ -198,20 +246,16 @@ function writeEpochNumbers({ epochs }, { left, right, bottom, x, measure }) {
   });
 }
 
-// A curve, and where it is smoothed, the raw one faintly behind it.
-function createCurve(view, run, part, plot) {
-  const traced = trace(run.curves[part].raw, plot);
-  const raw = s("path", { class: "cb-raw", d: traced });
-  const line = s("path", {});
-  const element = s("g", { class: `cb-curve cb-${part}`, "data-color": colorOf(view, run, part) }, line);
-  return {
-    element,
-    update({ runs, smoothing }) {
-      if (smoothing > 0) element.prepend(raw);
-      else raw.remove();
-      line.setAttribute("d", smoothing > 0 ? trace(runs[run.index].curves[part].smoothed, plot) : traced);
-    },
-  };
+// Where a run shown alone has only memorising left, with its name above, from the left edge or up to the right one.
+function drawRegion({ shown, parts, metric }, { x, top, bottom, left, right, measure }) {
+  const found = shown.length === 1 && parts.includes("validation") && findMemorising(shown[0], metric);
+  if (!found) return [];
+  const [start, end] = [x(found.best), x(found.last)];
+  const isRoomy = start + measure(MEMORISING) <= right + 8;
+  const text = writeText(MEMORISING, isRoomy ? start : Math.max(end, left), top - 9, {
+    "text-anchor": isRoomy ? "start" : "end",
+  });
+  return [s("rect", { x: start, y: top - 4, width: Math.max(end - start, 2), height: bottom - top + 4 }), text];
 }
 
 // The path of a curve, interrupted where a value is missing; a value without neighbours is a dot.
@@ -231,28 +275,25 @@ function tenths(length) {
 }
 
 // An arrow at the edge where a curve is off the scale; of neighbours that would touch, one.
-function drawArrows(view, { x, top, bottom }) {
-  const { axis } = view;
-  return eachCurve(view, (run, part, { raw }) => {
+function drawArrows(view, { x, top }) {
+  return eachCurve(view, (run, part, values) => {
     let last = -Infinity;
-    return raw.flatMap((value, index) => {
-      const [above, below] = [value > axis.high, value !== null && value < axis.low];
-      if (!(above || below) || x(index + 1) - last < 9) return [];
+    return values.flatMap((value, index) => {
+      if (value <= view.axis.high || x(index + 1) - last < 9) return [];
       last = x(index + 1);
-      const [edge, tip] = above ? [top, -8] : [bottom, 8];
-      const d = `M${last} ${edge + tip}l4.5 ${-tip}h-9z`;
-      return [s("path", { class: "cb-arrow", d, "data-color": colorOf(view, run, part) })];
+      const color = { "data-color": colorOf(view, run, part) };
+      return [s("path", { class: "cb-arrow", d: `M${last} ${top - 8}l4.5 8h-9z`, ...color })];
     });
   });
 }
 
-// The epochs of the lowest validation loss, on the raw curves.
+// The best epochs on validation data.
 function drawMarks(view, { x, y, bottom }) {
-  if (!view.marks || !view.parts.includes("validation")) return [];
+  if (!view.parts.includes("validation")) return [];
   return view.shown.flatMap((run) => {
-    const value = run.curves.validation.raw[run.lowest - 1] ?? null;
+    const value = run.curves.validation[run.best - 1] ?? null;
     if (value === null) return [];
-    const [at, color] = [x(run.lowest), { "data-color": colorOf(view, run, "validation") }];
+    const [at, color] = [x(run.best), { "data-color": colorOf(view, run, "validation") }];
     const [shape, transform] = [markShape(run.index, 6.5), `translate(${at} ${y(value)})`];
     return [
       s("path", { class: "cb-drop", d: `M${at} ${y(value)}V${bottom}`, ...color }),
@@ -274,51 +315,14 @@ export function markShape(index, r) {
   return `M${corners.map(([x, y]) => `${x * r} ${y * r}`).join("L")}z`;
 }
 
-// What stands at the ends of the curves: the runs' names; of a single run, training and validation.
-function namesOf({ runs, shown, parts }) {
-  if (runs.length === 1) return shown.flatMap((run) => parts.map((part) => ({ run, part, text: part })));
-  const part = parts.at(-1);
-  return part ? shown.map((run) => ({ run, part, text: run.name })) : [];
-}
-
-// The names, moved apart where curves end side by side, and back into the plot from below.
-function drawNames(view, { named, x, y, top, bottom, width, measure }) {
-  const places = named
-    .map(({ run, part, text }) => {
-      const { smoothed } = view.runs[run.index].curves[part];
-      const index = smoothed.findLastIndex((value) => value !== null);
-      const ends = index >= 0 && { left: x(index + 1) + 9, middle: clampNumber(y(smoothed[index]), top, bottom) };
-      return { run, part, text, ...ends };
-    })
-    .filter(({ left }) => left !== undefined)
-    .sort((a, b) => a.middle - b.middle);
-  const beside = (place, others) => others.filter(({ left }) => Math.abs(left - place.left) < 150);
-  places.forEach((place, n) => {
-    const above = beside(place, places.slice(0, n)).map(({ middle }) => middle + 15);
-    place.middle = Math.max(place.middle, ...above);
-  });
-  [...places].reverse().forEach((place, n, all) => {
-    const below = beside(place, all.slice(0, n)).map(({ middle }) => middle - 15);
-    place.middle = Math.min(place.middle, bottom, ...below);
-  });
-  return places.map(({ run, part, text, left, middle }) => {
-    const short = shorten(text, width - left, measure);
-    return writeText(short, left, middle + 4, { class: "cb-end", "data-color": colorOf(view, run, part) });
-  });
-}
-
-// The line of the epoch, its number below, and a dot on every curve; beside it each run's gap is a bar.
+// The line of the epoch, its number below, and a dot on every curve; beside it the gap of a run shown alone is a bar.
 function drawCursor(view, { x, y, top, bottom, left, right, numbers, measure }) {
   const at = x(view.epoch);
-  const side = at < (left + right) / 2 ? 1 : -1;
-  const bands = view.shown.flatMap((run, n) => {
-    const read = readRun(view, run, "smoothed");
-    if (!hasGap(read)) return [];
-    const d = `M${at + side * (8 + 7 * n)} ${y(read.training)}V${y(read.validation)}`;
-    return [s("path", { class: "cb-gap", d, "data-color": colorOf(view, run, "validation") })];
-  });
-  const dots = eachCurve(view, (run, part, { smoothed }) => {
-    const value = smoothed[view.epoch - 1] ?? null;
+  const read = view.shown.length === 1 && readRun(view, view.shown[0]);
+  const beside = at + (at < (left + right) / 2 ? 8 : -8);
+  const bar = () => s("path", { class: "cb-gap", d: `M${beside} ${y(read.training)}V${y(read.validation)}` });
+  const dots = eachCurve(view, (run, part, values) => {
+    const value = values[view.epoch - 1] ?? null;
     if (value === null || y(value) < top - 1 || y(value) > bottom + 1) return [];
     const color = colorOf(view, run, part);
     return [s("circle", { class: `cb-dot cb-${part}`, cx: at, cy: y(value), r: 4, "data-color": color })];
@@ -332,7 +336,7 @@ function drawCursor(view, { x, y, top, bottom, left, right, numbers, measure }) 
   for (const { place, half: own, element } of numbers) {
     element.setAttribute("visibility", Math.abs(place - middle) < half + own + 3 ? "hidden" : "visible");
   }
-  return [...bands, line, ...dots, tag, number];
+  return [...(read && hasGap(read) ? [bar()] : []), line, ...dots, tag, number];
 }
 
 function setAttributes(element, attributes) {
@@ -343,10 +347,16 @@ function writeText(text, x, y, attributes) {
   return s("text", { x, y, ...attributes }, String(text));
 }
 
-// A mouse drags from anywhere; a finger drags sideways or taps, and still scrolls the page up and down.
-function moveByPointer(picture, moveTo) {
-  let grip = null; // where the pointer came down, and whether it drags
-  const move = (event) => moveTo(event.clientX - picture.getBoundingClientRect().left);
+// A mouse drags from anywhere and hovers; a finger drags sideways or taps, and still scrolls the page up and down.
+// `drag(place, from)` gives where the next move comes from.
+function moveByPointer(picture, { placeOf, drag, hover }) {
+  let grip = null; // where the pointer came down, whether it drags, and where its last move ended
+  const placeAt = ({ clientX, clientY }) => {
+    const box = picture.getBoundingClientRect();
+    const scale = picture.viewBox.baseVal.width / box.width; // 1, but for a full screen
+    return placeOf((clientX - box.left) * scale, (clientY - box.top) * scale);
+  };
+  const move = (event) => (grip.from = drag(placeAt(event), grip.from));
   picture.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     const drags = event.pointerType !== "touch";
@@ -355,7 +365,7 @@ function moveByPointer(picture, moveTo) {
     if (drags) move(event);
   });
   picture.addEventListener("pointermove", (event) => {
-    if (!grip) return;
+    if (!grip) return event.pointerType === "mouse" && hover(placeAt(event));
     const [right, down] = [Math.abs(event.clientX - grip.x), Math.abs(event.clientY - grip.y)];
     grip.drags ||= right > 6 && right > down;
     if (grip.drags) move(event);
@@ -367,138 +377,35 @@ function moveByPointer(picture, moveTo) {
   picture.addEventListener("pointercancel", () => (grip = null));
 }
 
-// Where each key leads, from the epoch that is read off.
-function keyTargets({ epoch, epochs }, { shiftKey }) {
+// Where each key leads, from the epoch that is read off; while validation is hidden, up and down draw there.
+function keyTargets({ epoch, epochs, axis, isHidden, guess, shown }, { shiftKey }) {
   const far = Math.max(2, Math.round(epochs / 10));
-  const [ArrowLeft, ArrowRight] = [-1, 1].map((sign) => epoch + sign * (shiftKey ? far : 1));
-  const pages = { PageDown: epoch - far, PageUp: epoch + far, Home: 1, End: epochs };
-  return { ArrowLeft, ArrowDown: ArrowLeft, ArrowRight, ArrowUp: ArrowRight, ...pages };
+  const [back, forth] = [-1, 1].map((sign) => ({ epoch: epoch + sign * (shiftKey ? far : 1) }));
+  const drawn = guess.slice(0, epoch).findLast((value) => value !== null);
+  const value = drawn ?? shown[0]?.curves.training[epoch - 1] ?? axis.low;
+  const step = ((axis.high - axis.low) / 50) * (shiftKey ? 5 : 1);
+  const [lower, higher] = isHidden ? [-step, step].map((by) => ({ epoch, value: value + by })) : [back, forth];
+  const [PageDown, PageUp, Home, End] = [epoch - far, epoch + far, 1, epochs].map((target) => ({ epoch: target }));
+  const pages = { PageDown, PageUp, Home, End };
+  return { ArrowLeft: back, ArrowDown: lower, ArrowRight: forth, ArrowUp: higher, ...pages };
 }
 
-// ---- below the chart: the legend, which chooses the curves and holds their numbers ----------------------------------
+// ---- below the chart: the numbers ----------------------------------------------------------------------------------
 
-function createTable(set, read, goTo) {
-  const { runs } = read();
-  const heads = Object.keys(PARTS).map((part) => {
-    const name = part[0].toUpperCase() + part.slice(1);
-    const tick = createCheckbox(name, (checked) => set({ [part]: checked }), drawSwatch(part));
-    const cell = createHead(tick);
-    if (runs.length === 1) cell.dataset.color = colorOf({ runs }, runs[0], part);
-    return { part, tick, cell };
-  });
-  const corner = createHead();
-  const meaning = h("span", { class: "cb-hint" });
-  const lowest = createHead("Lowest", h("span", { class: "cb-hint" }, "validation loss"));
-  const cells = [corner, ...heads.map(({ cell }) => cell), createHead("Gap", meaning), lowest];
-  const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...cells));
-  const rows = runs.map((run) => createRow(run, set, read, goTo));
-  const body = h("tbody", { role: "rowgroup" }, ...rows);
-  // With roles, since a phone shows rows as grids.
-  const element = h("table", { class: "cb-table cb-runs", role: "table" }, head, body);
+// What is read off each run that is shown, and what the chart does not show.
+function writeLines(view) {
+  const readings = view.shown.map((run) => writeReading(view, run));
+  return [...readings, writeNotFinite(view), writeOffScale(view)].filter(Boolean);
+}
+
+function createReadings() {
+  const element = h("div", { class: "cb-readings" });
   return {
     element,
     update(view) {
-      setText(corner, `At epoch ${view.epoch}`);
-      setText(meaning, GAPS[view.metric]);
-      lowest.hidden = !view.marks;
-      element.classList.toggle("cb-unmarked", !view.marks);
-      for (const { part, tick } of heads) tick.update(view.parts.includes(part));
-      rows.forEach((row, n) => row.update(view, view.runs[n]));
-    },
-  };
-}
-
-function createHead(...children) {
-  return h("th", { scope: "col", role: "columnheader" }, ...children);
-}
-
-function createCell(...children) {
-  return h("td", { role: "cell" }, ...children);
-}
-
-function createRow({ name, index, lowest: epoch }, set, read, goTo) {
-  const choose = (checked) => {
-    const chosen = (run) => (run.name === name ? checked : read().shown.includes(run));
-    set({ shown: read().runs.filter(chosen).map((run) => run.name) });
-  };
-  const tick = createCheckbox(name, choose);
-  const isOnly = read().runs.length === 1;
-  const key = createKey(index, isOnly);
-  tick.element.querySelector("input").after(key.element);
-  const cells = ["training", "validation", "gap"].map((kind) => createReadCell(kind));
-  const words = `Go to epoch ${epoch}, the lowest validation loss of ${name}`;
-  const lowest = createCell(epoch === null ? "never finite" : createButton(`epoch ${epoch}`, () => goTo(epoch), words));
-  const head = h("th", { scope: "row", role: "rowheader" }, tick);
-  const row = h("tr", { role: "row", "data-color": !isOnly && index }, head, ...cells, lowest);
-  return {
-    element: row,
-    update(view, run) {
-      const isShown = view.shown.includes(run);
-      tick.update(isShown);
-      key.update(view.marks);
-      row.classList.toggle("cb-off", !isShown);
-      for (const cell of cells) cell.update(view, run, isShown);
-      lowest.hidden = !view.marks;
-    },
-  };
-}
-
-// One number, and below it the smoothed one.
-function createReadCell(kind) {
-  const [raw, smoothed] = [h("span", { class: "cb-value" }), h("span", { class: "cb-hint" })];
-  const write = (view, run, numbers) => {
-    const read = readRun(view, run, numbers);
-    if (kind === "gap") return hasGap(read) ? formatGap(read.training, read.validation, view.metric) : "–";
-    if (read[kind] !== null) return formatValue(read[kind], view.metric);
-    if (!view.parts.includes(kind)) return "–";
-    return view.epoch > run.length ? `ended at ${run.length}` : "not finite";
-  };
-  return {
-    element: createCell(raw, smoothed),
-    update(view, run, isShown) {
-      setText(raw, isShown ? write(view, run, "raw") : "–");
-      const second = isShown && view.smoothing > 0 ? write(view, run, "smoothed") : "";
-      setText(smoothed, /\d$/.test(second) && view.epoch <= run.length ? `≈ ${second}` : "");
-    },
-  };
-}
-
-// A piece of the run's line with its mark on it; an only run has two colours of line, which the heads show.
-function createKey(index, isOnly) {
-  const half = isOnly ? 9 : 17;
-  const line = isOnly ? [] : [s("path", { class: "cb-key-line", d: "M-15 0H15" })];
-  const mark = s("path", { class: "cb-key-mark", d: markShape(index, 6.5) });
-  const size = { viewBox: `${-half} -9 ${2 * half} 18`, width: 2 * half, height: 18 };
-  const element = s("svg", { class: "cb-key", "aria-hidden": "true", ...size }, ...line, mark);
-  return {
-    element,
-    update(marks) {
-      const hidden = isOnly ? element : mark;
-      hidden.style.display = marks ? "" : "none";
-    },
-  };
-}
-
-// A piece of line as the curves of this part have it.
-function drawSwatch(part) {
-  const line = s("path", { d: "M2 5H34" });
-  return s("svg", { class: `cb-swatch cb-${part}`, viewBox: "0 0 36 10", "aria-hidden": "true" }, line);
-}
-
-function createNotes() {
-  const writers = [
-    ({ problem }) => problem,
-    writeOffScale,
-    writeNotFinite,
-    writeLowest,
-    ({ smoothing }) => (smoothing > 0 ? "The numbers are raw; behind each ≈ stands the smoothed one." : ""),
-    writeSmoothing,
-  ];
-  const paragraphs = writers.map((write) => ({ write, element: h("p") }));
-  return {
-    element: h("div", { class: "cb-hint cb-notes" }, ...paragraphs),
-    update(view) {
-      for (const { write, element } of paragraphs) setText(element, write(view));
+      const lines = writeLines(view);
+      while (element.children.length < lines.length) element.append(h("p"));
+      [...element.children].forEach((line, n) => setText(line, lines[n] ?? ""));
     },
   };
 }

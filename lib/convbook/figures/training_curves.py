@@ -1,4 +1,4 @@
-"""The figure of training curves: several runs to compare, to smooth and to read off, epoch by epoch."""
+"""The figure of training curves: the reader draws the validation curve, then it is revealed and read off."""
 
 import math
 
@@ -6,31 +6,28 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
-from convbook.figures.base import Checked, Choice, FigureError, LiveFigure, Number, Switch, Whole, refuse_outside
+from convbook.figures.base import Checked, Choice, FigureError, LiveFigure, Switch, Whole, refuse_outside
 
-METRICS, SCALES = ("accuracy", "loss"), ("linear", "log")
+METRICS = ("accuracy", "loss")
 KEYS = ("accuracy", "val_accuracy", "loss", "val_loss")
-LARGEST_COUNT, LARGEST_LENGTH, LARGEST_SMOOTHING = 6, 1000, 0.95  # the last is also in the JavaScript
+LARGEST_COUNT, LARGEST_LENGTH = 6, 1000
 LONGEST_NAME = 40  # letters
 SIGNIFICANT_DIGITS = 4  # of each number that a page carries: more than a chart can show
 
 
 class TrainingCurves(LiveFigure):
-    """Compare runs: loss or accuracy on training and validation data, smoothed, and read off at any epoch.
+    """Draw how validation will go beside the training curve, reveal it, and read off loss or accuracy at any epoch.
 
+    Where only memorising is left is marked: after the best epoch on validation data, if training goes on improving.
     Epochs without a finite number are gaps in the curve, and the text names them.
 
     Args:
         runs: dictionary from a run's name to what `model.fit` returned, or to its `history` dictionary, with `loss`,
             `val_loss`, `accuracy` and `val_accuracy`; 1 to 6 runs, each of 1 to 1000 epochs.
-        shown: names of the runs that are shown; None for all.
+        shown: names of the runs that are shown; None for all. The reader draws the validation curve of the first.
         epoch: where the numbers are read off, counted from 1; None for the last that all the shown runs have.
         metric: what is shown, 'accuracy' or 'loss'.
-        smoothing: 0 (none) to 0.95, how much of the smoothed value an epoch takes over from the one before.
-        training: whether the curves on training data are shown.
-        validation: whether the curves on validation data are shown.
-        scale: 'linear' or 'log', of the loss; an accuracy is always on a linear scale.
-        marks: whether each run's epoch of the lowest validation loss is marked; without, the reader has to find it.
+        validation: whether validation is revealed; where it is not, the reader draws it first.
 
     Raises:
         FigureError: a ValueError and a TraitError, if there is no run or more than 6, if numbers are missing or of
@@ -39,24 +36,16 @@ class TrainingCurves(LiveFigure):
     Example:
         >>> history = {"loss": [0.9, 0.4, 0.1], "val_loss": [0.8, 0.6, 0.7]}
         >>> history |= {"accuracy": [0.5, 0.8, 1.0], "val_accuracy": [0.5, 0.7, 0.75]}
-        >>> TrainingCurves({"small": history}, metric="loss", smoothing=0.5).epoch
+        >>> TrainingCurves({"small": history}, metric="loss", validation=False).epoch
         3
     """
 
     metric = Choice(METRICS).tag(sync=True)
-    smoothing = Number(
-        0.0,
-        0,
-        LARGEST_SMOOTHING,
-        remedy="0 is none; above 0.95 a curve says more about its first epochs than about the present one.",
-    ).tag(sync=True)
     epoch = Whole(1).tag(sync=True)
     shown = Checked(lambda names: _check_names(names), []).tag(sync=True, link=True)
-    training = Switch(True).tag(sync=True)
     validation = Switch(True).tag(sync=True)
-    scale = Choice(SCALES).tag(sync=True)
-    marks = Switch(True).tag(sync=True)
     _curves = traitlets.List().tag(sync=True)
+    _guesses = traitlets.Dict().tag(sync=True)  # what the reader drew, by metric and run
 
     def __init__(self, runs, *, shown=None, epoch=None, **traits):
         curves = pack_runs(runs)
@@ -68,7 +57,8 @@ class TrainingCurves(LiveFigure):
     @property
     def alternative(self):
         names = ", ".join(run["name"] for run in self._curves)
-        return f"Curves of accuracy and loss, on training and validation data, epoch by epoch, for the runs {names}."
+        what = "training and validation data" if self.validation else "training data; the others are to be guessed"
+        return f"Curves of accuracy and loss, epoch by epoch, for the runs {names}, on {what}."
 
     def check(self, state):
         names = [run["name"] for run in state._curves]
@@ -82,11 +72,11 @@ class TrainingCurves(LiveFigure):
         axes = drawing.subplots()
         for number, run in enumerate(self._curves):
             for part, begin, style in (("training", "", "-"), ("validation", "val_", "--")):
-                if run["name"] in self.shown and getattr(self, part):
+                if run["name"] in self.shown and (part == "training" or self.validation):
                     values = np.array(run[begin + self.metric], dtype=float)
                     label = f"{run['name']}, {part}"
                     axes.plot(np.arange(1, len(values) + 1), values, style, color=f"C{number}", label=label)
-        axes.set(xlabel="epoch", ylabel=self.metric, yscale="linear" if self.metric == "accuracy" else self.scale)
+        axes.set(xlabel="epoch", ylabel=self.metric)
         if axes.lines:
             axes.legend(fontsize="small", frameon=False)
         return drawing
@@ -101,15 +91,15 @@ def _check_names(names):
 
 
 def pack_runs(runs):
-    """Check runs and pack them for the JavaScript: rounded, with None for what is not finite, and each lowest epoch.
+    """Check runs and pack them for the JavaScript: rounded, with None for what is not finite, and each best epoch.
 
     Args:
         runs: dictionary from a name to a Keras History or its `history` dictionary.
 
     Returns:
-        A list of dictionaries with name, loss, val_loss, accuracy and val_accuracy, and as `lowest` the epoch of the
-        lowest validation loss, counted from 1; None if it is never finite. That is found before rounding, which could
-        make two epochs equal.
+        A list of dictionaries with name, loss, val_loss, accuracy and val_accuracy, and as `best` the first epoch of
+        the lowest validation loss and of the highest validation accuracy, counted from 1; None if it is never finite.
+        They are found before rounding, which could make two epochs equal.
 
     Raises:
         FigureError: if there are none or too many, or the numbers of one are missing, unequal in length or no numbers;
@@ -118,8 +108,8 @@ def pack_runs(runs):
     Example:
         >>> numbers = {"loss": [2.34567, float("nan")], "val_loss": [0.500009, 0.500001]}
         >>> packed = pack_runs({"A": numbers | {"accuracy": [0.1, 0.2], "val_accuracy": [0.1, 0.2]}})
-        >>> packed[0]["loss"], packed[0]["val_loss"], packed[0]["lowest"]
-        ([2.346, None], [0.5, 0.5], 2)
+        >>> packed[0]["loss"], packed[0]["val_loss"], packed[0]["best"]
+        ([2.346, None], [0.5, 0.5], {'accuracy': 2, 'loss': 2})
     """
     if hasattr(runs, "history") or (isinstance(runs, dict) and "loss" in runs and not _is_history(runs["loss"])):
         raise FigureError("runs is one history by itself; give it a name: {'my run': history}.")
@@ -154,9 +144,14 @@ def _pack_run(name, history):
     if len({len(numbers) for numbers in run.values()}) > 1:
         counts = ", ".join(f"{key} {len(numbers)}" for key, numbers in run.items())
         raise FigureError(f"Run {name!r} has lists of unequal length ({counts}): give one number an epoch in each.")
-    val_loss = np.where(np.isfinite(run["val_loss"]), run["val_loss"], np.inf)
-    lowest = int(val_loss.argmin()) + 1 if np.isfinite(val_loss).any() else None
-    return {"name": name, "lowest": lowest} | {key: [_round(x) for x in numbers] for key, numbers in run.items()}
+    best = {"accuracy": _first_lowest(-np.array(run["val_accuracy"])), "loss": _first_lowest(np.array(run["val_loss"]))}
+    return {"name": name, "best": best} | {key: [_round(x) for x in numbers] for key, numbers in run.items()}
+
+
+def _first_lowest(numbers):
+    """The epoch of the lowest finite number, counted from 1; None if there is none."""
+    finite = np.where(np.isfinite(numbers), numbers, np.inf)
+    return int(finite.argmin()) + 1 if np.isfinite(finite).any() else None
 
 
 def _check_numbers(what, values, are_shares):
