@@ -60,7 +60,7 @@ FIGURES = {
     "feature maps": lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])),
     "augmentation": lambda: Augmentation(COLOR[np.newaxis, :12]),
     "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss"),
-    "training curves to be drawn": lambda: TrainingCurves({"small": HISTORY}, validation=False),
+    "training curves to be drawn": lambda: TrainingCurves({"small": HISTORY}, metric="loss", validation=False),
     "freezing": lambda: Freezing(step=4),
 }
 # What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.

@@ -471,7 +471,7 @@ def test_reader_draws_validation_and_reveals_it(show):
     page.get_by_role("button", name="Loss").click()
     page.get_by_text("the loss ends at").wait_for()  # who has drawn one is asked for the other
     page.get_by_role("button", name="Accuracy").click()
-    page.get_by_text("Reveal it.").wait_for()
+    page.get_by_text(re.compile("^You expect .* Reveal it")).wait_for()
     page.get_by_role("button", name="Reveal validation").click()
     page.get_by_text("than you thought").wait_for()
     page.get_by_role("button", name="Draw it yourself").click()

@@ -11,6 +11,7 @@ import {
   s,
   setAttribute,
   setIdle,
+  setStyle,
   setText,
 } from "./base.js";
 import {
@@ -122,7 +123,8 @@ function createRunTick({ name, index }, read, set) {
     element: tick.element,
     update({ shown }) {
       tick.update(shown.some((run) => run.index === index));
-      key.style.display = shown.length > 1 && shown.some((run) => run.index === index) ? "" : "none";
+      const isOneOfMany = shown.length > 1 && shown.some((run) => run.index === index);
+      setStyle(key, isOneOfMany ? "" : "display:none");
     },
   };
 }
@@ -187,7 +189,8 @@ function createChart(read, set) {
       element.classList.toggle("cb-asks", isHidden && guess === NOTHING);
       const colors = Object.fromEntries(Object.keys(PARTS).map((part, n) => [part, view.shown.length === 1 ? n : ""]));
       for (const [part, key] of keys) {
-        key.hidden = part === "guess" ? guess === NOTHING : !view.parts.includes(part);
+        const isDrawn = part === "guess" ? guess !== NOTHING : view.parts.includes(part);
+        setStyle(key, isDrawn ? "" : "display:none");
         setAttribute(key, "data-color", colors[part] ?? "");
       }
       paint(view, width);
