@@ -102,10 +102,12 @@ WRONG_ANSWERS = {
         ("(13, 9, 8), 0", "(13, 9, 8), 32", "nothing to learn"),
     ],
     "first_convnet.channels_first": [
-        ("answer = lambda image: image.reshape(4, 2, 3)", "you reshaped"),
-        ("answer = lambda image: image.T", "changed places"),
-        ("answer = lambda image: image", "channels, height, width"),
-        ("answer = lambda image: image.move(-1, 0)", "AttributeError"),
+        ("answer = lambda images: images.reshape(5, 4, 2, 3)", "you reshaped"),
+        ("answer = lambda images: images.transpose(0, 3, 2, 1)", "lies on its side"),
+        ("answer = lambda images: images.transpose(0, 3, 1, 2)[::-1]", "move only the last axis"),
+        ("answer = lambda images: images.transpose(3, 0, 1, 2)", "before the batch axis"),
+        ("answer = lambda images: images", "pictures, channels, height, width"),
+        ("answer = lambda images: images.transpose(2, 0, 1)", "ValueError"),
     ],
     "first_convnet.small_network": [
         ("36, 20", "20, 36", "36 high and 20 wide"),

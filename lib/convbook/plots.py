@@ -201,9 +201,9 @@ def show_feature_maps(feature_maps, titles):
         shown,
         figsize=(0.68 * shown, 0.88 * len(feature_maps)),
         squeeze=False,
-        layout="constrained",
+        layout="none",  # another layout makes room for a long title, and the maps no longer stand in columns
+        gridspec_kw={"wspace": 0.06, "hspace": 0.4},
     )
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     for row, maps, title in zip(axes, feature_maps, titles, strict=True):
         for channel, axis in enumerate(row):
             axis.imshow(maps[..., channel], vmin=maps.min(), vmax=maps.max())

@@ -91,30 +91,35 @@ def _weights_advice(name, given, expected):
 
 @check()
 def channels_first(answer):
-    """Check a function that turns a channels-last picture into a channels-first one.
+    """Check a function that turns a channels-last batch into a channels-first one.
 
     Args:
-        answer: a function from an array (height, width, channels) to an array (channels, height, width).
+        answer: a function from an array (pictures, height, width, channels) to an array (pictures, channels, height,
+            width).
 
     Returns:
-        A `Feedback` that distinguishes reshaping from transposing.
+        A `Feedback` that distinguishes reshaping from transposing, and names the axis that went astray.
     """
-    image = np.arange(24).reshape(2, 3, 4)
-    converted = np.asarray(call_answer(answer, image, returns="the converted picture"))
-    if converted.shape == (4, 3, 2):
-        return wrong("The shape is (4, 3, 2): height and width have changed places, so every picture lies on its side.")
-    if converted.shape != (4, 2, 3):
-        return wrong(f"A (2, 3, 4) picture became {converted.shape}; channels, height, width would be (4, 2, 3).")
-    if converted[0, 0, 1] == 1:
+    images = np.arange(120).reshape(5, 2, 3, 4)
+    converted = np.asarray(call_answer(answer, images, returns="the converted batch"))
+    if converted.shape == (5, 4, 3, 2):
+        return wrong("Height and width have changed places, so every picture lies on its side.")
+    if converted.shape == (4, 5, 2, 3):
         return wrong(
-            "The shape is right and the content is scrambled: element [0, 0, 1] is 1 and should be 4. You reshaped, "
+            "The channels went before the batch axis: the shape is (4, 5, 2, 3). Keep the batch axis in front."
+        )
+    if converted.shape != (5, 4, 2, 3):
+        return wrong(
+            f"A (5, 2, 3, 4) batch became {converted.shape}; pictures, channels, height, width would be (5, 4, 2, 3)."
+        )
+    if converted[0, 0, 0, 1] == 1:
+        return wrong(
+            "The shape is right and the content is scrambled: element [0, 0, 0, 1] is 1 and should be 4. You reshaped, "
             "which keeps the order of the numbers in memory; move the axis instead."
         )
-    if not np.array_equal(converted, image.transpose(2, 0, 1)):
-        return wrong(
-            "The shape is right, but the numbers are not those of the picture; move the last axis to the front."
-        )
-    return right("Each channel is still a picture: converted[c] equals image[:, :, c].")
+    if not np.array_equal(converted, images.transpose(0, 3, 1, 2)):
+        return wrong("The shape is right, but the numbers are not those of the pictures; move only the last axis.")
+    return right("Each channel is still a picture: converted[n, c] equals images[n, :, :, c].")
 
 
 @check()
