@@ -88,17 +88,13 @@ def padding_and_strides(rng):
 
 
 def receptive_field(rng):
-    """The largest picture under the deepest stack; the trained net on one digit and on ten."""
+    """The largest picture under the deepest stack."""
     picture = rng.integers(0, 256, (64, 64, 3), dtype="uint8")
     layer = {"kernel_size": 5, "strides": 1, "padding": "same", "dilation_rate": 1}
     figure = ReceptiveField(picture, [layer] * 8)
     yield "the window moves", figure, lambda n: {"row": n % 64, "column": (7 * n) % 64}
     stacks = [[{**layer, "padding": padding}] * 8 for padding in ("valid", "same")]
     yield "the stack changes", figure, lambda n: {"layers": stacks[n % 2], "row": 0, "column": 0}
-    digits = rng.integers(0, 256, (10, 28, 28, 1), dtype="uint8")
-    for words, all_digits in (("one gradient", False), ("the mean of ten gradients", True)):
-        figure = ReceptiveField(picture, layer=5, digits=digits, view="trained net", all_digits=all_digits)
-        yield words, figure, lambda n: {"row": n % 3, "column": (n // 3) % 3}
 
 
 def translation(rng):

@@ -34,7 +34,6 @@ from convbook.photos import load_sample_picture
 RNG = np.random.default_rng(7)
 GREY = RNG.integers(0, 256, (12, 17), dtype="uint8")
 COLOR = RNG.integers(0, 256, (14, 21, 3), dtype="uint8")
-DIGITS = RNG.integers(0, 256, (3, 28, 28, 1), dtype="uint8")
 HISTORY = {name: RNG.random(9).tolist() for name in ("loss", "val_loss", "accuracy", "val_accuracy")}
 
 
@@ -56,7 +55,6 @@ FIGURES = {
     "pooling of a moved picture": lambda: Pooling(GREY, act="a moved picture", right=1),
     "translation": lambda: Translation(4, right=3),
     "receptive field": lambda: ReceptiveField(COLOR),
-    "receptive field of a trained net": lambda: ReceptiveField(COLOR, digits=DIGITS, view="trained net"),
     "feature maps": lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])),
     "augmentation": lambda: Augmentation(COLOR[np.newaxis, :12]),
     "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss"),
@@ -76,7 +74,6 @@ STATES = [
     lambda: ReceptiveField(COLOR[:9], "with pooling"),
     lambda: ReceptiveField(GREY, "padded", row=0, column=0),
     lambda: ReceptiveField(COLOR, [{"kernel_size": 5, "padding": "same", "dilation_rate": 3}] * 8),
-    lambda: ReceptiveField(COLOR, digits=DIGITS, view="trained net", layer=5, row=1, column=2),
     lambda: TrainingCurves({"lost": HISTORY | {"loss": [np.nan] * 9, "val_loss": [1, 2, 9e6, *[np.inf] * 6]}}),
     lambda: TrainingCurves({"a very long name, of forty letters or so": HISTORY, "W" * 40: HISTORY}),
     lambda: TrainingCurves({"A": HISTORY, "B": HISTORY}, shown=[]),
@@ -351,7 +348,7 @@ HEIGHTS = {
     "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2, padding="same"), 620, 1240),
     "pooling": (lambda: Pooling(EYE, row=4, column=5), 620, 700),
     "pooling of a moved picture": (lambda: Pooling(EYE, act="a moved picture", right=1), 620, 700),
-    "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling", digits=DIGITS), 1000, 1680),
+    "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling"), 620, 700),
     "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], validation=False), 600, 640),
     "augmentation": (lambda: Augmentation(np.stack([SMALL_CAT] * 2), names=["cats", "dogs"]), 780, 1200),
     "feature maps": (lambda: FeatureMaps(deep_net(), np.stack([SMALL_CAT] * 2)), 1090, 1740),
@@ -541,13 +538,13 @@ WALKS = {
         (CHART, "Home ArrowLeft", "Epoch 1:"),
     ),
     "receptive field": (  # its window of 15 goes by 4
-        *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides", row=0, column=0), PLACE),
-        (OUTPUT, "ArrowRight ArrowRight ArrowDown ArrowLeft", "output[1, 1]"),
-        (OUTPUT, "End ArrowRight", "output[1, 5]"),
-        (OUTPUT, "Home ArrowLeft", "output[1, 0]"),
-        (INPUT, [(0, 0)], "output[0, 0]"),
-        (INPUT, [(3, 3), (5, 9), (6, 12)], "output[1, 2]"),  # 3 down, 9 to the right: nearest are 4 and 8
-        (OUTPUT, [(2, 5)], "output[2, 5]"),
+        *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides", row=0, column=0), ".cb-verdict"),
+        (INPUT, "ArrowRight ArrowRight ArrowDown ArrowLeft", "row 1, column 1 of layer 3"),
+        (INPUT, "End ArrowRight", "row 1, column 5 of layer 3"),
+        (INPUT, "Home ArrowLeft", "row 1, column 0 of layer 3"),
+        (INPUT, [(0, 0)], "row 0, column 0 of layer 3"),
+        (INPUT, [(3, 3), (5, 9), (6, 12)], "row 1, column 2 of layer 3"),  # 3 down, 9 right: nearest are 4 and 8
+        (".cb-strips", "ArrowLeft ArrowDown Home", "row 0, column 3 of layer 2"),
     ),
 }
 
@@ -611,8 +608,9 @@ FINGERS = {
         (INPUT, [(50, 5), (5, 5)], "7 px up, 4 px right of the centre"),
     ),
     "receptive field": (
-        *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides"), PLACE),
-        (OUTPUT, [(0, 4)], "output[0, 4]"),
+        *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides"), ".cb-verdict"),
+        (INPUT, [(2, 30)], "row 0, column 5 of layer 3"),
+        (INPUT, [(15, 30), (3, 30)], "row 0, column 5 of layer 3"),
     ),
 }
 

@@ -1,18 +1,15 @@
-// The receptive field figure: a stack of layers, and what one of its outputs sees of the picture.
+// The receptive field figure: a picture, a column of each layer's cells beside it to one scale, and the cone from one
+// cell down to the pixels that it sees.
 
 import {
+  bind,
   clampIndex,
   colorPixels,
-  createButton,
-  createCheckbox,
-  createLegend,
   createOverlay,
-  createPanel,
   createSelect,
   decodePicture,
   divergingColor,
-  drawNumbers,
-  formatNumber,
+  followKeys,
   h,
   isIndex,
   joinParts,
@@ -21,77 +18,58 @@ import {
   picturePixels,
   placeBox,
   remember,
-  responsePixels,
   s,
-  setIdle,
+  setAttribute,
   setText,
   setVariables,
 } from "./base.js";
-import { createPicturePanel } from "./controls.js";
-import { inputGradient, runNet, unpackNet } from "./network.js";
+import { createDetails, createPixelGrid } from "./controls.js";
 import {
   POOL_SIZE,
-  averageStack,
-  meanSize,
+  cellStart,
   nearestOutput,
+  overhang,
   planStack,
   seeAlong,
-  writeGradient,
   writeLayer,
   writeProblem,
-  writeSeen,
+  writeReading,
   writeWeights,
   writeWindow,
 } from "./stacks.js";
 
 const MOST_LAYERS = 8;
-const LARGEST_NUMBERED = 9; // pixels side by side, above which the numbers in them cannot be read
+const STRIP = { before: 0.2, width: 0.6 }; // of the room that a layer has
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
-const PACKED = ["_picture", "_stacks", "_digits", "_network"];
-const TRAITS = [...PACKED, "layers", "layer", "row", "column", "view", "digit", "channel", "all_digits"];
-
-const WHY =
-  "More ways lead to the output from the middle of its window than from the edge. ReLU and max pooling close some of " +
-  "them, for each digit others: the mean over all digits shows more of the window.";
+const TRAITS = ["_picture", "_stacks", "layers", "layer", "row", "column"];
 
 export default liveFigure("receptive field", TRAITS, (frame) => {
   const state = createState(frame);
-  const views = [createWays(frame), createGradient(frame)]; // one of them is shown
-  const panels = joinParts("cb-panels", createSeenPicture(frame, state), ...views, createOutput(frame, state));
-  const verdict = h("p", { class: "cb-verdict" });
-  const why = h("p", { class: "cb-hint" }, WHY);
-  const problem = h("p", { class: "cb-problem" });
-  const update = frame.add(createChoices(frame, state), panels, verdict, why, problem, createLayers(frame, state));
+  const [verdict, problem] = [h("p", { class: "cb-verdict" }), h("p", { class: "cb-problem" })];
+  const parts = [createPicture(frame, state), createChips(state), createStrips(frame, state), createSizes()];
+  const details = createDetails(frame, "The numbers of this stack", createNumbers());
+  const update = frame.add(createNames(frame, state), joinParts("cb-view", ...parts), verdict, problem, details);
 
   return function draw() {
     const now = state.read();
     frame.el.dataset.fits = now.fits;
-    frame.el.dataset.view = now.isTrained ? "trained net" : "any stack";
+    setVariables(frame.el, { slots: slotsOf(now) });
     update(now);
     setText(verdict, now.sentence);
-    why.hidden = !now.isTrained;
     setText(problem, now.problem);
     return `${now.sentence} ${now.problem}`.trim();
   };
 }, {
-  task: ["Choose a layer and one of its outputs, and see which pixels it reads.", "Arrow keys choose, too."],
-  *check({ _picture, _digits, _network, layers, view, digit, layer, row, column, channel }) {
+  task: ["Point at a cell of any layer, and see which pixels it sees.", "Arrow keys go from cell to cell."],
+  *check({ _picture: { height, width }, layers, layer, row, column }) {
     if (!isStack(layers)) return yield "layers";
-    const isTrained = view === "trained net";
-    if (isTrained && !_network) return yield "view";
-    if (!isIndex(digit, Math.max(_digits.length, 1))) return yield "digit";
-    const net = isTrained ? _network.layers.filter(({ kind }) => ["conv", "max_pool"].includes(kind)) : [];
-    const stack = isTrained ? net.map((each) => plainLayer({ ...each, shape: each.kernel?.shape })) : layers;
-    const depth = layer ?? stack.length;
-    if (depth < 1 || depth > stack.length) return yield "layer";
-    const { height, width } = isTrained ? _digits[digit] : _picture;
-    const outputs = planStack(height, width, stack).map((steps) => steps[depth - 1]?.outputs ?? 1);
+    const depth = layer ?? layers.length;
+    if (depth < 1 || depth > layers.length) return yield "layer";
+    const outputs = planStack(height, width, layers).map((steps) => steps[depth - 1]?.outputs ?? 1);
     if (!isIndex(row ?? 0, outputs[0])) yield "row";
     if (!isIndex(column ?? 0, outputs[1])) yield "column";
-    const filters = stack.slice(0, depth).findLast((each) => each.filters)?.filters ?? 1;
-    if (!isIndex(channel ?? 0, filters)) yield "channel";
   },
 });
 
@@ -111,193 +89,162 @@ function isStack(layers) {
 
 // The figure's state as its parts need it: the traits, and what follows from them.
 function createState({ model, set }) {
-  const plansOf = remember(planStack);
+  const [plansOf, pictureOf, problemOf] = [planStack, decodePicture, writeProblem].map(remember);
   const [seeDown, seeRight] = [remember(seeAlong), remember(seeAlong)];
-  const [pictureOf, mapOf, sentenceOf] = [remember(decodePicture), remember(averageStack), remember(writeSeen)];
   const sidesOf = remember((down, right) => [down, right]);
-  const trained = createTrained(model);
 
-  // What one of the two views looks at.
-  const lookAt = (isTrained) => {
-    const picture = isTrained ? trained.picture() : pictureOf(model.get("_picture"));
-    const layers = isTrained ? trained.layers() : model.get("layers");
-    return { isTrained, picture, layers, plans: plansOf(picture.height, picture.width, layers) };
-  };
   const read = () => {
-    const seen = lookAt(model.get("view") === "trained net" && Boolean(model.get("_network")));
-    const { isTrained, picture, layers, plans } = seen;
+    const [picture, layers] = [pictureOf(model.get("_picture")), model.get("layers")];
+    const sizes = [picture.height, picture.width];
+    const plans = plansOf(...sizes, layers);
     const depth = clampIndex((model.get("layer") ?? layers.length) - 1, layers.length) + 1;
-    const problem = writeProblem(picture.height, picture.width, layers);
-    const now = { ...seen, depth, problem, fits: depth <= plans[0].length, sentence: "" };
+    const margins = plans.map((steps, n) => overhang(steps, sizes[n]));
+    const whole = sizes.map((size, n) => margins[n][0] + size + margins[n][1]);
+    const now = { picture, sizes, layers, plans, depth, margins, whole, fits: depth <= plans[0].length, sentence: "" };
+    now.problem = problemOf(...sizes, layers);
     if (!now.fits) return now;
     const [row, column] = ["row", "column"].map((name, axis) => {
       const { outputs } = plans[axis][depth - 1];
       return clampIndex(model.get(name) ?? (outputs - 1) >> 1, outputs);
     });
     const sides = sidesOf(seeDown(plans[0], layers, depth, row), seeRight(plans[1], layers, depth, column));
-    const look = () => ({ map: mapOf(picture, plans, layers, depth), sentence: sentenceOf(sides, depth) });
-    return { ...now, row, column, sides, ...(isTrained ? trained.look(sides, depth) : look()) };
+    return { ...now, row, column, sides, sentence: writeWindow(sides, depth) };
+  };
+  // The output of a layer that looks at the part of the picture which is seen now.
+  const sameOutput = (plans, depth) => {
+    const { fits, sides, sizes } = read();
+    return plans.map((steps, n) => {
+      const middle = fits ? sides[n].first + (sides[n].window - 1) / 2 : (sizes[n] - 1) / 2;
+      return steps.length < depth ? 0 : nearestOutput(steps[depth - 1], middle);
+    });
   };
   return {
     read,
-    // Another stack or layer; of its outputs the one that looks at the same part of the picture.
+    // Another stack or layer.
     change(layers, depth) {
-      const { isTrained, picture, fits, sides } = read();
-      const sizes = [picture.height, picture.width];
-      const [row, column] = planStack(...sizes, layers).map((steps, n) => {
-        const middle = fits ? sides[n].first + (sides[n].window - 1) / 2 : (sizes[n] - 1) / 2;
-        return steps.length < depth ? 0 : nearestOutput(steps[depth - 1], middle);
-      });
-      set({ ...(isTrained ? {} : { layers }), layer: depth, row, column });
+      const [row, column] = sameOutput(planStack(...read().sizes, layers), depth);
+      set({ layers, layer: depth, row, column });
     },
-    // The other view, at the middle of the last output that it has.
-    turnTo(view) {
-      const { isTrained, plans } = lookAt(view === "trained net");
-      const depth = Math.max(1, plans[0].length - (isTrained ? 1 : 0)); // on a digit the last pooling has one output
-      set({ view, layer: depth, row: null, column: null, channel: null });
-    },
-    visit(row, column) {
-      const { fits, sides } = read();
-      if (fits) set({ row: clampIndex(row, sides[0].outputs), column: clampIndex(column, sides[1].outputs) });
+    // Another output, of the layer that is looked at or of another one.
+    visit(depth, row, column) {
+      const { plans } = read();
+      const outputs = plans.map((steps) => steps[depth - 1]?.outputs);
+      if (!outputs[0]) return;
+      const same = sameOutput(plans, depth);
+      const [down, right] = [row, column].map((index, n) => clampIndex(index ?? same[n], outputs[n]));
+      set({ layer: depth, row: down, column: right });
     },
   };
 }
 
-// The trained net: what it makes of the digits, and the gradient of one of its outputs.
-function createTrained(model) {
-  const netOf = remember(unpackNet);
-  const spatialOf = remember((net) => {
-    return net.layers.flatMap((layer, n) => (["conv", "max_pool"].includes(layer.kind) ? [{ layer, map: n + 1 }] : []));
-  });
-  const layersOf = remember((spatial) => spatial.map(({ layer }) => plainLayer(layer)));
-  const digitsOf = remember((packed) => packed.map(decodePicture));
-  const runsOf = remember((net, digits) => digits.map((digit) => remember(() => runNet(net, digit)))); // when asked for
-  const gradientOf = remember((net, runs, layer, row, column, channel, digit) => {
-    const gradientIn = (run) => inputGradient(net, run(), { layer, row, column, channel });
-    return digit === null ? meanSize(runs.map(gradientIn)) : gradientIn(runs[digit]);
-  });
-  const outputOf = remember(chooseChannel);
-  const net = () => netOf(model.get("_network"));
-  const digits = () => digitsOf(model.get("_digits"));
-  const digit = () => clampIndex(model.get("digit"), digits().length);
-  return {
-    picture: () => digits()[digit()],
-    layers: () => layersOf(spatialOf(net())),
-    look(sides, depth) {
-      const { map } = spatialOf(net())[depth - 1];
-      const runs = runsOf(net(), digits());
-      const output = runs[digit()]()[map];
-      const [chosen, overAll] = [model.get("channel"), model.get("all_digits")];
-      const channel = chosen === null ? null : clampIndex(chosen, output.channels);
-      const [row, column] = sides.map(({ index }) => index);
-      const gradient = gradientOf(net(), runs, map, row, column, channel, overAll ? null : digit());
-      return {
-        ...{ digit: digit(), count: digits().length, channels: output.channels, channel, overAll, gradient },
-        map: outputOf(output, channel),
-        sentence: `${writeWindow(sides, depth)} ${writeGradient(gradient, sides, overAll ? digits().length : 0)}`,
-      };
-    },
-  };
+// How many layers there is room for side by side, with the one that can be added.
+function slotsOf({ layers }) {
+  return Math.min(layers.length + 1, MOST_LAYERS);
 }
 
-function plainLayer(layer) {
-  return layer.kind === "conv" ? { ...PLAIN, filters: layer.shape[3] } : { pool_size: POOL_SIZE };
-}
+// ---- the stack -----------------------------------------------------------------------------------------------------
 
-// One channel of a map, or the sum of all.
-function chooseChannel({ height, width, channels, values }, channel) {
-  const chosen = new Float64Array(height * width);
-  for (let pixel = 0; pixel < chosen.length; pixel++) {
-    for (let n = channel ?? 0; n <= (channel ?? channels - 1); n++) chosen[pixel] += values[pixel * channels + n];
-  }
-  return { height, width, channels: 1, values: chosen };
-}
-
-// ---- what is chosen above the panels -------------------------------------------------------------------------------
-
-const VIEWS = { "any stack, by formula": "any stack", "a trained net, by gradient": "trained net" };
 const YOUR_OWN = "your own";
-const ALL = "all, summed";
+const [ADD, REMOVE] = ["add a layer", "remove this layer"];
+const PLAIN = { kernel_size: 3, strides: 1, padding: "valid", dilation_rate: 1 };
+const KINDS = [
+  ...[{}, { kernel_size: 5 }, { kernel_size: 1 }, { strides: 2 }, { dilation_rate: 2 }, { dilation_rate: 3 }],
+  ...[{ padding: "same" }, { strides: 2, padding: "same" }],
+].map((changes) => ({ ...PLAIN, ...changes }));
+KINDS.push({ pool_size: POOL_SIZE });
 
-// What is shown, the named stacks to start from, and the trained net's digit and channel.
-function createChoices(frame, state) {
-  const { model, set } = frame;
-  const view = createSelect("Show", (text) => state.turnTo(VIEWS[text]));
-  const stack = createSelect("Stack", (name) => {
+// The named stacks to start from.
+function createNames({ model }, state) {
+  const choose = (name) => {
     const layers = model.get("_stacks")[name];
     if (layers) state.change(layers, layers.length);
+  };
+  const select = bind(createSelect("Stack", choose), ({ layers }) => {
+    const stacks = Object.entries(model.get("_stacks"));
+    const isSame = ([, stack]) => stack.map(writeLayer).join() === layers.map(writeLayer).join();
+    const [names, name] = [stacks.map(([each]) => each), stacks.find(isSame)?.[0]];
+    return [name ? names : [...names, YOUR_OWN], name ?? YOUR_OWN];
   });
-  const digit = createSelect("Digit", (text) => set({ digit: Number(text), all_digits: false }));
-  const channel = createSelect("Channel", (text) => set({ channel: text === ALL ? null : Number(text) }));
-  const overAll = createCheckbox("", (checked) => set({ all_digits: checked }));
+  return joinParts("cb-bar", select);
+}
+
+// The stack layer by layer, in one line: what each is can be chosen, and another one added at the end.
+function createChips(state) {
+  return joinParts("cb-chips", ...Array.from({ length: MOST_LAYERS }, (_, n) => createChip(state, n)));
+}
+
+function createChip(state, n) {
+  const select = createSelect(`Layer ${n + 1}`, (choice) => {
+    const { layers, depth } = state.read();
+    const layer = KINDS.find((kind) => writeLayer(kind) === choice);
+    const changed = [...layers.slice(0, n), ...(layer ? [layer] : []), ...layers.slice(n + 1)];
+    const isAfter = !layer && depth > n + 1;
+    state.change(changed, n === layers.length ? n + 1 : Math.min(depth - isAfter, changed.length));
+  });
+  const text = h("span", { class: "cb-short", "aria-hidden": "true" });
+  const element = h("div", { class: "cb-chip cb-terse" }, text, select);
   return {
-    element: h("div", { class: "cb-bar" }, view, stack, digit, channel, overAll),
-    update(now) {
-      view.element.hidden = !model.get("_network");
-      view.update(Object.keys(VIEWS), Object.keys(VIEWS)[now.isTrained ? 1 : 0]);
-      stack.element.hidden = now.isTrained;
-      digit.element.hidden = channel.element.hidden = overAll.element.hidden = !now.isTrained;
-      if (!now.isTrained) {
-        const stacks = Object.entries(model.get("_stacks"));
-        const name = stacks.find(([, layers]) => isSameStack(layers, now.layers))?.[0] ?? YOUR_OWN;
-        const names = stacks.map(([each]) => each);
-        return stack.update(name === YOUR_OWN ? [...names, YOUR_OWN] : names, name);
-      }
-      digit.update(numbersTo(now.count), String(now.digit));
-      channel.update([ALL, ...numbersTo(now.channels)], now.channel === null ? ALL : String(now.channel));
-      overAll.update(now.overAll);
-      setText(overAll.element.querySelector("span"), `Mean over all ${now.count} digits`);
+    element,
+    update({ layers, depth }) {
+      element.hidden = n > layers.length;
+      if (element.hidden) return;
+      const [layer, kinds] = [layers[n], KINDS.map(writeLayer)];
+      const name = layer ? writeLayer(layer) : ADD;
+      const others = kinds.includes(name) ? kinds : [name, ...kinds];
+      select.update(layer && layers.length > 1 ? [...others, REMOVE] : others, name);
+      setText(text, layer ? shorten(layer) : "+");
+      element.classList.toggle("cb-looked", n + 1 === depth);
     },
   };
 }
 
-function numbersTo(count) {
-  return Array.from({ length: count }, (_, n) => String(n));
+function shorten({ kernel_size: size, strides, dilation_rate: dilation, padding }) {
+  if (!size) return "pool";
+  const more = [strides > 1 && `stride ${strides}`, dilation > 1 && `rate ${dilation}`];
+  return [`${size}×${size}`, ...more, padding === "same" && padding].filter(Boolean).join(" ");
 }
 
-function isSameStack(one, other) {
-  return one.map(writeLayer).join() === other.map(writeLayer).join();
-}
+// ---- the picture and the layers, to one scale ----------------------------------------------------------------------
 
-// ---- the panels ----------------------------------------------------------------------------------------------------
-
-// The picture inside the padding that windows of this layer hang over; what is not read is faded.
-function createSeenPicture(frame, state) {
-  const windowAt = () => windowOn(state.read().sides);
+// The picture inside the padding that windows hang over; what is not read is faded.
+function createPicture(frame, state) {
+  const windowAt = () => windowOn(state.read());
   const moveTo = (...firsts) => {
-    const { sides = [] } = state.read();
-    state.visit(...sides.map(({ margins, start, jump }, n) => Math.round((firsts[n] - margins[0] - start) / jump)));
+    const { fits, plans, sides, margins, depth } = state.read();
+    if (!fits) return state.visit(plans[0].length); // the last layer that has outputs
+    const outputs = sides.map(({ start, jump }, n) => Math.round((firsts[n] - margins[n][0] - start) / jump));
+    state.visit(depth, ...outputs.map((index) => Math.max(0, index)));
   };
-  const options = { windowAt, moveTo, byKeyboard: false };
-  const { element, pixels, title, note } = createPicturePanel("input", "Picture", options);
-  const frames = createOverlay();
-  pixels.element.append(frames.element);
+  const pixels = createPixelGrid({ windowAt, moveTo });
+  const bridge = s("rect", { class: "cb-bridge" });
+  const overlay = createOverlay(bridge);
+  pixels.element.append(overlay.element);
+  const note = h("span", { class: "cb-note" });
+  const heading = h("div", { class: "cb-heading" }, h("strong", {}, "Picture"), note);
   const colorsOf = remember(picturePixels);
   return {
-    element,
+    element: h("div", { class: "cb-input" }, heading, pixels),
     update(now) {
-      const { picture, fits, sides } = now;
-      const sizes = [picture.height, picture.width];
-      const margins = sizes.map((size, n) => (fits ? sides[n].margins : [0, 0]));
+      const { picture, sizes, margins, whole, fits, sides } = now;
       const read = sizes.map((size, n) => (fits ? sides[n].ways[0] : new Uint8Array(size).fill(1)));
-      const [height, width] = sizes.map((size, n) => margins[n][0] + size + margins[n][1]);
       pixels.paint(fadeUnread(colorsOf(picture), picture, read, frame.theme), picture, margins);
+      overlay.size({ height: whole[0], width: whole[1] });
       if (fits) {
-        pixels.place(windowOn(sides));
-        drawFrames(frames, boxesOf(sides).slice(0, -1), { height, width });
+        const { row, column, height, width } = windowOn(now);
+        const box = { x: column + width, y: row, width: Math.max(0, whole[1] - column - width), height };
+        for (const [name, value] of Object.entries(box)) setAttribute(bridge, name, value);
+        pixels.place(windowOn(now));
       }
-      const isPadded = margins.flat().some((margin) => margin > 0);
-      setText(title, now.isTrained ? `Digit ${now.digit}` : "Picture");
-      pixels.describe(`Picture of ${picture.height} rows and ${picture.width} columns. ${now.sentence}`.trim());
-      setText(note, `${picture.height} × ${picture.width}${isPadded ? ", padding hatched" : ""}`);
+      pixels.describe(`Picture of ${sizes[0]} rows and ${sizes[1]} columns. ${now.sentence}`.trim());
+      setText(note, `${sizes.join(" × ")}${margins.flat().some((margin) => margin > 0) ? ", padding hatched" : ""}`);
     },
   };
 }
 
 // The window's frame in pixels of the picture with its margins.
-function windowOn(sides) {
-  if (!sides) return { row: 0, column: 0, height: 0, width: 0 };
-  const [row, column] = sides.map(({ margins, first }) => margins[0] + first);
+function windowOn({ fits, sides, margins }) {
+  if (!fits) return { row: 0, column: 0, height: 0, width: 0 };
+  const [row, column] = sides.map(({ first }, n) => margins[n][0] + first);
   return { row, column, height: sides[0].window, width: sides[1].window, step: sides[0].jump };
 }
 
@@ -315,257 +262,124 @@ function fadeUnread(colors, { height, width }, [down, right], theme) {
   return rgba;
 }
 
-// The windows of each layer up to the one that is looked at, in pixels of the picture with its margins.
-function boxesOf([down, right]) {
-  return down.nested.map(({ first, size }, n) => {
-    return { x: right.nested[n].first + right.margins[0], y: first + down.margins[0], width: size, height: size };
-  });
-}
-
-function drawFrames(frames, boxes, size) {
-  frames.size(size);
-  const drawn = ["cb-halo", "cb-frame"].flatMap((name) => boxes.map((box) => s("rect", { ...box, class: name })));
-  frames.element.replaceChildren(...drawn);
-}
-
-// The window enlarged: how many ways lead from each pixel to the output.
-function createWays(frame) {
-  const [canvas, numbers] = [h("canvas"), createOverlay()];
-  const view = h("div", { class: "cb-zoom", role: "img" }, canvas, numbers);
-  const legend = createLegend((share, theme) => waysColor(share, 1, theme));
-  const panel = createPanel("ways", "Window", view, legend);
-  const paint = remember((down, right, theme) => {
-    const [rows, columns] = [down, right].map(waysInWindow);
-    const values = rows.flatMap((a) => columns.map((b) => (a === null || b === null ? null : a * b)));
-    const most = Math.max(...values);
-    const colors = values.map((value) => (value === null ? null : waysColor(value, most, theme)));
-    const [width, size] = [down.window, { height: down.window, width: right.window }];
-    paintPixels(canvas, colorPixels(colors), size);
-    numbers.size(size);
-    const written = width <= LARGEST_NUMBERED ? values.map((value) => value || null) : []; // 0 and padding have none
-    numbers.element.replaceChildren(...drawNumbers(written, colors, width));
-    legend.update(most, theme, { from: 0, write: (ways) => `${ways} ${ways === 1 ? "way" : "ways"} to the output` });
-    view.setAttribute("aria-label", `The window, enlarged: from each pixel 0 to ${most} ways lead to the output`);
-  });
-  return {
-    element: panel.element,
-    update({ isTrained, fits, sides }) {
-      panel.element.hidden = !fits || isTrained;
-      if (panel.element.hidden) return;
-      paint(...sides, frame.theme);
-      setText(panel.note, `${sides[0].window} × ${sides[0].window}, enlarged`);
-    },
+// One column of each layer's cells, from the picture to the last layer, and the cone over them.
+function createStrips(frame, state) {
+  const strips = Array.from({ length: MOST_LAYERS }, (_, n) => createStrip(frame, n));
+  const [cone, chosen] = [s("path", { class: "cb-cone" }), s("rect", { class: "cb-chosen" })];
+  const overlay = createOverlay(cone, chosen);
+  const element = h("div", { class: "cb-strips", role: "application", tabindex: 0 }, ...strips, overlay);
+  const pointAt = ({ clientX, clientY }) => {
+    const box = element.getBoundingClientRect();
+    const now = state.read();
+    const depth = clampIndex(Math.floor(((clientX - box.left) / box.width) * slotsOf(now)), now.plans[0].length) + 1;
+    const pixel = ((clientY - box.top) / box.height) * now.whole[0] - now.margins[0][0];
+    const step = now.plans[0][depth - 1];
+    if (step) state.visit(depth, nearestOutput(step, pixel - 0.5));
   };
-}
-
-// The ways from each pixel of the window, along one axis; null where that is padding.
-function waysInWindow({ ways, first, window }) {
-  return Array.from({ length: window }, (_, n) => ways[0][first + n] ?? null);
-}
-
-// None: neutral; what is read stands out from that, however few the ways.
-function waysColor(count, most, theme) {
-  return divergingColor(count ? 0.15 + (0.85 * count) / most : 0, theme);
-}
-
-// The gradient of the trained net's output, at every pixel of the digit.
-function createGradient(frame) {
-  const [canvas, frames, legend] = [h("canvas"), createOverlay(), createLegend()];
-  const view = h("div", { class: "cb-heat", role: "img" }, canvas, frames);
-  const hint = h("p", { class: "cb-hint" }, "Slope of the output, for one pixel from black to white.");
-  const panel = createPanel("gradient", "Gradient", view, legend, hint);
-  const paint = remember((gradient, theme) => {
-    const scale = gradient.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    paintPixels(canvas, responsePixels(gradient, scale || 1, theme), gradient);
-    legend.update(255 * scale, theme);
-  });
-  return {
-    element: panel.element,
-    update({ isTrained, gradient, channel, overAll, count, sides, sentence }) {
-      panel.element.hidden = !isTrained;
-      if (!isTrained) return;
-      paint(gradient, frame.theme);
-      drawFrames(frames, boxesOf(sides).slice(-1), gradient);
-      const part = channel === null ? "all channels" : `channel ${channel}`;
-      setText(panel.note, overAll ? `mean size, ${count} digits` : part);
-      view.setAttribute("aria-label", `Gradient at every pixel of the digit. ${sentence}`);
-    },
+  element.addEventListener("click", pointAt);
+  element.addEventListener("pointermove", (event) => event.pointerType === "mouse" && pointAt(event));
+  const targetsOf = () => {
+    const { fits, depth, row, plans } = state.read();
+    if (!fits) return { ArrowLeft: [plans[0].length] };
+    const [ArrowLeft, ArrowRight] = [[Math.max(1, depth - 1)], [depth + 1]];
+    const rows = { ArrowUp: row - 1, ArrowDown: row + 1, Home: 0, End: Infinity };
+    const targets = Object.entries(rows).map(([key, target]) => [key, [depth, Math.max(0, target)]]);
+    return { ArrowLeft, ArrowRight, ...Object.fromEntries(targets) };
   };
-}
-
-const AVERAGED = "Drawn with plain averages for all weights.";
-
-// The output of the layer that is looked at: the trained net's, or as it would be if every layer took plain averages.
-function createOutput(frame, state) {
-  const windowAt = () => ({ row: 0, column: 0, ...state.read() });
-  const options = { windowAt, moveTo: state.visit };
-  const { element, pixels, place, hint, note } = createPicturePanel("output", "Output", options);
-  const paint = remember((map, isTrained, theme) => {
-    const scale = isTrained && (Math.max(...map.values) || 1);
-    pixels.paint(isTrained ? responsePixels(map, scale, theme) : picturePixels(map), map);
-  });
-  return {
-    element,
-    update({ isTrained, fits, map, depth, row, column, sentence }) {
-      pixels.element.hidden = hint.hidden = !fits;
-      setText(note, fits ? `layer ${depth}, ${map.height} × ${map.width}` : `layer ${depth}: no window fits`);
-      const value = isTrained ? ` = ${formatNumber(map.values[row * map.width + column])}` : "";
-      setText(place, fits ? `output[${row}, ${column}]${value}` : "");
-      if (!fits) return;
-      setText(hint, isTrained ? "" : AVERAGED);
-      paint(map, isTrained, frame.theme);
-      pixels.place({ row, column });
-      const size = `${map.height} rows and ${map.width} columns`;
-      pixels.describe(`Output of layer ${depth}, ${size}; arrow keys choose an output. ${sentence}`);
-    },
-  };
-}
-
-// ---- the list of layers --------------------------------------------------------------------------------------------
-
-const KINDS = {
-  "convolution 3 × 3": { kernel_size: 3 },
-  "convolution 5 × 5": { kernel_size: 5 },
-  "convolution 1 × 1": { kernel_size: 1 },
-  "pooling 2 × 2": { pool_size: POOL_SIZE },
-};
-const STEPS = {
-  "stride 1": { strides: 1, dilation_rate: 1 },
-  "stride 2": { strides: 2, dilation_rate: 1 },
-  "dilation 2": { strides: 1, dilation_rate: 2 },
-  "dilation 3": { strides: 1, dilation_rate: 3 },
-};
-const PADDINGS = ["valid", "same"];
-const PLAIN = { kernel_size: 3, strides: 1, padding: "valid", dilation_rate: 1 };
-
-// The name of the option that the layer has.
-function optionOf(options, layer) {
-  return Object.keys(options).find((name) => {
-    return Object.entries(options[name]).every(([key, value]) => layer[key] === value);
-  });
-}
-
-// The layer as another kind; a convolution keeps what it had besides.
-function asKind(layer, name) {
-  return KINDS[name].pool_size ? KINDS[name] : { ...PLAIN, ...(layer.kernel_size ? layer : {}), ...KINDS[name] };
-}
-
-function createLayers(frame, state) {
-  const rows = Array.from({ length: MOST_LAYERS }, (_, n) => createLayer(frame, state, n));
-  const add = (layer) => {
-    const { layers } = state.read();
-    if (layers.length < MOST_LAYERS) state.change([...layers, layer], layers.length + 1);
-  };
-  const buttons = [
-    createButton("Add convolution", () => add(PLAIN)),
-    createButton("Add pooling", () => add({ pool_size: POOL_SIZE })),
-  ];
-  const weights = h("p", { class: "cb-hint" });
-  const list = h("ol", { class: "cb-layers" }, ...rows);
-  const below = h("div", { class: "cb-flow cb-add" }, h("div", { class: "cb-buttons" }, ...buttons), weights);
-  const panel = createPanel("stack", "Layers", list, below);
-  setText(panel.note, "from the picture to the output; choose the one whose output you look at");
-  return {
-    element: panel.element,
-    update(now) {
-      const { layers, picture } = now;
-      rows.forEach((row) => row.update(now));
-      setVariables(list, { aspect: picture.height / picture.width });
-      below.hidden = now.isTrained;
-      const isFull = layers.length === MOST_LAYERS;
-      for (const button of buttons) setIdle(button, isFull);
-      setText(weights, `${writeWeights(layers)}${isFull ? ` ${MOST_LAYERS} layers are the most shown here.` : ""}`);
-    },
-  };
-}
-
-// One layer: its map with what the output reads of it, its sizes to choose, and what follows from them.
-function createLayer(frame, state, n) {
-  const name = `Layer ${n + 1}`;
-  const map = createLayerMap(frame);
-  const look = () => state.change(state.read().layers, n + 1);
-  const pick = h("button", { type: "button", class: "cb-bare cb-pick", onclick: look }, h("span", {}, n + 1), map);
-  const edit = (make) => {
-    const { layers, depth } = state.read();
-    state.change(layers.map((layer, i) => (i === n ? make(layer) : layer)), depth);
-  };
-  const kind = createSelect(`${name}: kind`, (choice) => edit((layer) => asKind(layer, choice)));
-  const step = createSelect(`${name}: step`, (choice) => edit((layer) => ({ ...layer, ...STEPS[choice] })));
-  const padding = createSelect(`${name}: padding`, (choice) => edit((layer) => ({ ...layer, padding: choice })));
-  const takeOut = () => {
-    const { layers, depth } = state.read();
-    const rest = layers.filter((_, i) => i !== n);
-    if (rest.length) state.change(rest, Math.min(depth > n + 1 ? depth - 1 : depth, rest.length));
-  };
-  const remove = createButton("×", takeOut, `Remove layer ${n + 1}`);
-  const fixed = h("div", { class: "cb-fixed" });
-  const choices = h("div", { class: "cb-choices cb-terse" }, fixed, kind, step, padding);
-  const facts = [h("span"), h("span", { class: "cb-seen" }), h("span", { class: "cb-seen" })];
-  const list = h("div", { class: "cb-flow cb-facts" }, ...facts);
-  const element = h("li", { class: "cb-layer" }, pick, choices, list, remove);
+  followKeys(element, targetsOf, (target) => state.visit(...target));
   return {
     element,
     update(now) {
-      const { isTrained, layers, depth, plans } = now;
-      const layer = layers[n];
-      element.hidden = !layer;
-      if (!layer) return;
-      fixed.hidden = !isTrained;
-      kind.element.hidden = remove.hidden = isTrained;
-      step.element.hidden = padding.element.hidden = isTrained || !layer.kernel_size;
-      const filters = layer.filters ? `, ${layer.filters} filters, ReLU` : "";
-      setText(fixed, `${layer.pool_size ? "max " : ""}${writeLayer(layer)}${filters}`);
-      kind.update(Object.keys(KINDS), optionOf(KINDS, layer));
-      if (layer.kernel_size) {
-        step.update(Object.keys(STEPS), optionOf(STEPS, layer));
-        padding.update(PADDINGS, layer.padding);
-      }
-      const [rows, columns] = plans.map((axis) => axis[n]);
-      setText(facts[0], rows ? `${rows.outputs} × ${columns.outputs}` : "no window fits");
-      setText(facts[1], rows ? `window ${rows.window} × ${rows.window}` : "");
-      setText(facts[2], rows ? `jump ${rows.jump}` : "");
-      map.update(now, n);
-      pick.setAttribute("aria-pressed", n + 1 === depth);
-      pick.setAttribute("aria-label", `${name}, ${writeLayer(layer)}: look at its output`);
-      setIdle(remove, layers.length === 1);
+      strips.forEach((strip) => strip.update(now));
+      overlay.size({ height: now.whole[0], width: slotsOf(now) });
+      const keys = "Cells of each layer; arrow keys go from cell to cell.";
+      setAttribute(element, "aria-label", `${keys} ${now.sentence}`.trim());
+      if (!now.fits) return;
+      const margin = now.margins[0][0];
+      const reach = now.sides[0].cone.map(([from, to]) => [margin + from, margin + to]);
+      setAttribute(cone, "d", drawCone(reach));
+      const [y, end] = reach.at(-1);
+      const box = { x: now.depth - 1 + STRIP.before, y, width: STRIP.width, height: end - y };
+      for (const [name, value] of Object.entries(box)) setAttribute(chosen, name, value);
     },
   };
 }
 
-// A layer's map, small, with what the output reads of it.
-function createLayerMap(frame) {
+// A path along the upper ends of what is read in each layer, and back along the lower ends.
+function drawCone(reach) {
+  const corners = reach.flatMap((ends, n) => {
+    const left = n - 1 + STRIP.before;
+    return n ? [[left, ends], [left + STRIP.width, ends]] : [[0, ends]];
+  });
+  const upper = corners.map(([x, [y]]) => `${x} ${y}`);
+  const lower = corners.map(([x, [, y]]) => `${x} ${y}`).reverse();
+  return `M${[...upper, ...lower].join("L")}Z`;
+}
+
+// A layer's cells: the darker, the more ways lead from them to the one that is looked at.
+function createStrip(frame, n) {
   const canvas = h("canvas");
-  const read = h("span", { class: "cb-read" });
-  const element = h("span", { class: "cb-map" }, canvas, read);
-  const paint = remember((height, width, down, right, theme) => {
-    const [reads, skips] = [0.9, 0].map((share) => divergingColor(share, theme));
-    const colors = new Array(height * width).fill(skips);
-    down?.forEach((count, row) => {
-      if (count) right.forEach((other, column) => other && (colors[row * width + column] = reads));
-    });
-    paintPixels(canvas, colorPixels(colors), { height, width });
+  const element = h("div", { class: "cb-strip" }, canvas);
+  const paint = remember((outputs, counts, theme) => {
+    const most = counts ? Math.max(...counts) : 1;
+    const shareOf = (count) => (count ? 0.2 + (0.8 * count) / most : 0);
+    const colors = Array.from({ length: outputs }, (_, cell) => divergingColor(shareOf(counts?.[cell]), theme));
+    paintPixels(canvas, colorPixels(colors), { height: outputs, width: 1 });
+    setVariables(element, { outputs });
   });
   return {
     element,
-    update({ plans, picture, fits, depth, sides }, n) {
-      const [rows, columns] = plans.map((axis) => axis[n]);
-      const isRead = fits && n < depth;
-      element.hidden = !rows;
-      read.hidden = !isRead;
-      if (!rows) return;
-      const [down, right] = isRead ? sides.map(({ ways }) => ways[n + 1]) : [null, null];
-      paint(rows.outputs, columns.outputs, down, right, frame.theme);
-      setVariables(element, { across: columns.outputs / picture.width, down: rows.outputs / picture.height });
-      if (isRead) placeBox(read, extentOf(down, right), { height: rows.outputs, width: columns.outputs });
+    update(now) {
+      const step = now.plans[0][n];
+      element.hidden = !step;
+      if (!step) return;
+      const [isRead, row] = [now.fits && n < now.depth, now.margins[0][0] + cellStart(step, 0)];
+      paint(step.outputs, isRead ? now.sides[0].ways[n + 1] : null, frame.theme);
+      element.classList.toggle("cb-beyond", !isRead);
+      const box = { row, column: n + STRIP.before, height: step.outputs * step.jump, width: STRIP.width };
+      placeBox(element, box, { height: now.whole[0], width: slotsOf(now) });
     },
   };
 }
 
-// The box around all of a map that an output reads.
-function extentOf(...axes) {
-  const [[row, height], [column, width]] = axes.map((counts) => {
-    const read = [...counts.keys()].filter((index) => counts[index] > 0);
-    return [read[0], read.at(-1) + 1 - read[0]];
-  });
-  return { row, column, height, width };
+// ---- the numbers ---------------------------------------------------------------------------------------------------
+
+// How far one cell of each layer sees, below its cells.
+function createSizes() {
+  const sizes = h("div", { class: "cb-sizes" });
+  const texts = Array.from({ length: MOST_LAYERS }, () => h("span"));
+  sizes.append(...texts);
+  const hint = h("span", { class: "cb-hint" }, "Pixels across that a cell sees");
+  const element = h("div", { class: "cb-foot" }, hint, sizes);
+  return {
+    element,
+    update({ plans, layers, depth }) {
+      texts.forEach((text, n) => {
+        text.hidden = n >= layers.length;
+        setText(text, plans[0][n] ? String(plans[0][n].window) : "–");
+        text.classList.toggle("cb-looked", n + 1 === depth);
+      });
+    },
+  };
+}
+
+function createNumbers() {
+  const head = ["Layer", "Outputs", "One sees", "Step"].map((name) => h("th", { scope: "col" }, name));
+  const body = h("tbody");
+  const table = h("table", { class: "cb-table" }, h("thead", {}, h("tr", {}, ...head)), body);
+  const [reading, weights] = [h("p", { class: "cb-reading" }), h("p", { class: "cb-weights" })];
+  return {
+    element: h("div", {}, table, reading, weights),
+    update({ layers, plans: [rows, columns], fits, sides }) {
+      const lines = layers.map((layer, n) => {
+        const name = h("th", { scope: "row" }, `${n + 1}: ${writeLayer(layer)}`);
+        if (!rows[n]) return h("tr", {}, name, h("td", { colspan: 3 }, "no window fits"));
+        const numbers = [`${rows[n].outputs} × ${columns[n].outputs}`, `${rows[n].window} × ${rows[n].window}`];
+        return h("tr", {}, name, ...[...numbers, `${rows[n].jump} px`].map((text) => h("td", {}, text)));
+      });
+      body.replaceChildren(...lines);
+      setText(reading, fits ? writeReading(sides) : "");
+      setText(weights, writeWeights(layers));
+    },
+  };
 }

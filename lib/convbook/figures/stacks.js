@@ -1,6 +1,6 @@
 // What the receptive field figure computes and says: what one output of a stack of layers sees.
 
-import { clampIndex, fitWindows, formatCell, formatNumber } from "./base.js";
+import { clampIndex, fitWindows, formatNumber } from "./base.js";
 
 export const POOL_SIZE = 2;
 
@@ -36,15 +36,37 @@ export function planStack(height, width, layers) {
   return axes.map((steps) => steps.slice(0, count));
 }
 
-// What one output of layer `depth` sees along one axis: its window, those of the layers before, the ways to it, and how
-// far the windows of all outputs of its layer hang over the picture at both ends.
+// How far the windows of all layers hang over the picture at both ends.
+export function overhang(steps, pixels) {
+  const before = steps.map(({ start }) => -start);
+  const after = steps.map(({ start, jump, window, outputs }) => start + (outputs - 1) * jump + window - pixels);
+  return [Math.max(0, ...before), Math.max(0, ...after)];
+}
+
+// Where the cell of an output begins along the picture, in pixels: each cell lies in the middle of what it sees, and is
+// as long as the step to the next one.
+export function cellStart({ start, jump, window }, index) {
+  return start + index * jump + (window - jump) / 2;
+}
+
+// What one output of layer `depth` sees along one axis: its window, the ways to it, and the cone that leads to it.
 export function seeAlong(steps, layers, depth, index) {
   const [step, pixels] = [steps[depth - 1], steps[0].inputs];
-  const { start, jump, window, outputs } = step;
-  const margins = [Math.max(0, -start), Math.max(0, start + (outputs - 1) * jump + window - pixels)];
-  const ways = countWays(steps, layers, depth, index);
-  const nested = nestWindows(steps, layers, depth, index);
-  return { ...step, pixels, index, first: start + index * jump, margins, ways, nested };
+  const first = step.start + index * step.jump;
+  const [ways, cone] = [countWays, spreadCone].map((compute) => compute(steps, layers, depth, index));
+  return { ...step, pixels, index, first, ways, cone };
+}
+
+// From where to where, in pixels of the picture, the output's cone reaches on the picture and in each layer up to it.
+function spreadCone(steps, layers, depth, index) {
+  const cone = [];
+  let [first, end] = [index, index + 1];
+  for (let n = depth - 1; n >= 0; n--) {
+    const [step, { stride, span }] = [steps[n], geometryOf(layers[n])];
+    cone.unshift([cellStart(step, first), cellStart(step, end)]);
+    [first, end] = [first * stride - step.before, (end - 1) * stride - step.before + span];
+  }
+  return [[first, end], ...cone];
 }
 
 // How many ways lead from each index of the picture and of each map to one output. Zeros of the padding are no part of
@@ -67,58 +89,9 @@ function countWays(steps, layers, depth, index) {
   return ways;
 }
 
-// The first pixel and the size of the window of each layer up to `depth`; each but the last is the window of the output
-// in the middle of what the next layer reads.
-function nestWindows(steps, layers, depth, index) {
-  const windows = [];
-  for (let n = depth - 1; n >= 0; n--) {
-    const [{ start, jump, window, before }, { stride, span }] = [steps[n], geometryOf(layers[n])];
-    windows.unshift({ first: start + index * jump, size: window });
-    index = index * stride - before + ((span - 1) >> 1);
-  }
-  return windows;
-}
-
 // The output whose window has its middle nearest to this pixel.
 export function nearestOutput({ outputs, start, jump, window }, pixel) {
   return clampIndex(Math.round((pixel - start - (window - 1) / 2) / jump), outputs);
-}
-
-// The maps' values if every layer took the plain average of what it reads, zeros of the padding with it.
-export function averageStack(picture, [rows, columns], layers, depth) {
-  let map = picture;
-  for (let n = 0; n < depth; n++) {
-    map = averageAlong(averageAlong(map, rows[n], layers[n], true), columns[n], layers[n], false);
-  }
-  return map;
-}
-
-function averageAlong(map, { inputs, outputs, before }, layer, isDown) {
-  const { channels, values } = map;
-  const [height, width] = isDown ? [outputs, map.width] : [map.height, outputs];
-  const averages = new Float32Array(height * width * channels);
-  const { size, stride, dilation } = geometryOf(layer);
-  for (let row = 0; row < height; row++) {
-    for (let column = 0; column < width; column++) {
-      const to = (row * width + column) * channels;
-      for (let entry = 0; entry < size; entry++) {
-        const position = (isDown ? row : column) * stride - before + entry * dilation;
-        if (position < 0 || position >= inputs) continue;
-        const from = (isDown ? position * width + column : row * map.width + position) * channels;
-        for (let n = 0; n < channels; n++) averages[to + n] += values[from + n] / size;
-      }
-    }
-  }
-  return { ...map, height, width, values: averages };
-}
-
-// The mean size of several gradients, pixel by pixel.
-export function meanSize(gradients) {
-  const values = new Float64Array(gradients[0].values.length);
-  for (const gradient of gradients) {
-    gradient.values.forEach((value, pixel) => (values[pixel] += Math.abs(value) / gradients.length));
-  }
-  return { ...gradients[0], values };
 }
 
 // ---- what is said --------------------------------------------------------------------------------------------------
@@ -147,16 +120,16 @@ export function writeProblem(height, width, layers) {
 // Which window one output has; `sides` are what it sees down and to the right, as seeAlong gives it.
 export function writeWindow(sides, depth) {
   const [row, column] = sides.map(({ index }) => index);
+  const [{ window }, whole] = [sides[0], sides.map(({ pixels }) => pixels).join(" × ")];
+  const pixels = window === 1 ? "1 × 1 pixel" : `${window} × ${window} pixels`;
+  return `Output row ${row}, column ${column} of layer ${depth} sees ${pixels} of the picture's ${whole}.`;
+}
+
+// Where the window lies, how many pixels the output reads, why not the whole window, and by how many ways.
+export function writeReading(sides) {
   const [rows, columns] = sides.map(({ first, window }) => {
     return `${formatNumber(first)} to ${formatNumber(first + window - 1)}`;
   });
-  const { window } = sides[0];
-  const pixels = window === 1 ? "1 × 1 pixel" : `${window} × ${window} pixels`;
-  return `Output row ${row}, column ${column} of layer ${depth} sees ${pixels}: rows ${rows}, columns ${columns}.`;
-}
-
-// How many pixels the output reads, why not the whole window, and by how many ways.
-function writeReading(sides) {
   const product = (numberOf) => sides.map(numberOf).reduce((down, right) => down * right);
   const counts = sides.map(({ ways }) => ways[0].filter((count) => count > 0));
   const read = counts[0].length * counts[1].length;
@@ -169,41 +142,8 @@ function writeReading(sides) {
   const range = fewest === most ? `${most} ways lead` : `${fewest} to ${most} ways lead`;
   const lead = most === 1 ? "1 way leads" : range;
   const whole = product(({ pixels }) => pixels);
-  return `It reads ${read} of the picture's ${whole} pixels${why}. From each, ${lead} through the layers to it.`;
-}
-
-// Which window one output has, and by how many ways it sees it.
-export function writeSeen(sides, depth) {
-  return `${writeWindow(sides, depth)} ${writeReading(sides)}`;
-}
-
-const NO_GRADIENT =
-  "The gradient is 0 everywhere: ReLU lets nothing through here. Choose another place or channel.";
-
-// Where the gradient is not 0, and how much of it lies in the window's middle; `count` digits, if it is their mean.
-export function writeGradient({ width, values }, [down, right], count) {
-  const size = down.window;
-  const edge = Math.floor(size / 4);
-  const isWithin = (pixel, margin) => {
-    const isIn = ({ first }, at) => at >= first + margin && at < first + size - margin;
-    return isIn(down, Math.floor(pixel / width)) && isIn(right, pixel % width);
-  };
-  let [inside, outside, all, middle] = [0, 0, 0, 0];
-  values.forEach((value, pixel) => {
-    if (value === 0) return;
-    if (isWithin(pixel, 0)) inside += 1;
-    else outside += 1;
-    all += Math.abs(value);
-    if (isWithin(pixel, edge)) middle += Math.abs(value);
-  });
-  if (all === 0) return NO_GRADIENT;
-  const start = count ? `Mean over ${count} digits: in` : "In";
-  const pixels = `at ${inside} of ${size ** 2} pixels, outside at ${outside}`;
-  const sentence = `${start} the window, the gradient is not 0 ${pixels}`;
-  if (edge === 0) return `${sentence}.`;
-  const side = size - 2 * edge;
-  const [part, share] = [side ** 2 / size ** 2, middle / all].map((ratio) => formatCell(100 * ratio));
-  return `${sentence}. The middle ${side} × ${side}, ${part} % of the window, hold ${share} % of its size.`;
+  const place = `The window: rows ${rows}, columns ${columns}.`;
+  return `${place} The output reads ${read} of ${whole} pixels${why}. From each, ${lead} through the layers to it.`;
 }
 
 export function writeWeights(layers) {
