@@ -44,7 +44,6 @@ LARGEST = (3000, 30, 0)  # words of prose, code cells, lines of code that are wi
 LARGER_YET = {
     "03_padding_and_strides": (3264, 30, 47),
     "05_cats_and_dogs": (3600, 36, 88),
-    "07_data_augmentation": (5055, 37, 96),
     "08_pretrained_models": (3276, 30, 74),
     "09_feature_extraction": (3000, 30, 58),
     "10_feature_extraction_end_to_end": (3000, 30, 56),
