@@ -1,20 +1,24 @@
 """The feature maps figure: its numbers against Keras, and what a reader sees and does in a browser."""
 
 import base64
+import functools
+import io
 import math
-import re
 import zlib
 
 import keras
 import numpy as np
 import pytest
-from figure_pages import call, centre_of, diverging_colors, number, numbers, pixels_of, spoken, texts
+from figure_pages import call, pixels_of, spoken, texts
+from PIL import Image
 from test_receptive_fields import build_branches
 
 from convbook import backbones
 from convbook.drawings import draw_set
 from convbook.figures import FeatureMaps, FigureError
-from convbook.figures.feature_maps import choose_channels, quantize
+from convbook.figures.feature_maps import PATCH_PX, choose_channels, cut_patch, quantize
+from convbook.receptive_fields import Field
+from convbook.shapes import ReceptiveField
 
 layers = keras.layers
 
@@ -49,12 +53,9 @@ def text(page, selector):
     return page.locator(selector).first.inner_text()
 
 
-def grid(page):
-    return page.locator(".cb-screen .cb-pixels")
-
-
-def shown_place(page):
-    return [int(part) for part in re.findall(r"row (\d+), column (\d+)", text(page, ".cb-reading"))[0]]
+def decode(url):
+    """The pixels of a picture in a page."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGB"))
 
 
 # ---- Python's side -------------------------------------------------------------------------------------------------
@@ -70,7 +71,58 @@ def test_maps_and_zeros_are_those_of_keras():
         assert stage.all_channels == keras_maps.shape[-1]
         np.testing.assert_array_equal(stage.zeros, (stage.maps == 0).sum(axis=(1, 2)))
     assert [stage.maps.shape[1:3] for stage in figure.stages] == [(9, 14), (5, 7), (4, 8)]
-    assert len(figure.stages[2].channels) == 12
+    assert len(figure.stages[2].channels) == 6
+
+
+def test_the_patches_are_where_keras_responds_most_and_no_picture_has_two():
+    search = RNG.integers(0, 256, (21, 20, 30, 1), dtype="uint8")
+    figure = figure_of(search=search, channels={"deep": [19, 3]})
+    assert figure.stages[2].channels[:2] == [19, 3]
+    for stage in figure.stages:
+        part = keras.Model(BRANCHES.input, BRANCHES.get_layer(stage.layer).output)
+        maps = part.predict(search / 255.0, verbose=0)[..., stage.channels]
+        largest = maps.max(axis=(1, 2))
+        for channel, best in enumerate(stage.best):
+            pictures, rows, columns = best.T
+            assert len(set(pictures)) == len(best) == 9
+            found = maps[pictures, rows, columns, channel]
+            np.testing.assert_allclose(found, largest[pictures, channel], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(found, np.sort(largest[:, channel])[:-10:-1], rtol=1e-4, atol=1e-5)
+
+
+def test_of_pictures_with_the_same_largest_value_those_with_more_of_it_come_first():
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 1, name="c"), layers.ReLU(max_value=6)])
+    model.get_layer("c").set_weights([np.ones((1, 1, 1, 1)), np.zeros(1)])
+    search = np.zeros((3, 8, 8, 1), "uint8")
+    search[0, 0, 0], search[1, :2], search[2, 3, 5] = 9, 200, 5
+    (stage,) = FeatureMaps(model, search[:1], search=search, layers=[model.layers[1]]).stages
+    assert stage.best[0].tolist() == [[1, 0, 0], [0, 0, 0], [2, 3, 5]]
+
+
+def test_a_patch_is_the_window_where_it_lies_inside_and_at_most_half_of_the_picture():
+    images = np.arange(20 * 30).reshape(1, 20, 30, 1) % 256
+    field = Field(ReceptiveField(5, 2, -2), ReceptiveField(5, 2, -2))
+    cut = functools.partial(cut_patch, images, shape=(1, 10, 15, 4), picture=0)
+    np.testing.assert_array_equal(cut(field, row=4, column=3), images[0, 6:11, 4:9])
+    np.testing.assert_array_equal(cut(field, row=0, column=14), images[0, 0:5, 25:30])  # moved inside
+    wide = Field(ReceptiveField(41, 2, -20), ReceptiveField(41, 2, -20))
+    np.testing.assert_array_equal(cut(wide, row=4, column=3), images[0, 3:13, 1:11])  # around row 8, column 6
+    unknown = Field(None, None, problem="no rule")
+    np.testing.assert_array_equal(cut(unknown, row=9, column=0), images[0, 10:20, 0:10])
+
+
+def test_the_page_frames_what_python_would_cut(blank):
+    size = {"height": 20, "width": 30}
+    where = np.arange(20 * 30).reshape(1, 20, 30, 1)
+    axes = [(5, 2, -2), (3, 1, 0), (41, 4, -19), (12, 3, 1)]
+    places = [(0, 0), (4, 3), (9, 2), (1, 14), (6, 6)]
+    cases = [(axis, place) for axis in axes for place in places]
+    fields = [{name: [axis[2], axis[0], axis[1]] for name in ("rows", "columns")} for axis, _ in cases]
+    calls = [[field, size, *place] for field, (_, place) in zip(fields, cases, strict=True)]
+    for (axis, place), box in zip(cases, call(FeatureMaps, blank, "patchOf", calls), strict=True):
+        patch = cut_patch(where, Field(ReceptiveField(*axis), ReceptiveField(*axis)), (1, 10, 15, 4), 0, *place)
+        assert [box["row"], box["column"]] == [patch[0, 0, 0] // 30, patch[0, 0, 0] % 30]
+        assert (box["height"], box["width"]) == patch.shape[:2]
 
 
 def test_drawn_world_is_walked_block_by_block_and_its_page_is_small():
@@ -79,7 +131,7 @@ def test_drawn_world_is_walked_block_by_block_and_its_page_is_small():
     figure = FeatureMaps(backbone, images, converter=converter)
     assert [stage.title for stage in figure.stages] == ["block1", "block2", "block3", "block4"]
     assert [stage.maps.shape[1] for stage in figure.stages] == [29, 15, 8, 4]
-    assert len(figure.to_html().encode()) < 150_000
+    assert len(figure.to_html().encode()) < 200_000
 
 
 def test_of_many_blocks_some_are_shown_and_without_blocks_the_convolutions_and_poolings():
@@ -128,7 +180,7 @@ def test_channels_that_vary_come_first_and_twins_last():
         ({"images": IMAGES[:, :18]}, "resize the pictures"),
         ({"layers": ["frist"]}, "does not exist; possible are input_layer.*, first, short, long"),
         ({"layers": ["first", "pooled"]}, r"gives no map \(its output has the shape \(None, 20\)\); possible are"),
-        ({"layers": []}, "1 to 8"),
+        ({"layers": []}, "1 to 6"),
         ({"layers": [*"abcdefghi"]}, "does not exist"),
         ({"names": ["one"]}, "one text for each of the 3 pictures"),
         ({"converter": lambda images: images[:, ::2]}, "Resize the pictures first"),
@@ -137,9 +189,9 @@ def test_channels_that_vary_come_first_and_twins_last():
         ({"picture": 3}, "give 0 to 2"),
         ({"stage": 3}, "give 0 to 2"),
         ({"channel": 6}, "give 0 to 5"),
-        ({"row": 9}, "give 0 to 8"),
-        ({"column": 14}, "give 0 to 13"),
-        ({"strength": 101}, "the map alone"),
+        ({"search": IMAGES[:, :18]}, "resize them to the same size"),
+        ({"channels": {"frist": [1]}}, "give titles out of first, both, deep"),
+        ({"channels": {"deep": [20]}}, "from 0 to 19"),
         ({"model": layers.Conv2D(2, 3)}, "Sequential or functional"),
     ],
 )
@@ -160,113 +212,98 @@ def test_javascript_unpacks_what_zlib_packed(blank):
         assert bytes(call(FeatureMaps, blank, "unpack", [[packed]])[0]) == data
 
 
-def test_numbers_and_windows_at_many_places_are_those_of_keras(show):
-    figure = figure_of(strength=100)
+def test_the_glow_and_the_numbers_at_many_places_are_those_of_keras(show):
+    figure = figure_of(search=RNG.integers(0, 256, (12, 20, 30, 1), dtype="uint8"))
     page = show(figure)
+    page.locator("summary").click()
     for nth, stage in enumerate(figure.stages):
         _, height, width, channels = stage.maps.shape
-        for place in range(6):
-            picture, channel = place % 3, (5 * place) % channels
-            row, column = (7 * place) % height, (5 * place + 2) % width
+        for turn in range(4):
+            picture, channel = turn % 3, (5 * turn) % channels
             page.locator(".cb-stages [role=radio]").nth(nth).click()
-            page.locator(".cb-strip [role=radio]").nth(picture).click()
-            page.locator(".cb-maps [role=radio]").nth(channel).click()
+            page.locator(".cb-pictures [role=radio]").nth(picture).click()
+            page.locator(".cb-channels [role=radio]").nth(channel).click()
             settle(page)
-            page.mouse.move(*centre_of(grid(page), row, column))
-            settle(page)
-            assert shown_place(page) == [row, column]
-            _, steps, _ = quantize(stage.maps)
-            levels = np.round(stage.maps[..., channel] / steps[channel])
-            value = number(text(page, ".cb-value"))
-            assert abs(value - stage.maps[picture, row, column, channel]) <= steps[channel]
-            top, bottom, left, right = stage.field.window(row, column, 20, 30)
-            inside = [max(top, 0), min(bottom, 20) - 1, max(left, 0), min(right, 30) - 1]
-            said = text(page, ".cb-look")
-            assert "the whole picture" in said if inside == [0, 19, 0, 29] else numbers(said)[:4] == inside
-            zeros = share((stage.maps[picture, ..., channel] == 0).mean())
-            assert text(page, ".cb-zeros") == f"Zero at {zeros} of its places in this picture."
-            expected = diverging_colors(levels[picture], max(1, np.abs(levels).max()))
-            np.testing.assert_allclose(pixels_of(grid(page)), expected, atol=1)
+            number = stage.channels[channel]
+            assert text(page, ".cb-now").startswith(f"Channel {number} of {stage.all_channels} in {stage.title}.")
+            levels, steps, zeros = (each[..., channel] for each in quantize(stage.maps))
+            heights = levels.astype(int) - zeros
+            opacity = pixels_of(page.locator(".cb-screen canvas"), parts=4)[..., 3]
+            np.testing.assert_allclose(opacity, 230 * np.abs(heights[picture]) / np.abs(heights).max(), atol=1)
+            row, column = np.unravel_index(heights[picture].argmax(), (height, width))
+            decimals = max(0, math.ceil(-math.log10(steps)))
+            said = text(page, ".cb-behind p")
+            value = f"{heights[picture].max() * steps:.{decimals}f}" if heights[picture].max() else "0"
+            assert f"largest at row {row}, column {column}: {value.replace('-', '−')};" in said
+            zero, all_zero = (stage.maps[picture, ..., channel] == 0).mean(), stage.all_zeros[picture]
+            assert f"it is zero at {share(zero)} of its places." in said
+            count = height * width * stage.all_channels
+            assert f"{count:,} numbers, {share(all_zero / count)} of them zero." in said
     page.wait_for_timeout(600)
-    said = spoken(page)
-    assert said.startswith("cow, stage 3 of 3, deep: 4 × 8 places × 20 channels. Channel")
-    place = f"{stage.channels[channel]} at row {row}, column {column}: {text(page, '.cb-value')}"
-    assert f"{place}. {text(page, '.cb-look')} It is zero at {zeros} of its places." in said
+    assert said in spoken(page)
 
 
 def share(part):
     return f"{math.floor(100 * part + 0.5)} %"
 
 
+def test_the_page_shows_the_patches_of_the_chosen_channel_and_the_best_of_each(show):
+    search = RNG.integers(0, 256, (12, 20, 30, 1), dtype="uint8")
+    figure = figure_of(search=search, stage=1, channel=4)
+    page = show(figure)
+    stage = figure.stages[1]
+    sheet = decode(figure._stages[1]["patches"]["url"])
+    assert sheet.shape == (len(stage.channels) * PATCH_PX, 9 * PATCH_PX, 3)
+    for channel, rank in ((0, 0), (4, 7)):
+        patch = cut_patch(search, stage.field, stage.maps.shape, *stage.best[channel, rank])[..., 0]
+        shown = sheet[channel * PATCH_PX :, rank * PATCH_PX :][:PATCH_PX, :PATCH_PX].mean()
+        assert abs(shown - patch.mean()) < 12  # of little quality
+    best = page.locator(".cb-best")
+    assert best.get_attribute("aria-label") == f"The 9 patches that excite channel {stage.channels[4]} of both most"
+    places = best.locator(".cb-patch").evaluate_all("(all) => all.map((e) => e.style.backgroundPosition)")
+    down = 100 * 4 / (len(stage.channels) - 1)
+    assert places == [f"{12.5 * rank:g}% {down:g}%" for rank in range(9)]
+    assert page.locator(".cb-channels .cb-patch").count() == len(stage.channels)
+
+
 @pytest.mark.parametrize(
-    ("window", "said"),
+    ("field", "said"),
     [
-        ((2, 9, 4, 11), "rows 2 to 8 and columns 4 to 10 of the picture: 7 × 7 pixels around row 5, column 7."),
-        ((-9, 70, 4, 11), "rows 0 to 63 and columns 4 to 10 of the picture: its window of 79 × 7 pixels goes beyond "),
-        ((-1, 65, 0, 48), "the whole picture: its window has 66 × 48 pixels."),
-        ((-9, 0, 4, 11), "padding alone: its window of 9 × 7 pixels lies beyond the edge."),
+        ({"rows": [0, 7, 2], "columns": [0, 7, 2]}, "sees 7 px"),
+        ({"rows": [0, 7, 2], "columns": [0, 9, 2]}, "sees 7 × 9 px"),
+        ({"rows": [-9, 70, 4], "columns": [0, 48, 2]}, "sees all of it"),
+        ({"whole": True}, "sees all of it"),
+        ({"problem": "no rule"}, "sees: not known"),
     ],
 )
-def test_windows_are_told_with_their_size(blank, window, said):
-    given = dict(zip(("top", "bottom", "left", "right"), window, strict=True))
-    (told,) = call(FeatureMaps, blank, "writeWindow", [[given, {"height": 64, "width": 48}]])
-    assert told.startswith(f"It looks at {said}")
+def test_a_stage_says_how_much_a_place_sees(blank, field, said):
+    assert call(FeatureMaps, blank, "writeSight", [[field, {"height": 64, "width": 48}]]) == [said]
 
 
 def test_numbers_have_as_many_decimals_as_their_step_makes_sense_of(blank):
     values = call(FeatureMaps, blank, "writeValue", [[3.4567, 0.02], [-0.5, 0.004], [120, 3], [0, 0.02]])
     assert values == ["3.46", "−0.500", "120", "0"]
-    assert call(FeatureMaps, blank, "writeStep", [[0.0123], [1], [12.3]]) == ["0.013", "1", "13"]
-
-
-def test_the_table_tells_shapes_numbers_and_zeros(show):
-    figure = figure_of(picture=1)
-    page = show(figure)
-    rows = [row.split("\n") for row in texts(page, ".cb-stages [role=radio]")]
-    for row, stage in zip(rows, figure.stages, strict=True):
-        _, height, width, _ = stage.maps.shape
-        count = height * width * stage.all_channels
-        shape, zeros = f"{height} × {width} × {stage.all_channels}", share(stage.all_zeros[1] / count)
-        assert [part for part in row if part] == [stage.title, shape, f"{count:,}", zeros]
 
 
 def test_a_window_that_is_not_known_is_told_and_the_map_is_shown_all_the_same(show):
     model = keras.Sequential([keras.Input((20, 30, 1)), layers.UpSampling2D(name="up"), layers.Conv2D(4, 3, name="c")])
     page = show(FeatureMaps(model, IMAGES, layers=["c"]))
-    assert text(page, ".cb-look") == (
-        "Which pixels it looks at is not known: no rule for the layer 'up' of the kind UpSampling2D."
+    page.locator("summary").click()
+    settle(page)
+    assert text(page, ".cb-behind p").endswith(
+        "Which pixels a place sees is not known: no rule for the layer 'up' of the kind UpSampling2D."
     )
     assert not page.locator(".cb-sight").is_visible()
-    assert pixels_of(grid(page)).shape == (38, 58, 3)
+    assert pixels_of(page.locator(".cb-screen canvas")).shape == (38, 58, 3)
 
 
-def test_stages_are_walked_by_buttons_slider_and_arrow_keys_and_keep_the_spot(show):
-    figure = figure_of(row=4, column=6)
-    page = show(figure)
-    chosen = page.locator(".cb-stages [aria-checked=true]")
-    page.get_by_role("button", name="Next stage").click()
+def test_stages_and_channels_are_walked_by_arrow_keys(show):
+    page = show(figure_of(channel=4))
+    page.locator(".cb-stages [aria-checked=true]").press("ArrowRight")
     settle(page)
-    assert "both" in chosen.inner_text()
-    before = figure.stages[0].field.window(4, 6, 20, 30)
-    after = figure.stages[1].field.window(*shown_place(page), 20, 30)
-    assert abs(sum(before[:2]) - sum(after[:2])) <= 4  # half a step of the later stage, twice
-    assert abs(sum(before[2:]) - sum(after[2:])) <= 4
-    chosen.press("ArrowDown")
+    assert texts(page, ".cb-stages [aria-checked=true] b") == ["both"]
+    page.locator(".cb-channels [aria-checked=true]").press("Home")
     settle(page)
-    assert "deep" in chosen.inner_text()
-    page.get_by_role("slider", name="Stage").press("Home")
+    page.locator(".cb-stages [aria-checked=true]").press("End")
     settle(page)
-    assert "first" in chosen.inner_text()
-    assert page.get_by_role("button", name="Stage before").get_attribute("aria-disabled") == "true"
-
-
-def test_strongest_finds_the_largest_and_strength_lays_the_map_over_the_picture(show):
-    figure = figure_of(stage=1)
-    page = show(figure)
-    page.get_by_role("button", name="Strongest place").click()
-    settle(page)
-    sizes = np.abs(figure.stages[1].maps[0, ..., 0])
-    assert sizes[tuple(shown_place(page))] == sizes.max()
-    page.get_by_role("slider", name="Map over picture").press("End")
-    settle(page)
-    assert grid(page).locator("canvas").evaluate("(canvas) => getComputedStyle(canvas).opacity") == "1"
+    assert " in deep." in text(page, ".cb-now")

@@ -238,9 +238,9 @@ CHANGES = {
         ({"layers": check_layers("with pooling"), "layer": 5, "row": 0, "column": 3}, {}),
     ),
     "feature maps": (
-        lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]]), row=11, column=18),
-        ({"stage": 1}, {"row": 5, "column": 8}),
-        ({"stage": 0, "picture": 1, "channel": 4, "row": 3, "column": 7}, {}),
+        lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]]), channel=4),
+        ({"stage": 1}, {"channel": 4}),
+        ({"stage": 0, "picture": 1, "channel": 3}, {}),
     ),
 }
 
@@ -351,7 +351,7 @@ HEIGHTS = {
     "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling"), 620, 700),
     "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], validation=False), 600, 640),
     "augmentation": (lambda: Augmentation(np.stack([SMALL_CAT] * 2), names=["cats", "dogs"]), 780, 1200),
-    "feature maps": (lambda: FeatureMaps(deep_net(), np.stack([SMALL_CAT] * 2)), 1090, 1740),
+    "feature maps": (lambda: deep_maps(), 620, 700),
     "freezing": (Freezing, 840, 1140),
 }
 
@@ -364,6 +364,12 @@ def deep_net():
     layers = keras.layers
     blocks = [layer for _ in range(3) for layer in (layers.Conv2D(24, 3, activation="relu"), layers.MaxPooling2D())]
     return keras.Sequential([keras.Input((40, 40, 3)), *blocks])
+
+
+def deep_maps():
+    """Its first four layers, with patches of nine pictures."""
+    layers = {f"block {n + 1}": name for n, name in enumerate([layer.name for layer in deep_net().layers][:4])}
+    return FeatureMaps(deep_net(), np.stack([SMALL_CAT] * 2), search=np.stack([SMALL_CAT] * 9), layers=layers)
 
 
 @pytest.mark.parametrize("screen", COLUMNS)
@@ -454,7 +460,7 @@ def largest_at(row, column):
     return str(GREY[row + 1 : row + 4, column + 1 : column + 4].max())
 
 
-INPUT, OUTPUT, MAP, SCREEN = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map", "screen"))
+INPUT, OUTPUT, MAP = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map"))
 PLACE, NOTE, CHART = ".cb-output .cb-place", ".cb-input .cb-note", ".cb-chart"
 # Where the figure names a place, and what a reader does with the place that it then names: buttons by name; keys in a
 # pixel grid; the pointer pressed on one pixel of it, moved over others and let go; the pointer over a pixel.
@@ -521,13 +527,6 @@ WALKS = {
         (INPUT, "Shift+ArrowRight", "3 px down, 4 px left of the centre"),
         (INPUT, "Shift+ArrowDown Shift+ArrowDown End", "17 px down, 17 px right of the centre"),
         ("Centre", "in the centre"),
-    ),
-    "feature maps": (
-        *(lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])), ".cb-reading"),
-        (SCREEN, (3, 2), "row 3, column 2"),
-        (SCREEN, "ArrowRight ArrowRight ArrowDown ArrowLeft", "row 4, column 3"),
-        (SCREEN, "End ArrowRight", "row 4, column 18"),
-        (SCREEN, "Home ArrowLeft", "row 4, column 0"),
     ),
     "training curves": (
         *(lambda: TrainingCurves({"A": {name: [0.5] * 30 for name in HISTORY}}, epoch=10), ".cb-readings"),
