@@ -260,7 +260,7 @@ def test_the_page_shows_the_patches_of_the_chosen_channel_and_the_best_of_each(s
         assert abs(shown - patch.mean()) < 12  # of little quality
     best = page.locator(".cb-best")
     assert best.get_attribute("aria-label") == f"The 9 patches that excite channel {stage.channels[4]} of both most"
-    places = best.locator(".cb-patch").evaluate_all("(all) => all.map((e) => e.style.backgroundPosition)")
+    places = best.locator(".cb-patch").evaluate_all("(all) => all.map((e) => getComputedStyle(e).backgroundPosition)")
     down = 100 * 4 / (len(stage.channels) - 1)
     assert places == [f"{12.5 * rank:g}% {down:g}%" for rank in range(9)]
     assert page.locator(".cb-channels .cb-patch").count() == len(stage.channels)

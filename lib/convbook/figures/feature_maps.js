@@ -112,7 +112,7 @@ function writeLook({ field }) {
 }
 
 const HOW =
-  "The channels shown are those whose strongest responses differ most from picture to picture, no two of them alike, " +
+  "No picture gives two patches. The channels shown are those whose strongest responses differ most from picture to picture, no two of them alike, " +
   "or were named by the author. A patch is what the place with the strongest response sees; of windows larger than " +
   "half a picture it is the middle. Orange is scaled for each channel by its largest value in these pictures.";
 
@@ -236,10 +236,11 @@ function createBest(read) {
   const { stages, size } = read();
   const count = stages[0].patches.across;
   const best = createPatches("cb-best", count);
-  const note = h("p", { class: "cb-caption" }, `The best of ${formatCount(size.searched)} pictures`);
+  const panel = createPanel("found", "What it looks for", best);
+  setText(panel.note, `in ${formatCount(size.searched)} pictures`);
   best.element.setAttribute("role", "img");
   return {
-    element: createPanel("found", "What it looks for", best, note).element,
+    element: panel.element,
     update({ stage, channel, channelNumber }) {
       best.show(stage, Array.from({ length: count }, (_, rank) => [channel, rank]));
       const label = `The ${count} patches that excite channel ${channelNumber} of ${stage.title} most`;
