@@ -49,7 +49,7 @@ def net():
 FIGURES = {
     "ruler": Ruler,
     "convolution": lambda: Convolution(GREY, "sharpen", row=2, column=3),
-    "convolution of colours": lambda: Convolution(COLOR, "redder than blue", all_windows=True),
+    "convolution of colours": lambda: Convolution([COLOR, GREY], colors=True, all_windows=True),
     "padding and strides": lambda: PaddingAndStrides(width=8, padding="same", row=1),
     "pooling": lambda: Pooling(GREY),
     "pooling of a moved picture": lambda: Pooling(GREY, act="a moved picture", right=1),
@@ -204,15 +204,11 @@ def test_a_bad_message_of_the_browser_leaves_the_old_state(figure):
 
 CHANGES = {
     "convolution": (
-        lambda: Convolution(GREY, row=9, column=14),
-        ({"kernel": np.ones((5, 5, 1)).tolist()}, {"row": 7, "column": 12}),
-        ({"kernel": "blur"}, {}),
-        ({"image": COLOR[:9, :14]}, {"row": 6, "column": 11}),
-        (
-            {"row": 8, "column": 3, "kernel": np.ones((1, 2, 3)).tolist()},
-            {},
-        ),  # this row is there with this kernel alone
-        ({"row": 0, "kernel": "blur"}, {"column": 3}),
+        lambda: Convolution([GREY, COLOR[:9, :14]], row=9, column=14),
+        ({"kernel": np.ones((3, 3, 1)).tolist()}, {"row": 9, "column": 14}),
+        ({"picture": 1}, {"row": 6, "column": 11}),
+        ({"row": 9, "column": 3, "picture": 0}, {}),  # this row is there with this picture alone
+        ({"filters": ["blur", np.ones((3, 3, 3)).tolist()], "colors": True, "biases": [0.5, 2]}, {"column": 3}),
     ),
     "padding and strides": (
         lambda: PaddingAndStrides(row=4, column=6),
@@ -343,7 +339,7 @@ COLUMNS = {"wide": (WIDE, 752), "phone": (PHONE, 358)}  # how wide the site show
 GOALS = {"wide": 620, "phone": 700}
 # Each figure as its chapter opens it, and how tall it is at the most, in px. Who makes one less tall lowers its bound.
 HEIGHTS = {
-    "convolution": (lambda: Convolution(EYE, "vertical edges", row=8, column=11), 640, 1060),
+    "convolution": (lambda: Convolution(row=16, column=16), 620, 700),
     "translation": (lambda: Translation(right=9), 680, 1170),
     "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2, padding="same"), 620, 1240),
     "pooling": (lambda: Pooling(EYE, row=4, column=5), 620, 700),
@@ -461,12 +457,12 @@ def largest_at(row, column):
 
 
 INPUT, OUTPUT, MAP = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map"))
-PLACE, NOTE, CHART = ".cb-output .cb-place", ".cb-input .cb-note", ".cb-chart"
+PLACE, NOTE, CHART, SAID = ".cb-output .cb-place", ".cb-input .cb-note", ".cb-chart", ".cb-said"
 # Where the figure names a place, and what a reader does with the place that it then names: buttons by name; keys in a
 # pixel grid; the pointer pressed on one pixel of it, moved over others and let go; the pointer over a pixel.
 WALKS = {
     "convolution": (
-        *(lambda: Convolution(GREY, row=8, column=1), PLACE),
+        *(lambda: Convolution(GREY, row=8, column=1), SAID),
         (INPUT, "ArrowRight ArrowRight ArrowDown ArrowDown ArrowDown", "response[9, 3]"),
         (INPUT, "Shift+ArrowUp", "response[6, 3]"),
         (INPUT, "End", "response[6, 14]"),
@@ -590,7 +586,7 @@ def act_in(page, grid, action):
 # A tap, or where a finger begins and ends: beside the window it scrolls the page, and the place stays.
 FINGERS = {
     "convolution": (
-        *(lambda: Convolution(GREY), PLACE),
+        *(lambda: Convolution(GREY), SAID),
         (INPUT, [(1, 1), (6, 9)], "response[5, 8]"),
         (INPUT, [(2, 2)], "response[1, 1]"),
         (INPUT, [(11, 14), (2, 14)], "response[1, 1]"),
@@ -634,18 +630,21 @@ def test_a_finger_drags_and_taps_and_beside_the_window_scrolls(show, name):
 
 
 @pytest.mark.parametrize(
-    "make",
-    [lambda: Convolution(np.zeros((4, 5), "uint8")), lambda: PaddingAndStrides(height=5, width=7, strides=2)],
+    ("make", "where"),
+    [
+        (lambda: Convolution(np.zeros((4, 5), "uint8")), SAID),
+        (lambda: PaddingAndStrides(height=5, width=7, strides=2), PLACE),
+    ],
     ids=["convolution", "padding and strides"],
 )
-def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, make):
+def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, make, where):
     page = show(make())  # with outputs of 2 × 3
     output = page.locator(OUTPUT)
 
     def click(name, told, count, place):
         page.get_by_role("button", name=name).click(force=True)
         output.and_(page.locator(f"[aria-label*=', {told}']")).wait_for()
-        assert place in page.locator(PLACE).inner_text()
+        assert place in page.locator(where).inner_text()
         assert (pixels_of(output, parts=4)[..., 3] == 255).ravel().tolist() == [True] * count + [False] * (6 - count)
 
     for count, place in ((2, "[0, 1]"), (3, "[0, 2]"), (4, "[1, 0]")):
@@ -664,7 +663,7 @@ def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, ma
 @pytest.mark.parametrize(
     ("make", "top", "bottom", "room"),
     [
-        (lambda: Convolution(GREY, row=9), ".cb-input .cb-window", ".cb-result", 100),
+        (lambda: Convolution(GREY, row=9), ".cb-input .cb-window", ".cb-said", 100),
         (lambda: Pooling(GREY, act="a moved picture", right=1), ".cb-bar", ".cb-share >> nth=2", 100),
         (lambda: Translation(4, down=-17, right=17), ".cb-bar", ".cb-bars >> nth=0", 100),
         (lambda: Augmentation([COLOR]), ".cb-settings", ".cb-tiles > button >> nth=8", 60),

@@ -12,6 +12,7 @@ from figure_pages import (
     Ruler,
     assert_refused,
     call,
+    centre_of,
     diverging_colors,
     number,
     packed,
@@ -22,6 +23,7 @@ from figure_pages import (
     wait_for_speech,
 )
 from ipywidgets import Dropdown, IntSlider, jslink, link
+from visits import PHONE, WIDE
 
 from convbook import figures
 from convbook.figures import Convolution, FigureError, LiveFigure
@@ -44,6 +46,15 @@ def respond(image, kernel, bias=0):
     return convolve2d(image, kernel[..., np.newaxis], [bias])[..., 0]
 
 
+def in_grey(image):
+    """A picture in one channel, as the chapter makes it."""
+    return image.reshape(*image.shape[:2], -1).mean(axis=2).astype(image.dtype)
+
+
+def settle(page):
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def result(page):
     return number(page.locator(".cb-result").inner_text())
 
@@ -57,48 +68,65 @@ def test_kernels_do_what_their_names_say():
     finding = dict.fromkeys(["vertical edges", "horizontal edges", "outline"], 0)
     assert answers == pytest.approx(dict.fromkeys(["identity", "blur", "sharpen", "emboss"], 90) | finding)
     blue = np.broadcast_to(np.array([0, 0, 90], dtype="uint8"), (3, 3, 3))
-    assert respond(blue, "redder than blue").item() == pytest.approx(-90)
+    assert respond(blue, "red, not blue").item() == pytest.approx(-90)
+    assert respond(blue, "red, not green").item() == 0
 
 
-@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3), (2, 3, 3, 1)])
-def test_kernel_is_taken_in_every_layout(shape):
-    assert Convolution(COLOR, np.ones(shape)).kernel == np.ones((2, 3, 3)).tolist()
+def test_kernels_are_taken_in_every_layout():
+    assert Convolution(GREY, np.ones((3, 3))).kernel == np.ones((3, 3, 1)).tolist()
+    layer = RNG.normal(size=(3, 3, 3, 2))  # as Keras keeps it
+    figure = Convolution(COLOR, filters=[layer[..., 0], np.ones((3, 3))], biases=np.array([1, 2]))
+    assert figure.filters == [layer[..., 0].tolist(), np.ones((3, 3, 3)).tolist()]
+    assert figure.biases == [1, 2]
+
+
+def test_pictures_are_its_own_or_given_ones():
+    assert Convolution().state()["_names"] == ["cat", "eye", "cup", "digit"]
+    given = Convolution([GREY, COLOR], names=["noise", "colour"])
+    assert [packed["channels"] for packed in given.state()["_pictures"]] == [1, 3]
 
 
 @pytest.mark.parametrize(
     ("changes", "remedy"),
     [
-        ({"image": np.zeros((2, 9, 9, 1), "uint8")}, r"images\[0\]"),
-        ({"image": np.zeros(9, "uint8")}, "give one picture"),
-        ({"image": np.zeros((9, 9, 4), "uint8")}, r"image\[:, :, :3\]"),
-        ({"image": np.zeros((3, 9, 9), "uint8")}, "moveaxis"),
-        ({"image": np.zeros((97, 9), "uint8")}, "resize"),
-        ({"image": np.zeros((9, 0), "uint8")}, "1 to 96"),
-        ({"image": np.full((9, 9), 7.0)}, "divide by 255"),
-        ({"image": np.full((9, 9), np.nan)}, "divide by 255"),
-        ({"image": np.zeros((9, 9), "int64")}, "uint8"),
-        ({"image": np.zeros((2, 9), "uint8")}, "larger picture or a smaller kernel"),
+        ({"images": np.zeros((2, 9, 9, 1), "uint8")}, r"images\[0\]"),
+        ({"images": np.zeros(9, "uint8")}, "give one picture"),
+        ({"images": np.zeros((9, 9, 4), "uint8")}, r"image\[:, :, :3\]"),
+        ({"images": np.zeros((3, 9, 9), "uint8")}, "moveaxis"),
+        ({"images": [GREY, np.zeros((97, 9), "uint8")]}, "resize"),
+        ({"images": np.zeros((9, 0), "uint8")}, "1 to 96"),
+        ({"images": np.full((9, 9), 7.0)}, "divide by 255"),
+        ({"images": np.full((9, 9), np.nan)}, "divide by 255"),
+        ({"images": np.zeros((9, 9), "int64")}, "uint8"),
+        ({"images": np.zeros((2, 9), "uint8")}, "Give a larger picture"),
+        ({"images": []}, "give one, or a list"),
+        ({"names": ["one", "two"]}, "each of the 1 pictures"),
+        ({"picture": 1}, "there are 1 pictures: give 0"),
         ({"kernel": "vertical edge"}, "vertical edges"),
-        ({"kernel": "redder than blue"}, "1 channel"),
-        ({"kernel": np.ones((3, 3, 2))}, r"\(height, width, 1\)"),
-        ({"kernel": np.ones((3, 3, 1, 4))}, r"kernel\[\.\.\., :1\]"),
-        ({"kernel": np.ones((6, 3))}, "1 to 5"),
-        ({"kernel": np.ones((0, 3))}, "1 to 5"),
-        ({"kernel": [[1, np.inf, 1]]}, "finite"),
+        ({"kernel": "red, not blue"}, "1 channel"),
+        ({"kernel": np.ones((3, 3, 2))}, r"give \(3, 3, 1\)"),
+        ({"kernel": np.ones((5, 5))}, r"\(3, 3\) for the same"),
+        ({"kernel": [[1, np.inf, 1]] * 3}, "finite"),
         ({"kernel": [["a", "b"]]}, "a name or an array"),
-        ({"kernel": None}, "give one filter"),
+        ({"kernel": None}, "a name"),
+        ({"filters": "blur"}, "a list of 2 names or arrays"),
+        ({"filters": ["blur"]}, "a list of 2 names or arrays"),
+        ({"filters": ["blur", "blurred"]}, "red, not blue"),
+        ({"filters": ["blur", np.ones((3, 3, 3, 4))]}, r"kernel\[\.\.\., 0\]"),
+        ({"biases": 1}, "a list of 2 numbers"),
+        ({"biases": [0, np.nan]}, "2 finite numbers"),
+        ({"filter": 2}, "give 0 to 1"),
         ({"row": 10}, "give 0 to 9"),
         ({"column": -1}, "give 0 to 14"),
-        ({"bias": np.nan}, "finite"),
     ],
 )
 def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
-    assert_refused(lambda **given: Convolution(**{"image": GREY, **given}), changes, remedy)
+    assert_refused(lambda **given: Convolution(**{"images": GREY, **given}), changes, remedy)
 
 
 def test_controls_are_linked_to_the_traits():
     figure = Convolution(GREY)
-    row, kernel = IntSlider(max=9), Dropdown(options=list(figure.state()["_kernels"]))
+    row, kernel = IntSlider(max=9), Dropdown(options=list(figures.KERNELS))
     link((figure, "row"), (row, "value"))
     link((figure, "kernel"), (kernel, "value"))
     row.value, kernel.value = 4, "blur"
@@ -176,11 +204,11 @@ def test_changes_that_fit_together_alone_are_taken_together():
 
 
 def test_state_is_json_and_holds_the_pictures_bytes_compactly():
-    figure = Convolution(np.zeros((64, 64, 3), "uint8"))
-    state = figure.state()
-    assert sorted(state) == ["_kernels", "_picture", "all_windows", "bias", "column", "kernel", "row"]
-    assert len(json.dumps(state["_picture"])) < 1.35 * 64 * 64 * 3
-    half = Convolution(np.full((3, 4), 0.5)).state()["_picture"]
+    state = Convolution(np.zeros((64, 64, 3), "uint8")).state()
+    own = ["all_windows", "biases", "colors", "column", "filter", "filters", "kernel", "picture", "row"]
+    assert sorted(state) == ["_kernels", "_names", "_pictures", *own]
+    assert len(json.dumps(state["_pictures"])) < 1.35 * 64 * 64 * 3
+    half = Convolution(np.full((3, 4), 0.5)).state()["_pictures"][0]
     assert np.frombuffer(base64.b64decode(half["data"]), "<f4").tolist() == [0.5] * 12
 
 
@@ -192,8 +220,9 @@ def test_html_follows_the_state_and_stays_small():
         "A picture of 12 × 17 pixels with a window on it, and its response map with the kernel sharpen."
     )
     without_picture = re.sub(r'base64,[^"]*|"data": "[^"]*"', "", first)
-    assert len(without_picture.encode()) < 66_000
+    assert len(without_picture.encode()) < 76_000
     assert "/*" not in without_picture
+    assert len(Convolution().to_html().encode()) < 125_000
 
 
 def test_text_cannot_end_the_script_around_it():
@@ -207,7 +236,7 @@ def test_bundle_holds_the_widget_for_a_kernel_and_html_for_the_page_and_colab_ge
     data, _ = Convolution(GREY)._repr_mimebundle_()
     assert data["application/vnd.jupyter.widget-view+json"]["model_id"]
     assert data["text/html"].startswith('<div class="convbook-page" data-name="')
-    assert data["text/plain"] == "Convolution(all_windows=False, bias=0.0, column=0, kernel='vertical edges', row=0)"
+    assert data["text/plain"].startswith("Convolution(all_windows=False, biases=[0.0, -40.0], colors=False, column=0")
     monkeypatch.setitem(sys.modules, "google.colab", object())
     assert "text/html" not in Convolution(GREY)._repr_mimebundle_()[0]
 
@@ -245,51 +274,155 @@ def test_javascript_agrees_with_the_loops_and_with_keras(blank):
 
 
 @pytest.mark.parametrize("image", [GREY, COLOR, COLOR / 255.0], ids=["grey", "colour", "floats"])
-def test_numbers_shown_are_those_of_numpy(show, image):
-    channels = image.reshape(*image.shape[:2], -1)
-    kernel = RNG.integers(-9, 10, (3, 3, channels.shape[2])) / 4
-    page = show(Convolution(image, kernel, bias=1.25, row=5, column=8))
-    shown, patch = tables(page), channels[5:8, 8:11].astype(float)
-    for channel, name in enumerate([""] if image.ndim == 2 else ["red", "green", "blue"]):
+@pytest.mark.parametrize("colors", [False, True])
+def test_numbers_shown_are_those_of_numpy(show, image, colors):
+    pixels = np.broadcast_to(np.atleast_3d(image), (*image.shape[:2], 3)) if colors else in_grey(image)[..., None]
+    kernel = RNG.integers(-9, 10, (3, 3, pixels.shape[2])) / 4
+    given = {"filters": ["blur", kernel], "biases": [3, 300], "filter": 1} if colors else {"kernel": kernel}
+    page = show(Convolution(image, colors=colors, row=5, column=8, **given))
+    shown, patch = tables(page), pixels[5:8, 8:11].astype(float)
+    for channel, name in enumerate(["red", "green", "blue"] if colors else [""]):
         labels = f"{name} patch", f"kernel for {name}" if name else "kernel", f"{name} products"
         numbers = patch[..., channel], kernel[..., channel], (patch * kernel)[..., channel]
         for label, expected in zip(labels, numbers, strict=True):
             np.testing.assert_allclose(shown[label.strip()], expected, atol=0.006, rtol=0.01)
-        channel_sum = number(page.locator(".cb-channel-sum").nth(channel).inner_text())
-        assert channel_sum == pytest.approx(numbers[2].sum(), abs=0.006)
-    assert result(page) == pytest.approx(respond(image, kernel, 1.25)[5, 8], abs=0.006)
+        if colors:
+            channel_sum = number(page.locator(".cb-channel-sum").nth(channel).inner_text())
+            assert channel_sum == pytest.approx(numbers[2].sum(), abs=0.6)
+    total = respond(pixels, kernel, 300 * colors)[5, 8]
+    assert result(page) == pytest.approx(max(0, total) if colors else total, abs=0.006)
 
 
-@pytest.mark.parametrize("image", [GREY, COLOR], ids=["grey", "colour"])
-def test_every_kernel_by_name_gives_the_response_of_the_operations(show, image):
-    page = show(Convolution(image, row=4, column=2))
-    names = texts(page, "select option")
-    assert len(names) == (7 if image.ndim == 2 else 8)
+@pytest.mark.parametrize("colors", [False, True])
+def test_every_kernel_by_name_gives_the_response_of_the_operations(show, colors):
+    page = show(Convolution(COLOR, row=4, column=2, colors=colors, biases=[-7, 0]))
+    kernels = page.get_by_role("combobox", name="Kernel").first
+    names = kernels.locator("option").all_inner_texts()
+    assert len(names) == (9 if colors else 7)
     for name in names:
-        page.get_by_role("combobox", name="Kernel").select_option(name)
-        response = respond(image, name)
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        described = page.locator(".cb-output .cb-pixels").get_attribute("aria-label")
-        if image.ndim == 2:
-            np.testing.assert_allclose(tables(page)["kernel"], figures.KERNELS[name], atol=0.006)
+        kernels.select_option(name)
+        response = np.maximum(respond(COLOR, name, -7), 0) if colors else respond(in_grey(COLOR), name)
+        settle(page)
+        described = page.locator(".cb-output .cb-pixels").first.get_attribute("aria-label")
         assert result(page) == pytest.approx(response[4, 2], abs=0.006)
         low, high = (number(text) for text in re.findall(r"(?:from|to) (−?[\d.]+)", described))
         assert (low, high) == pytest.approx((response.min(), response.max()), abs=0.006)
+        if not colors:
+            np.testing.assert_allclose(tables(page)["kernel"], figures.KERNELS[name], atol=0.006)
+
+
+def test_two_filters_give_the_channels_that_a_layer_of_keras_gives(show):
+    from keras import layers
+
+    layer = layers.Conv2D(2, 3, activation="relu")
+    layer.build((None, 9, 14, 3))
+    kernel, biases = RNG.normal(size=(3, 3, 3, 2)), np.array([20.0, -30.0])
+    layer.set_weights([kernel, biases])
+    output = np.asarray(layer(COLOR[np.newaxis].astype("float32")))[0]
+    page = show(Convolution(COLOR, colors=True, filters=list(np.moveaxis(kernel, -1, 0)), biases=biases))
+    for row, column, channel in ((0, 0, 0), (6, 11, 1), (3, 7, 0), (2, 9, 1)):
+        page.mouse.click(*centre_of(page.locator(".cb-output .cb-pixels").nth(channel), row, column))
+        page.get_by_text(f"output[{row}, {column}, {channel}]").wait_for()
+        assert result(page) == pytest.approx(output[row, column, channel], abs=0.01)
+    for channel in (0, 1):
+        sizes = np.sort(np.abs(output[..., channel]), axis=None)
+        expected = diverging_colors(output[..., channel], sizes[np.ceil(0.98 * (sizes.size - 1)).astype(int)])
+        shown = pixels_of(page.locator(".cb-output .cb-pixels").nth(channel), parts=4)
+        np.testing.assert_allclose(shown[..., :3].astype(int), expected, atol=2)  # faint pixels are rounded
+        assert (shown[..., 3] == 255).sum() == 4  # where the window has been
+
+
+def test_one_switch_leads_from_a_grey_picture_to_one_in_colour_and_keeps_the_window(show):
+    page = show(Convolution(COLOR, row=2, column=5))
+    grey = pixels_of(page.locator(".cb-input .cb-pixels"))
+    np.testing.assert_array_equal(grey, np.repeat(in_grey(COLOR)[..., np.newaxis], 3, axis=2))
+    page.get_by_role("checkbox", name="RGB, two filters").check()
+    page.get_by_text("output[2, 5, 0]").wait_for()
+    np.testing.assert_array_equal(pixels_of(page.locator(".cb-input .cb-pixels")), COLOR)
+    page.get_by_role("radio", name="Filter 2").click()
+    page.get_by_text("output[2, 5, 1]").wait_for()
+    page.get_by_role("textbox", name="bias").fill("12.5")
+    expected = max(0, respond(COLOR, "red, not green", 12.5)[2, 5])
+    settle(page)
+    assert result(page) == pytest.approx(expected, abs=0.006)
+
+
+def test_another_picture_can_be_chosen_and_begins_without_visits(show):
+    page = show(Convolution([COLOR, GREY], names=["colours", "grey"], row=6, column=11))
+    page.get_by_role("button", name="Step").click()
+    page.locator(".cb-output [aria-label*='2 of 84']").wait_for()
+    page.get_by_role("combobox", name="Picture").select_option("grey")
+    page.locator(".cb-output [aria-label*='1 of 150']").wait_for()
+    np.testing.assert_array_equal(pixels_of(page.locator(".cb-input .cb-pixels"))[..., 0], GREY)
+
+
+def test_play_begins_at_the_start_wherever_the_window_is_and_goes_on_after_a_pause(show):
+    page = show(Convolution(GREY, row=5, column=8))
+    visited = "() => +document.querySelector('.cb-output [aria-label]').ariaLabel.match(/(\\d+) of/)[1]"
+    play = page.get_by_role("button", name=re.compile("Play|Pause"))
+    play.click()
+    page.wait_for_function("document.querySelector('.cb-input .cb-place').textContent.startsWith('image[0:3')")
+    page.wait_for_function(f"({visited})() > 4")
+    play.click()
+    count = page.evaluate(visited)
+    assert count < 60
+    play.click()
+    page.wait_for_function(f"({visited})() > {count + 4}")
+    page.locator(".cb-input .cb-pixels").press("ArrowDown")  # whoever moves the window ends the tour
+    play.click()
+    page.wait_for_function(f"({visited})() < {count}")
 
 
 def test_sizes_and_places_are_those_of_numpy(show):
     page = show(Convolution(GREY, row=4, column=7))
-    assert texts(page, ".cb-note") == ["12 × 17 × 1", "9 products, one sum", "10 × 15"]
+    assert texts(page, ".cb-input .cb-hint") == ["12 × 17 × 1"]
+    assert texts(page, ".cb-output >> nth=0 >> .cb-note") == ["10 × 15"]
     assert texts(page, ".cb-place") == ["image[4:7, 7:10]", "response[4, 7]"]
-    assert page.get_by_text("12 − 3 + 1 = 10 rows, 17 − 3 + 1 = 15 columns").is_visible()
+
+
+def test_lines_lead_from_the_window_to_its_patch_and_from_the_sum_to_its_pixel(show):
+    for size, colors in ((WIDE, False), (WIDE, True), (PHONE, False), (PHONE, True)):
+        page = show(Convolution(COLOR, row=3, column=6, colors=colors, filter=int(colors)), size=size)
+        settle(page)
+        ends = page.evaluate(
+            """(nth) => {
+              const start = document.querySelector(".cb-links").getBoundingClientRect();
+              const at = (path, share) => {
+                const line = document.querySelector(path);
+                const { x, y } = line.getPointAtLength(share * line.getTotalLength());
+                return [x + start.x, y + start.y];
+              };
+              const near = ([x, y], element, room) => {
+                const { left, right, top, bottom } = element.getBoundingClientRect();
+                return x > left - room && x < right + room && y > top - room && y < bottom + room;
+              };
+              const [input, output] = [".cb-input", ".cb-output"].map((part) =>
+                [...document.querySelectorAll(`${part} .cb-window`)].filter((e) => e.checkVisibility()));
+              const [work, end] = [".cb-work", ".cb-end"].map((part) => document.querySelector(part));
+              return [near(at(".cb-zoom", 0), input[0], 2), near(at(".cb-zoom", 1), work, 2),
+                near(at(".cb-adding", 0), work, 2), near(at(".cb-writing", 0), end, 2),
+                near(at(".cb-writing", 1), output[nth], 14)];
+            }""",
+            int(colors),
+        )
+        assert ends == [True] * 5, (size, colors)
 
 
 def test_response_map_is_painted_in_the_colours_of_its_numbers(show):
-    image = np.array([[9, 0, 9, 9, 9]] * 4, dtype="uint8")
-    page = show(Convolution(image, kernel=[[-1, 1]], all_windows=True))  # 4 rows of −9, 9, 0, 0
-    shown = pixels_of(page.locator(".cb-output .cb-pixels"))
-    np.testing.assert_array_equal(shown, diverging_colors([[-9, 9, 0, 0]] * 4, scale=9))
-    assert page.locator(".cb-legend").inner_text().split() == ["−9", "0", "9"]
+    image = np.array([[0, 0, 9, 9, 0, 0]] * 4, dtype="uint8")
+    kernel = np.zeros((3, 3))
+    kernel[1, :2] = -1, 1
+    page = show(Convolution(image, kernel, all_windows=True))  # 2 rows of 0, 9, 0, −9
+    shown = pixels_of(page.locator(".cb-output .cb-pixels").first)
+    np.testing.assert_array_equal(shown, diverging_colors([[0, 9, 0, -9]] * 2, scale=9))
+    assert page.locator(".cb-legend").first.inner_text().split() == ["−9", "0", "9"]
+
+
+def test_colours_reach_their_ends_where_one_number_in_fifty_is_larger(blank):
+    values = [*range(-60, 40), 500]
+    found = call(Convolution, blank, "responseRange", [[{"values": values}], [{"values": [0, 0, -3]}]])
+    assert found[0] == {"smallest": -60, "largest": 500, "scale": 59, "isCut": True}
+    assert found[1] == {"smallest": -3, "largest": 0, "scale": 3, "isCut": False}
 
 
 def test_pictures_without_javascript_have_the_colours_of_the_page():
@@ -332,7 +465,9 @@ def test_typed_number_changes_the_kernel_and_nonsense_changes_nothing(show):
     cell.fill("7")
     cell.press("ArrowUp")
     assert cell.input_value() == "8"
-    page.wait_for_function("document.querySelector('.cb-select').value === 'outline'")  # the numbers have a name again
+    page.wait_for_function(
+        "document.querySelector('.cb-output .cb-select').value === 'outline'"
+    )  # the numbers have a name again
 
 
 def test_play_moves_in_few_steps_for_who_asked_for_less_motion(show):
@@ -341,7 +476,7 @@ def test_play_moves_in_few_steps_for_who_asked_for_less_motion(show):
         page = show(Convolution(np.zeros((20, 30), "uint8")), reduced_motion=motion)
         page.evaluate(
             """() => { window.moves = 0; new MutationObserver(() => window.moves++).observe(
-            document.querySelector(".cb-output .cb-place"), { characterData: true, subtree: true }); }"""
+            document.querySelector(".cb-said .cb-place"), { characterData: true, subtree: true }); }"""
         )
         page.get_by_role("button", name="Play").click()
         page.wait_for_timeout(1000)
@@ -377,7 +512,7 @@ def test_traits_outside_the_map_are_drawn_inside_it_and_the_hosts_style_stays(sh
           const model = { get: (name) => state[name], set: (name, value) => (state[name] = value), save_changes() {},
             on() {}, off() {} };
           (await (await import(url)).default.render({ model, el }))();
-          const place = el.querySelector(".cb-output .cb-place").textContent;
+          const place = el.querySelector(".cb-said .cb-place").textContent;
           return [state.row, state.column, place, el.style.width];
         }""",
         [str(Convolution._esm), {**Convolution(STEP).state(), "row": 99, "column": 2}],

@@ -240,28 +240,38 @@ export function createStepping(frame, { gridOf, pausesMs: [shortest, longest, to
     onChange: frame.redraw,
   });
   frame.onRemove(player.stop);
+  let isPaused = false; // a tour, which goes on where it was left, while nothing else has moved the window
+  const stop = () => {
+    isPaused = false;
+    player.stop();
+  };
+  const restart = () => {
+    read().visited.clear();
+    frame.set({ row: 0, column: 0, all_windows: false });
+    frame.redraw();
+  };
   const createControl = (label, act) =>
     createButton(label, () => {
-      player.stop();
+      stop();
       act();
     });
   const next = createControl("Step", visitNext);
-  const play = createButton("Play", player.toggle);
+  const play = createButton("Play", () => {
+    if (!player.playing && !isPaused) restart();
+    isPaused = player.playing;
+    player.toggle();
+  });
   play.style.minWidth = "68px"; // "Pause" is wider, and no button should jump
   const all = createControl("Show all", () => {
     frame.set({ all_windows: true });
     onShowAll();
   });
-  const reset = createControl("Reset", () => {
-    read().visited.clear();
-    frame.set({ row: 0, column: 0, all_windows: false });
-    frame.redraw();
-  });
+  const reset = createControl("Reset", restart);
   return {
     element: h("div", { class: "cb-buttons" }, next, play, all, reset),
     read,
     moveTo(row, column) {
-      player.stop();
+      stop();
       visit(row, column);
     },
     get playing() {
@@ -288,9 +298,9 @@ function createPlayer({ step, intervalMs, onChange }) {
   };
   const tick = () => {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    const pause = calm ? 600 : intervalMs();
+    const pause = calm ? 600 : Math.max(16, intervalMs()); // a screen shows no more
     let more = true;
-    for (let n = calm ? Math.max(1, Math.round(600 / intervalMs())) : 1; n > 0 && more; n--) more = step();
+    for (let n = Math.max(1, Math.round(pause / intervalMs())); n > 0 && more; n--) more = step();
     if (more) timer = setTimeout(tick, pause);
     else stop();
   };
