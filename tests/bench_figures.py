@@ -20,6 +20,7 @@ from convbook.figures import (
     Convolution,
     FeatureMaps,
     Freezing,
+    NetworkWalk,
     PaddingAndStrides,
     Pooling,
     ReceptiveField,
@@ -105,6 +106,12 @@ def translation(rng):
     yield "the digit moves", Translation(), lambda n: {"down": n % 35 - 17, "right": (7 * n) % 35 - 17}
 
 
+def network_walk(rng):
+    """A net answers to another digit; the way back goes through another pixel."""
+    yield "the digit changes", NetworkWalk(), lambda n: {"digit": n % 10}
+    yield "the pixel changes", NetworkWalk(), lambda n: {"pixel_3": n % 25}
+
+
 def augmentation(rng):
     """Nine pictures of 64 × 64 × 3 pixels, all transforms on."""
     images = rng.integers(0, 256, (2, 64, 64, 3), dtype="uint8")
@@ -146,8 +153,8 @@ def freezing(rng):
 
 
 FIGURES = (
-    *(convolution, pooling, padding_and_strides, receptive_field, translation, augmentation, training_curves),
-    *(feature_maps, freezing),
+    *(convolution, pooling, padding_and_strides, receptive_field, network_walk, translation),
+    *(augmentation, training_curves, feature_maps, freezing),
 )
 
 

@@ -22,6 +22,7 @@ from convbook.figures import (
     FigureError,
     Freezing,
     LiveFigure,
+    NetworkWalk,
     PaddingAndStrides,
     Pooling,
     ReceptiveField,
@@ -53,6 +54,7 @@ FIGURES = {
     "padding and strides": lambda: PaddingAndStrides(width=8, padding="same", row=1),
     "pooling": lambda: Pooling(GREY),
     "pooling of a moved picture": lambda: Pooling(GREY, act="a moved picture", right=1),
+    "network walk": lambda: NetworkWalk(4),
     "translation": lambda: Translation(4, right=3),
     "receptive field": lambda: ReceptiveField(COLOR),
     "feature maps": lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])),
@@ -65,6 +67,7 @@ FIGURES = {
 STATES = [
     lambda: PaddingAndStrides(height=2),
     lambda: Translation(4, down=-17, right=17),
+    lambda: NetworkWalk(5, answer=8, channel_3=47, pixel_3=0, channel_2=31, pixel_2=143, channel_1=15, pixel_1=675),
     lambda: Pooling(GREY[:4, :7], pool_size=3),
     lambda: Pooling(GREY[:4, :7], pool_size=3, act="a moved picture"),
     lambda: Pooling(GREY[:4, :7], "blur", right=-2, down=2, act="a moved picture"),
@@ -224,6 +227,7 @@ CHANGES = {
         ({"row": 7, "column": 12, "strides": 1, "down": 1, "right": -2}, {}),
         ({"image": GREY[:4, :7]}, {"row": 0, "column": 0}),
     ),
+    "network walk": (NetworkWalk, ({"answer": 3, "channel_3": 7, "pixel_3": 24, "pixel_1": None}, {})),
     "translation": (Translation, ({"digit": 0, "sample": 1, "down": -3, "right": 12}, {})),
     "receptive field": (
         lambda: ReceptiveField(np.zeros((20, 30)), "with pooling", layer=1, row=17, column=27),
@@ -340,6 +344,7 @@ GOALS = {"wide": 620, "phone": 700}
 # Each figure as its chapter opens it, and how tall it is at the most, in px. Who makes one less tall lowers its bound.
 HEIGHTS = {
     "convolution": (lambda: Convolution(row=16, column=16), 620, 700),
+    "network walk": (NetworkWalk, 620, 700),
     "translation": (lambda: Translation(right=9), 680, 1170),
     "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2, padding="same"), 620, 1240),
     "pooling": (lambda: Pooling(EYE, row=4, column=5), 620, 700),
@@ -524,6 +529,14 @@ WALKS = {
         (INPUT, "Shift+ArrowDown Shift+ArrowDown End", "17 px down, 17 px right of the centre"),
         ("Centre", "in the centre"),
     ),
+    "network walk": (
+        *(lambda: NetworkWalk(4, pixel_2=0), ".cb-note >> nth=2"),
+        (".cb-pixels >> nth=1", [(7, 5)], "pixel (7, 5)"),
+        (".cb-pixels >> nth=1", "ArrowRight ArrowRight ArrowDown ArrowLeft", "pixel (8, 6)"),
+        (".cb-pixels >> nth=1", "End ArrowRight", "pixel (8, 11)"),
+        (".cb-pixels >> nth=1", "Home ArrowLeft ArrowUp", "pixel (7, 0)"),
+        (".cb-pixels >> nth=1", [(7, 0), (3, 4), (2, 9)], "pixel (2, 9)"),
+    ),
     "training curves": (
         *(lambda: TrainingCurves({"A": {name: [0.5] * 30 for name in HISTORY}}, epoch=10), ".cb-readings"),
         (CHART, "ArrowRight ArrowUp", "Epoch 12:"),
@@ -585,6 +598,11 @@ def act_in(page, grid, action):
 
 # A tap, or where a finger begins and ends: beside the window it scrolls the page, and the place stays.
 FINGERS = {
+    "network walk": (
+        *(lambda: NetworkWalk(4, pixel_3=0), ".cb-note >> nth=3"),
+        (".cb-pixels >> nth=2", [(3, 3)], "pixel (3, 3)"),
+        (".cb-pixels >> nth=2", [(3, 1), (1, 1)], "pixel (3, 3)"),
+    ),
     "convolution": (
         *(lambda: Convolution(GREY), SAID),
         (INPUT, [(1, 1), (6, 9)], "response[5, 8]"),

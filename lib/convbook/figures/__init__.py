@@ -8,6 +8,7 @@ from convbook.figures.base import FigureError, LiveFigure
 from convbook.figures.convolution import KERNELS, Convolution
 from convbook.figures.feature_maps import FeatureMaps
 from convbook.figures.freezing import Freezing
+from convbook.figures.network_walk import NetworkWalk
 from convbook.figures.padding_and_strides import PaddingAndStrides
 from convbook.figures.pooling import Pooling
 from convbook.figures.receptive_field import ReceptiveField
@@ -22,6 +23,7 @@ __all__ = [
     "FigureError",
     "Freezing",
     "LiveFigure",
+    "NetworkWalk",
     "PaddingAndStrides",
     "Pooling",
     "ReceptiveField",

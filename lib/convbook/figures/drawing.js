@@ -3,54 +3,27 @@
 import { clampNumber, followKeys, h, s, setAttribute } from "./base.js";
 
 export const DRAWN_PX = 28; // of the surface and of the picture
-const MARGIN_PX = 4; // of the picture, which a digit leaves dark
-const [BLOCKS, BLOCK] = [8, 4]; // the bitmap: blocks of so many dots each way
-const [STROKES_REACH, PEN_REACH] = [26, 2.1]; // how far the middle of strokes reaches, and a pen's half width, in dots
+const [MARGIN_PX, BLOCKS] = [4, 8]; // of the picture: what a digit leaves dark; within, how coarse it is
+const [STROKES_REACH, PEN_WIDTH] = [6.5, 1.05]; // in blocks: how far the middle of strokes reaches
 
-// A picture of strokes, each a list of points [x, y] in any unit, as the book's own digits were made: a bitmap of 32 ×
-// 32 dots, counted in blocks of 4 × 4, and these 8 × 8 numbers enlarged to 20 × 20 in the middle.
+// A picture of strokes, each a list of points [x, y] in any unit, as the book's own digits were made: how full each of
+// 8 × 8 blocks is, enlarged to 20 × 20 pixels in the middle.
 export function drawStrokes(strokes) {
-  const blocks = countDots(fitStrokes(strokes));
-  const values = new Uint8Array(DRAWN_PX * DRAWN_PX);
-  const size = DRAWN_PX - 2 * MARGIN_PX;
-  const places = Array.from({ length: size }, (_, n) => clampNumber(((n + 0.5) * BLOCKS) / size - 0.5, 0, BLOCKS - 1.001));
-  const between = (one, other, at) => one + (other - one) * (at % 1);
-  places.forEach((down, row) => {
-    const [upper, lower] = [0, 1].map((n) => blocks[Math.floor(down) + n]);
-    places.forEach((right, column) => {
-      const [above, below] = [upper, lower].map((line) => between(line[right | 0], line[(right | 0) + 1], right));
-      values[(row + MARGIN_PX) * DRAWN_PX + column + MARGIN_PX] = Math.round(between(above, below, down));
-    });
-  });
+  const [coarse, fine] = [BLOCKS, DRAWN_PX].map((side) => h("canvas", { width: side, height: side }).getContext("2d"));
+  const ends = [0, 1].map((axis) => strokes.flat().map((point) => point[axis]))
+    .map((all) => [Math.min(...all), Math.max(...all)]);
+  const scale = STROKES_REACH / Math.max(...ends.map(([low, high]) => high - low), 0.1);
+  coarse.setTransform(scale, 0, 0, scale, ...ends.map(([low, high]) => BLOCKS / 2 - (scale * (low + high)) / 2));
+  Object.assign(coarse, { strokeStyle: "#fff", lineWidth: PEN_WIDTH / scale, lineCap: "round", lineJoin: "round" });
+  coarse.stroke(new Path2D(pathOf(strokes)));
+  fine.fillRect(0, 0, DRAWN_PX, DRAWN_PX);
+  fine.drawImage(coarse.canvas, MARGIN_PX, MARGIN_PX, DRAWN_PX - 2 * MARGIN_PX, DRAWN_PX - 2 * MARGIN_PX);
+  const values = Uint8Array.from(fine.getImageData(0, 0, DRAWN_PX, DRAWN_PX).data.filter((_, n) => n % 4 === 0));
   return { height: DRAWN_PX, width: DRAWN_PX, channels: 1, values };
 }
 
-// The strokes in the middle of the bitmap, and as large as the digits that the nets were trained on.
-function fitStrokes(strokes) {
-  const ends = [0, 1].map((axis) => strokes.flat().map((point) => point[axis]))
-    .map((all) => [Math.min(...all), Math.max(...all)]);
-  const scale = STROKES_REACH / Math.max(...ends.map(([low, high]) => high - low), 1e-6);
-  const fit = (x, axis) => (x - (ends[axis][0] + ends[axis][1]) / 2) * scale + (BLOCKS * BLOCK) / 2;
-  return strokes.map((stroke) => stroke.map((point) => point.map(fit)));
-}
-
-// How full each block of the bitmap is, 0 to 255.
-function countDots(strokes) {
-  const counts = Array.from({ length: BLOCKS }, () => new Array(BLOCKS).fill(0));
-  const lines = strokes.flatMap((stroke) => stroke.map((point, n) => [stroke[Math.max(0, n - 1)], point]));
-  for (let dot = 0; dot < (BLOCKS * BLOCK) ** 2; dot++) {
-    const [row, column] = [Math.floor(dot / (BLOCKS * BLOCK)), dot % (BLOCKS * BLOCK)];
-    if (lines.some((line) => distance(column + 0.5, row + 0.5, line) < PEN_REACH)) {
-      counts[Math.floor(row / BLOCK)][Math.floor(column / BLOCK)] += 255 / BLOCK ** 2;
-    }
-  }
-  return counts;
-}
-
-function distance(x, y, [[x1, y1], [x2, y2]]) {
-  const [dx, dy] = [x2 - x1, y2 - y1];
-  const along = clampNumber(((x - x1) * dx + (y - y1) * dy) / (dx * dx + dy * dy || 1), 0, 1);
-  return Math.hypot(x - x1 - along * dx, y - y1 - along * dy);
+function pathOf(strokes) {
+  return strokes.map((stroke) => `M${[stroke[0], ...stroke].join("L")}`).join("");
 }
 
 // The surface; children lie below the strokes. `onDraw()` is called when strokes or the pen have changed. `picture()`
@@ -63,8 +36,8 @@ export function createDrawing(label, onDraw, ...children) {
   const element = h("div", attributes, ...children, drawing);
   let [strokes, picture, at, isDown] = [[], null, [DRAWN_PX / 2, DRAWN_PX / 2], false];
   const show = () => {
-    setAttribute(lines, "d", strokes.map((stroke) => `M${[stroke[0], ...stroke].join("L")}`).join(""));
-    const look = { cx: at[0], cy: at[1], class: isDown ? "cb-down" : "" };
+    setAttribute(lines, "d", pathOf(strokes));
+    const look = { cx: at[0], cy: at[1], fill: isDown ? "currentColor" : "none" };
     for (const [name, value] of Object.entries(look)) setAttribute(pen, name, value);
   };
   const change = (fresh) => {
