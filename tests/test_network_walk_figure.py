@@ -182,7 +182,7 @@ def test_it_opens_with_the_way_from_the_best_answer_to_the_picture(show, digit):
     ]
     image = photos.place_on_canvas(load_samples()[digit, :1], 54)[0]
     np.testing.assert_array_equal(pixels_of(page.locator(".cb-view")), np.broadcast_to(image, (54, 54, 3)))
-    assert page.locator(".cb-cones path").get_attribute("d").count("M") == 8
+    assert page.locator(".cb-links path").get_attribute("d").count("M") == 8
 
 
 def test_tiles_show_what_each_map_gives(show):

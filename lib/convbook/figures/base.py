@@ -13,7 +13,8 @@ A new figure `window` needs three files at most:
   and `export default liveFigure("window", [names of traits], build, { task: ["What to do.", "With which keys."] })`. A
   figure is built of parts, { element, update }, which `frame.add` and `joinParts` put together; pictures with a window,
   groups of buttons, moving, stepping and details come from "./controls.js", a surface to draw on from "./drawing.js",
-  what runs a trained net from "./network.js". No two modules of a figure declare the same name;
+  lines from part to part from "./links.js", what runs a trained net from "./network.js". No two modules of a figure
+  declare the same name;
 - `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
 
 A link to the page can set every public trait of the types below: their rules go into the page with the state. What else

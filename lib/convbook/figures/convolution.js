@@ -24,12 +24,11 @@ import {
   picturePixels,
   remember,
   responseColors,
-  s,
-  setAttribute,
   setText,
   setVariables,
 } from "./base.js";
 import { createButtonGroup, createPicturePanel, createPixelGrid, createStepping } from "./controls.js";
+import { createLinks, drawZoom } from "./links.js";
 
 const OWN_NUMBERS = "own numbers";
 const SIDE = 3; // of every kernel
@@ -101,7 +100,7 @@ export default liveFigure("convolution", TRAITS, (frame) => {
   const [input, work, sums] = [createInput(frame, state), createWork(frame, state), createSums(frame, state)];
   const outputs = [0, 1].map((filter) => createOutput(frame, state, filter));
   const said = createSaid();
-  const links = createLinks(frame, input, work, sums, outputs);
+  const links = createOwnLinks(frame, input, work, sums, outputs);
   const panels = [input, joinParts("cb-outputs", ...outputs), sums, work, said, links];
   const update = frame.add(createControls(frame, state), joinParts("cb-panels", ...panels));
 
@@ -360,40 +359,14 @@ function describeRange({ smallest, largest }) {
 
 // ---- lines from the window to its patch, from the products to their sum, from there to the pixel of the map ---------
 
-function createLinks(frame, input, work, sums, outputs) {
-  const [zoom, adding, writing] = ["cb-zoom", "cb-adding", "cb-writing"].map((name) => s("path", { class: name }));
-  const element = s("svg", { class: "cb-links", "aria-hidden": "true" }, zoom, adding, writing);
-  const observer = new ResizeObserver(frame.redraw);
-  observer.observe(element);
-  frame.onRemove(() => observer.disconnect());
-  const boxOf = (whole, ...parts) => {
-    const boxes = parts.map((part) => part.getBoundingClientRect());
-    const [left, top] = ["left", "top"].map((side) => Math.min(...boxes.map((box) => box[side])));
-    const [right, bottom] = ["right", "bottom"].map((side) => Math.max(...boxes.map((box) => box[side])));
-    return { left: left - whole.left, top: top - whole.top, right: right - whole.left, bottom: bottom - whole.top };
-  };
-  return {
-    element,
-    update({ filter }) {
-      const whole = element.getBoundingClientRect();
-      const find = (part, selector) => boxOf(whole, ...part.element.querySelectorAll(selector));
-      const [patch, products] = ["first", "last"].map((n) => find(work, `.cb-part:${n}-child > .cb-grid`));
-      const [end, map] = [boxOf(whole, sums.end), find(outputs[filter], ".cb-pixels")];
-      setAttribute(element, "viewBox", `0 0 ${whole.width} ${whole.height}`);
-      setAttribute(zoom, "d", drawZoom(find(input, ".cb-window"), patch));
-      setAttribute(adding, "d", drawAdding(products, end));
-      setAttribute(writing, "d", drawWriting(end, find(outputs[filter], ".cb-window"), map.left));
-    },
-  };
-}
-
-// Two lines between the corners of a window and of what it shows enlarged, below it or beside it.
-function drawZoom(window, patch) {
-  const isBelow = patch.top > window.bottom;
-  const corners = isBelow ? ["left top", "right top"] : ["left top", "left bottom"];
-  const starts = isBelow ? ["left bottom", "right bottom"] : ["right top", "right bottom"];
-  const at = (box, corner) => corner.split(" ").map((side) => box[side]);
-  return starts.map((start, n) => `M${at(window, start)}L${at(patch, corners[n])}`).join("");
+function createOwnLinks(frame, input, work, sums, outputs) {
+  return createLinks(frame, ["cb-zoom", "cb-adding", "cb-writing"], (boxOf, { filter }) => {
+    const find = (part, selector) => boxOf(...part.element.querySelectorAll(selector));
+    const [patch, products] = ["first", "last"].map((n) => find(work, `.cb-part:${n}-child > .cb-grid`));
+    const [end, map] = [boxOf(sums.end), find(outputs[filter], ".cb-pixels")];
+    const writing = drawWriting(end, find(outputs[filter], ".cb-window"), map.left);
+    return [drawZoom(find(input, ".cb-window"), patch), drawAdding(products, end), writing];
+  });
 }
 
 // An arrow from the products to their sum, beside them, above or below.

@@ -14,7 +14,6 @@ import {
   placeBox,
   remember,
   responsePixels,
-  s,
   setAttribute,
   setIdle,
   setText,
@@ -22,6 +21,7 @@ import {
 } from "./base.js";
 import { createButtonGroup, createPixelGrid } from "./controls.js";
 import { createDrawing, DRAWN_PX } from "./drawing.js";
+import { createLinks, drawZoom } from "./links.js";
 import { runNet, unpackNet } from "./network.js";
 
 const CLASS = 4; // the stage after three stages of a convolution and pooling: the mean of each map, and a Dense layer
@@ -115,15 +115,16 @@ export default liveFigure("network walk", TRAITS, (frame) => {
   const state = createState(frame);
   const stages = [1, 2, 3].map((stage) => createStage(frame, state, stage));
   const panels = joinParts("cb-panels", createInput(state), ...stages, createAnswers(state));
-  const cones = createCones(frame, panels.element);
+  const way = createWay(frame, panels.element);
   const said = h("p", { class: "cb-said" });
   const update = frame.add(panels, said);
+  panels.element.append(way.element);
 
   return function draw() {
     const now = state.read();
     update(now);
     setText(said, describe(now));
-    cones.update();
+    way.update();
     return describe(now);
   };
 }, {
@@ -254,28 +255,11 @@ function createAnswers({ choose }) {
   };
 }
 
-// Lines from each window to the pixel that was computed from it, beside or below, and from the last map to the answer.
-function createCones({ redraw, onRemove }, panels) {
-  const path = s("path");
-  panels.append(s("svg", { class: "cb-cones", "aria-hidden": "true" }, path));
-  const observer = new ResizeObserver(redraw);
-  observer.observe(panels);
-  onRemove(() => observer.disconnect());
-  return {
-    update() {
-      const origin = panels.getBoundingClientRect();
-      const zoom = origin.width / panels.offsetWidth || 1; // on a full screen
-      const place = (x, y) => `${(x - origin.left) / zoom} ${(y - origin.top) / zoom}`;
-      const ends = panels.querySelectorAll(".cb-read, .cb-window, .cb-answers [aria-checked=true]");
-      const lines = [...ends].map((end) => end.getBoundingClientRect()).flatMap((to, n, boxes) => {
-        const from = boxes[n - 1];
-        if (n % 2 === 0) return [];
-        const [side, other] = to.left > from.right ? ["top", "bottom"] : ["left", "right"];
-        return [side, other].map((name) => side === "top"
-          ? `M${place(from.right, from[name])}L${place(to.left, to[name])}`
-          : `M${place(from[name], from.bottom)}L${place(to[name], to.top)}`);
-      });
-      setAttribute(path, "d", lines.join(""));
-    },
-  };
+// Lines from each window to the pixel that was computed from it, and from the last map to the answer.
+function createWay(frame, panels) {
+  return createLinks(frame, [""], (boxOf) => {
+    const ends = panels.querySelectorAll(".cb-read, .cb-window, .cb-answers [aria-checked=true]");
+    const boxes = [...ends].map((end) => boxOf(end));
+    return [[0, 2, 4, 6].map((n) => drawZoom(boxes[n], boxes[n + 1])).join("")];
+  });
 }
