@@ -96,6 +96,11 @@ def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
     assert_refused(NetworkWalk, changes, remedy)
 
 
+def test_it_takes_the_5_for_a_9_as_chapter_1_says_and_knows_the_other_digits():
+    answers = [outputs(digit)["classifier"].argmax() for digit in range(10)]
+    assert answers == [0, 1, 2, 3, 4, 9, 6, 7, 8, 9]
+
+
 def test_the_traits_cover_the_nets_maps_and_html_stays_below_120_kilobytes():
     figure = NetworkWalk()
     for stage in STAGES:
