@@ -86,7 +86,7 @@ def pooling(rng):
 
 def padding_and_strides(rng):
     """The largest grid with all counts shown."""
-    figure = PaddingAndStrides(height=16, width=16, kernel_size=7, padding="same", dilation_rate=3, show_counts=True)
+    figure = PaddingAndStrides(height=16, width=16, kernel_size=7, dilation_rate=3, show_counts=True)
     yield "the window moves", figure, lambda n: {"row": n % 16, "column": (7 * n) % 16}
     yield "the size changes", figure, lambda n: {"height": 15 + n % 2}
 

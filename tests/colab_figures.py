@@ -29,9 +29,8 @@ ASKING_MS = 5_000
 EXECUTED = "Jupyter.notebook.get_cells().every((cell) => cell.input_prompt_number > 0)"
 FIGURES = "document.querySelectorAll('.cell [data-figure]').length"
 # A stride stands in the figure's own text, so the text tells whether a change in Python arrives.
-STRIDE_IS = (
-    "(stride) => document.querySelector(`[data-figure='padding and strides']`).innerText.includes(`Stride\\n${stride}`)"
-)
+STRIDE_IS = """(stride) => document.querySelector("[data-figure='padding and strides']").innerText
+  .includes(`Stride s\\n${stride}`)"""
 SET_STRIDE = "next(f for f in Out.values() if type(f).__name__ == 'PaddingAndStrides').strides = {}"
 RUN_ONE_MORE = """(source) => {
   Jupyter.notebook.insert_cell_at_bottom("code").set_text(source);

@@ -51,7 +51,7 @@ FIGURES = {
     "ruler": Ruler,
     "convolution": lambda: Convolution(GREY, "sharpen", row=2, column=3),
     "convolution of colours": lambda: Convolution([COLOR, GREY], colors=True, all_windows=True),
-    "padding and strides": lambda: PaddingAndStrides(width=8, padding="same", row=1),
+    "padding and strides": lambda: PaddingAndStrides(width=8, row=1),
     "pooling": lambda: Pooling(GREY),
     "pooling of a moved picture": lambda: Pooling(GREY, act="a moved picture", right=1),
     "network walk": lambda: NetworkWalk(4),
@@ -215,10 +215,10 @@ CHANGES = {
     ),
     "padding and strides": (
         lambda: PaddingAndStrides(row=4, column=6),
-        ({"width": 5}, {"row": 4, "column": 2}),
-        ({"height": 2}, {"row": 0, "column": 0}),  # no window fits
-        ({"height": 12, "strides": 2}, {}),
-        ({"strides": 1, "dilation_rate": 3, "padding": "same"}, {}),
+        ({"width": 5}, {"row": 4, "column": 4}),
+        ({"height": 2}, {"row": 1, "column": 4}),  # without padding no window fits
+        ({"height": 12, "strides": 2}, {"column": 2}),
+        ({"strides": 1, "dilation_rate": 3}, {}),
     ),
     "pooling": (
         lambda: Pooling(GREY, strides=1, row=8, column=13),
@@ -346,7 +346,7 @@ HEIGHTS = {
     "convolution": (lambda: Convolution(row=16, column=16), 620, 700),
     "network walk": (NetworkWalk, 620, 700),
     "translation": (lambda: Translation(right=9), 680, 1170),
-    "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2, padding="same"), 620, 1240),
+    "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2), 620, 700),
     "pooling": (lambda: Pooling(EYE, row=4, column=5), 620, 700),
     "pooling of a moved picture": (lambda: Pooling(EYE, act="a moved picture", right=1), 620, 700),
     "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling"), 620, 700),
@@ -462,7 +462,8 @@ def largest_at(row, column):
 
 
 INPUT, OUTPUT, MAP = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map"))
-PLACE, NOTE, CHART, SAID = ".cb-output .cb-place", ".cb-input .cb-note", ".cb-chart", ".cb-said"
+SAME_INPUT = ".cb-same .cb-input .cb-pixels"
+NOTE, CHART, SAID = ".cb-input .cb-note", ".cb-chart", ".cb-said"
 # Where the figure names a place, and what a reader does with the place that it then names: buttons by name; keys in a
 # pixel grid; the pointer pressed on one pixel of it, moved over others and let go; the pointer over a pixel.
 WALKS = {
@@ -479,19 +480,20 @@ WALKS = {
     ),
     **{
         f"stride {strides}": (
-            *(functools.partial(PaddingAndStrides, height=16, width=15, strides=strides, padding="same"), PLACE),
-            (INPUT, "ArrowRight ArrowRight ArrowDown ArrowLeft", "output[1, 1]"),
-            (INPUT, "End ArrowRight", f"output[1, {last_column}]"),
-            (INPUT, "Home ArrowLeft", "output[1, 0]"),
-            (INPUT, "Shift+ArrowDown", f"output[{leapt_to}, 0]"),
+            *(functools.partial(PaddingAndStrides, height=16, width=15, strides=strides), ".cb-verdict"),
+            (SAME_INPUT, "ArrowRight ArrowRight ArrowDown ArrowLeft", "row 1, column 1"),
+            (SAME_INPUT, "End ArrowRight", f"row 1, column {last_column}"),
+            (SAME_INPUT, "Home ArrowLeft", "row 1, column 0"),
+            (SAME_INPUT, "Shift+ArrowDown", f"row {leapt_to}, column 0"),
         )
         for strides, last_column, leapt_to in ((1, 14, 4), (2, 7, 3), (5, 2, 2))
     },
     "nearest output": (  # 1 of padding on the left
-        *(lambda: PaddingAndStrides(height=11, width=13, strides=3, padding="same"), PLACE),
-        (INPUT, [(1, 1), (4, 5), (5, 8)], "output[1, 2]"),  # 4 down and 7 to the right: nearest are 3 and 6
-        (INPUT, [(0, 0)], "output[0, 0]"),
-        (OUTPUT, [(2, 3)], "output[2, 3]"),
+        *(lambda: PaddingAndStrides(height=11, width=13, strides=3), ".cb-verdict"),
+        (SAME_INPUT, [(1, 1), (4, 5), (5, 8)], "row 1, column 2"),  # 4 down, 7 to the right: nearest are 3 and 6
+        (SAME_INPUT, [(0, 0)], "row 0, column 0"),
+        (INPUT, [(6, 9)], "row 2, column 3"),
+        (OUTPUT, [(2, 3)], "row 2, column 3"),
     ),
     "pooling": (
         *(lambda: Pooling(GREY, act="a moved picture"), NOTE),
@@ -648,34 +650,34 @@ def test_a_finger_drags_and_taps_and_beside_the_window_scrolls(show, name):
 
 
 @pytest.mark.parametrize(
-    ("make", "where"),
+    ("make", "where", "write"),
     [
-        (lambda: Convolution(np.zeros((4, 5), "uint8")), SAID),
-        (lambda: PaddingAndStrides(height=5, width=7, strides=2), PLACE),
+        (lambda: Convolution(np.zeros((4, 5), "uint8")), SAID, "[{}, {}]"),
+        (lambda: PaddingAndStrides(height=3, width=6, strides=2, kernel_size=1), ".cb-verdict", "row {}, column {}"),
     ],
     ids=["convolution", "padding and strides"],
 )
-def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, make, where):
+def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, make, where, write):
     page = show(make())  # with outputs of 2 × 3
     output = page.locator(OUTPUT)
 
     def click(name, told, count, place):
         page.get_by_role("button", name=name).click(force=True)
         output.and_(page.locator(f"[aria-label*=', {told}']")).wait_for()
-        assert place in page.locator(where).inner_text()
+        assert write.format(*place) in page.locator(where).inner_text()
         assert (pixels_of(output, parts=4)[..., 3] == 255).ravel().tolist() == [True] * count + [False] * (6 - count)
 
-    for count, place in ((2, "[0, 1]"), (3, "[0, 2]"), (4, "[1, 0]")):
+    for count, place in ((2, (0, 1)), (3, (0, 2)), (4, (1, 0))):
         click("Step", f"{count} of 6", count, place)
     page.get_by_role("button", name="Show all").press("Enter")
     page.get_by_role("button", name="Show all", disabled=True).wait_for()
     assert page.evaluate("document.activeElement.textContent") == "Show all"
-    click("Show all", "complete", 6, "[1, 0]")
-    click("Reset", "1 of 6", 1, "[0, 0]")
+    click("Show all", "complete", 6, (1, 0))
+    click("Reset", "1 of 6", 1, (0, 0))
     page.get_by_role("button", name="Play").click()
     page.get_by_role("button", name="Pause").wait_for()
     page.get_by_role("button", name="Play").wait_for()
-    click("Show all", "complete", 6, "[1, 2]")
+    click("Show all", "complete", 6, (1, 2))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import re
 
 import figure_pages
@@ -47,7 +48,8 @@ def reads_of_keras(height, width, kernel_size, strides=1, padding="valid", dilat
 call = functools.partial(figure_pages.call, PaddingAndStrides)
 
 
-INPUT = ".cb-input .cb-pixels"
+INPUT = ".cb-same .cb-input .cb-pixels"
+PADDINGS = ("valid", "same")
 
 
 def plan(page, height, width, kernel_size=3, strides=1, padding="valid", dilation_rate=1):
@@ -56,9 +58,21 @@ def plan(page, height, width, kernel_size=3, strides=1, padding="valid", dilatio
     return call(page, "planAxis", [[height, *rest], [width, *rest]])
 
 
-def sums(page):
-    """The formulas shown, [(what is computed, the sum)]."""
-    return list(zip(texts(page, ".cb-formulas dt"), texts(page, ".cb-formulas dd"), strict=True))
+def figure_of(state):
+    """The figure with these sizes, which shows both paddings."""
+    return PaddingAndStrides(**{name: value for name, value in state.items() if name != "padding"})
+
+
+def values_of(page, height, width):
+    """The input's values."""
+    places = [[row, column] for row in range(height) for column in range(width)]
+    return np.reshape(call(page, "pixelAt", places), (height, width))
+
+
+def cells(page, padding, part, shape):
+    """The numbers that stand in a picture's cells."""
+    shown = page.locator(f".cb-{padding} .cb-{part} text").all_text_contents()
+    return np.reshape([int(text) for text in shown], shape)
 
 
 @pytest.mark.parametrize(
@@ -69,12 +83,12 @@ def sums(page):
         ({"kernel_size": 8}, "1 to 7"),
         ({"strides": 6}, "1 to 5"),
         ({"dilation_rate": 4}, "1 to 3"),
-        ({"padding": "SAME"}, "give 'valid' or 'same'.*'valid' is none"),
+        ({"term": "padding"}, "give 'none', 'n', 'k'"),
         ({"strides": 2, "dilation_rate": 2}, "Keras refuses"),
         ({"dilation_rate": 2, "strides": 2}, "Keras refuses"),
-        ({"row": 5}, "the output has 5 × 7 numbers: give 0 to 4"),
-        ({"column": -1}, "give 0 to 6"),
-        ({"height": 2, "row": 1}, "no window fits: give 0"),
+        ({"row": 7}, "the output has 7 × 9 numbers: give 0 to 6"),
+        ({"column": -1}, "give 0 to 8"),
+        ({"height": 2, "row": 2}, "the output has 2 × 9 numbers: give 0 to 1"),
     ],
 )
 def test_bad_traits_raise_name_the_remedy_and_leave_the_old_state(changes, remedy):
@@ -111,36 +125,38 @@ def test_every_output_reads_the_pixels_that_keras_reads_and_names_them(blank, st
     np.testing.assert_array_equal(counts, expected.sum(axis=(0, 1)))
     inside = [call(blank, "countInside", [[axis, n] for n in range(axis["outputs"])]) for axis in axes]
     np.testing.assert_array_equal(np.outer(*inside), expected.sum(axis=(2, 3)))
-    row, column = (size - 1 for size in expected.shape[:2])
-    (text,) = call(blank, "writeReading", [[axes, row, column]])
-    sides = [numbers(part) for part in re.search(r" reads rows (.*) and columns (.*): ", text).groups()]
-    seen = np.argwhere(expected[row, column]).tolist()
-    assert [
-        [i, j] for i, j in itertools.product(*sides) if 0 <= i < state["height"] and 0 <= j < state["width"]
-    ] == seen
-    zeros = state["kernel_size"] ** 2 - len(seen)
-    assert numbers(text.split(": ")[1]) == [len(seen)] + [zeros] * (zeros > 0)
+    values = values_of(blank, state["height"], state["width"])
+    places = [[row, column] for row in range(len(expected)) for column in range(len(expected[0]))]
+    sums = call(blank, "sumOf", [[axes, *place] for place in places])
+    np.testing.assert_array_equal(np.reshape(sums, expected.shape[:2]), np.einsum("abij,ij->ab", expected, values))
+    row, column = places[-1]
+    (text,) = call(blank, "writeReading", [[[axes], row, column]])
+    seen = expected[row, column].sum()
+    zeros = state["kernel_size"] ** 2 - seen
+    assert numbers(text) == [row, column, seen, *[zeros] * int(zeros > 0), sums[-1]]
 
 
-@pytest.mark.parametrize(
-    ("state", "problem"),
-    [
-        ({"height": 7, "width": 9}, ""),
-        ({"height": 2, "width": 9}, "it spans 3 × 3 pixels, the input has 2 × 9. Enlarge the input, or pad: 'same'."),
-        (
-            {"height": 9, "width": 4, "dilation_rate": 2},
-            "it spans 5 × 5 pixels, the input has 9 × 4. Enlarge the input, take a smaller dilation rate, or pad",
-        ),
-        (
-            {"height": 9, "width": 9, "strides": 2, "dilation_rate": 2, "padding": "same"},
-            "Keras refuses stride 2 together with dilation rate 2: set one of them to 1.",
-        ),
-    ],
-)
-def test_sizes_without_a_window_or_that_keras_refuses_are_explained(blank, state, problem):
-    (text,) = call(blank, "writeProblem", [[plan(blank, **state)]])
-    assert problem in text
-    assert bool(text) == bool(problem)
+def test_formulas_in_letters_give_the_numbers_of_shapes_and_their_terms_count_their_cells(blank):
+    chosen = [axis for n, axis in enumerate(AXES) if n % 17 == 0]
+    for axis, planned in zip(chosen, call(blank, "planAxis", [list(axis) for axis in chosen]), strict=True):
+        size, kernel, stride, _, dilation = axis
+        outputs = planned["outputs"]
+        if outputs == 0:
+            continue
+        numbers_of = {"n": size, "k": kernel, "s": stride, "d": dilation, "o": outputs, "p": planned["needed"]}
+        numbers_of["span"] = (kernel - 1) * dilation + 1
+        for line in call(blank, "writeFormula", [[planned]])[0]:
+            left, right = "".join(str(numbers_of.get(part, part)) for part in line).split("=")
+            right = right.replace("⌊", "math.floor(").replace("⌈", "math.ceil(").replace("⌋", ")").replace("⌉", ")")
+            assert eval(right.replace("·", "*").replace("−", "-"), {"math": math}) == int(left), (axis, line)
+        output = outputs - 1
+        terms = ["n", "k", "span", "p", "o", *["s"] * (outputs > 1), *["d"] * (kernel > 1)]
+        for term, (cells, lit) in zip(
+            terms, call(blank, "cellsOf", [[t, planned, output] for t in terms]), strict=True
+        ):
+            count = sum(shapes.padding_amounts(*axis)) if term == "p" else numbers_of[term]
+            assert len(cells) + len(lit) == count, (axis, term)
+            assert all(0 <= cell < planned["before"] + size + planned["after"] for cell in cells)
 
 
 # ---- what a reader sees and does -------------------------------------------------------------------------------------
@@ -148,11 +164,14 @@ def test_sizes_without_a_window_or_that_keras_refuses_are_explained(blank, state
 
 def test_formulas_have_the_numbers_put_in(show):
     page = show(PaddingAndStrides(height=14, width=9, strides=2))
-    assert page.get_by_text("Grey: 9 pixels that no output reads.").is_visible()  # the last row
-    assert sums(page) == [("rows", "⌊(14 − 3) / 2⌋ + 1 = 6"), ("columns", "⌊(9 − 3) / 2⌋ + 1 = 4")]
-    page.get_by_role("combobox", name="Padding").select_option("same")
+    assert texts(page, ".cb-panel > .cb-hint") == ["Grey: 9 pixels that no output reads.", ""]  # the last row
+    formulas = [re.sub(r"\s", "", text) for text in texts(page, ".cb-formula")]
+    assert formulas == ["o4=⌊(n9−k3)/s2⌋+1", "o5=⌈n9/s2⌉p2=(o5−1)·s2+k3−n9"]
+    page.locator("summary").click()
     page.get_by_text("⌈14 / 2⌉ = 7, padding 0 before, 1 after").wait_for()
-    assert sums(page) == [
+    assert list(zip(texts(page, ".cb-formulas dt"), texts(page, ".cb-formulas dd"), strict=True)) == [
+        ("rows", "⌊(14 − 3) / 2⌋ + 1 = 6"),
+        ("columns", "⌊(9 − 3) / 2⌋ + 1 = 4"),
         ("rows", "⌈14 / 2⌉ = 7, padding 0 before, 1 after"),
         ("padding", "(7 − 1) × 2 + 3 − 14 = 1"),
         ("columns", "⌈9 / 2⌉ = 5, padding 1 before, 1 after"),
@@ -164,40 +183,89 @@ def test_formulas_have_the_numbers_put_in(show):
     assert call(page, "writeSums", [[axes]])[0][1] == ["padding", "(2 − 1) × 5 + 2 − 10 = −3: none"]
 
 
+def test_a_letter_lights_its_cells_for_mouse_finger_and_keys(show):
+    page = show(PaddingAndStrides(height=7, width=8, strides=2, row=1, column=1))
+    lit = page.locator(".cb-lit")
+
+    def shown():
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return [re.findall(r"M(\d+) (\d+)", path.get_attribute("d") or "") for path in lit.all()]
+
+    def term(padding, name):
+        return page.locator(f".cb-{padding}").get_by_role("button", name=f"{name},").first
+
+    assert shown() == [[]] * 4  # input and output of valid, and of same
+    term("valid", "s").hover()
+    assert shown() == [[("2", "2"), ("3", "2")], [], [("2", "2"), ("3", "2")], []]
+    assert page.locator("[aria-pressed=true]").count() == 3  # s stands in all three formulas
+    term("same", "p").hover()
+    assert shown() == [[], [], [("8", "1")], []]  # Keras pads on the right
+    page.mouse.move(0, 0)
+    assert shown() == [[]] * 4
+    term("same", "o").focus()
+    page.keyboard.press("Shift")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert shown() == [[], [(str(n), "1") for n in range(3)], [], [(str(n), "1") for n in range(4)]]
+    phone = show(PaddingAndStrides(height=7, width=8, strides=2), size={"width": 390, "height": 844}, has_touch=True)
+    n_term = phone.locator(".cb-valid").get_by_role("button", name="n,").first
+    for cells in (8, 0):
+        n_term.tap()
+        phone.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert phone.locator(".cb-lit").first.get_attribute("d").count("M") == cells
+
+
+def test_cells_hold_the_values_and_the_sums_of_their_windows(show):
+    page = show(PaddingAndStrides(height=7, width=8, strides=2, all_windows=True))
+    values = values_of(page, 7, 8)
+    assert set(values.ravel()) == {1, 2, 3}
+    np.testing.assert_array_equal(cells(page, "valid", "input", (7, 8)), values)
+    np.testing.assert_array_equal(cells(page, "same", "input", (9, 9)), np.pad(values, [(1, 1), (0, 1)]))
+    for padding in PADDINGS:
+        reads = reads_of_keras(7, 8, 3, 2, padding)
+        shown = cells(page, padding, "output", reads.shape[:2])
+        np.testing.assert_array_equal(shown, np.einsum("abij,ij->ab", reads, values))
+    assert show(PaddingAndStrides(height=9, width=12)).locator("text").count() == 0  # too small to be read
+
+
 def test_padding_lies_around_the_input_where_keras_puts_it(show):
-    page = show(*(PaddingAndStrides(**state) for state in STATES))
+    page = show(*map(figure_of, STATES))
     for nth, state in enumerate(STATES):
-        rest = [{"strides": 1, "padding": "valid", "dilation_rate": 1, **state}[name] for name in REST]
+        rest = [{"strides": 1, "dilation_rate": 1, **state, "padding": "same"}[name] for name in REST]
         amounts = [shapes.padding_amounts(state[side], *rest) for side in ("height", "width")]
         opaque = pixels_of(page.locator(INPUT).nth(nth), parts=4)[..., 3] == 255
         np.testing.assert_array_equal(opaque, np.pad(np.ones((state["height"], state["width"]), bool), amounts))
+        valid = pixels_of(page.locator(".cb-valid .cb-input .cb-pixels").nth(nth))
+        assert valid.shape[:2] == (state["height"], state["width"])
 
 
 def test_counts_in_the_pixels_are_those_of_keras(show):
-    state = {"height": 8, "width": 6, "kernel_size": 3, "strides": 2, "padding": "same"}
-    page = show(PaddingAndStrides(**state))
-    assert page.locator(".cb-counts text").count() == 0
+    page = show(PaddingAndStrides(height=8, width=6, kernel_size=3, strides=2))
+    page.locator("summary").click()
     page.get_by_role("checkbox", name="How often each pixel is read").check()
-    page.locator(".cb-counts text").first.wait_for()
-    counts = [int(text) for text in page.locator(".cb-input .cb-counts text").all_text_contents()]
-    assert counts == reads_of_keras(**state).sum(axis=(0, 1)).ravel().tolist()
-    shades = pixels_of(page.locator(INPUT))[:8, :6].reshape(48, 3)
-    assert len({(count, *shade) for count, shade in zip(counts, shades.tolist(), strict=True)}) == len(set(counts))
-    assert page.get_by_text(f"The first corner's pixel is read {counts[0]} ×, the middle one {counts[27]} ×.").count()
+    page.locator(".cb-same .cb-hint", has_text="The first corner's pixel is read").wait_for()
+    for padding in PADDINGS:
+        expected = reads_of_keras(8, 6, 3, 2, padding).sum(axis=(0, 1))
+        np.testing.assert_array_equal(cells(page, padding, "input", (8, 6)), expected)
+        shades = pixels_of(page.locator(f".cb-{padding} .cb-input .cb-pixels"))[:8, :6].reshape(48, 3)
+        kinds = {(count, *shade) for count, shade in zip(expected.ravel(), shades.tolist(), strict=True)}
+        assert len(kinds) == len(np.unique(expected))
+        ends = f"The first corner's pixel is read {expected[0, 0]} ×, the middle one {expected[4, 3]} ×"
+        assert page.locator(f".cb-{padding} > .cb-hint").inner_text().startswith(ends)
 
 
 def test_window_and_its_marks_stand_on_the_pixels_it_reads(show):
-    page = show(PaddingAndStrides(height=6, width=7, dilation_rate=2, padding="same", row=4, column=1))
-    grid, output = (page.locator(f".cb-{name} .cb-pixels").bounding_box() for name in ("input", "output"))
+    page = show(PaddingAndStrides(height=6, width=7, dilation_rate=2, row=4, column=1))
+    grid, output = (page.locator(f".cb-same .cb-{name} .cb-pixels").bounding_box() for name in ("input", "output"))
     cell = grid["width"] / (7 + 4)
     assert output["width"] / 7 == pytest.approx(cell, rel=0.03)  # the output is drawn to the input's scale
     left, top = 1 * cell, 4 * cell  # in the padded grid, with stride 1, the window starts at its output's place
-    frame = page.locator(".cb-input .cb-window").bounding_box()
-    marks = page.locator(".cb-input .cb-marks").evaluate(
+    frame = page.locator(".cb-same .cb-input .cb-window").bounding_box()
+    marks = page.locator(".cb-same .cb-input .cb-marks").evaluate(
         """(path) => { const [box, { a, d, e, f }] = [path.getBBox(), path.getScreenCTM()];
         return { x: a * box.x + e, y: d * box.y + f, width: a * box.width }; }"""
     )
-    for box, inset in ((frame, 0), (marks, 0.14)):
+    for box, inset in ((frame, 0), (marks, 0.06)):
         assert box["x"] - grid["x"] == pytest.approx(left + inset * cell, abs=1.5)
         assert box["y"] - grid["y"] == pytest.approx(top + inset * cell, abs=1.5)
         assert box["width"] == pytest.approx((5 - 2 * inset) * cell, abs=2.5)
@@ -206,56 +274,56 @@ def test_window_and_its_marks_stand_on_the_pixels_it_reads(show):
 @pytest.mark.parametrize("name", ["height", "width"])
 def test_sizes_for_which_no_window_fits_are_explained_and_not_drawn(show, name):
     page = show(PaddingAndStrides(**{"height": 6, "width": 7, "kernel_size": 5, name: 3}))
-    problem = page.locator(".cb-problem")
-    assert problem.inner_text().startswith("No window fits: it spans 5 × 5 pixels")
-    assert "Enlarge the input, or pad" in problem.inner_text()
-    assert page.locator(".cb-window:visible, .cb-marks:visible, .cb-output .cb-pixels:visible").count() == 0
-    assert ": no window fits" in page.locator(".cb-formulas").inner_text()
-    for button in ("Step", "Play", "Show all", "Reset"):
-        page.get_by_role("button", name=button).click(force=True)
-    page.locator(".cb-input .cb-pixels").press("ArrowRight")
-    page.get_by_role("combobox", name="Padding").select_option("same")
-    page.locator(".cb-output .cb-place", has_text="output[0, 0]").wait_for()
-    assert problem.is_hidden()
-    assert page.locator(".cb-output .cb-window").is_visible()
+    valid = page.locator(".cb-valid")
+    assert valid.locator(".cb-note").inner_text() == "no window of 5 × 5 fits"
+    assert valid.locator(".cb-window:visible, .cb-output .cb-pixels:visible").count() == 0
+    assert page.locator(".cb-same .cb-window:visible").count() == 2
+    assert "valid has no window there; same adds up" in page.locator(".cb-verdict").inner_text()
+
+
+def test_where_valid_has_no_window_only_that_of_same_is_shown(show):
+    page = show(PaddingAndStrides(height=7, width=8, strides=2, column=2))
+    assert page.locator(".cb-window:visible").count() == 4
+    page.locator(INPUT).press("ArrowRight")
+    page.locator(".cb-verdict", has_text="column 3: valid has no window there; same adds up 4 pixels and 5").wait_for()
+    assert page.locator(".cb-window:visible").count() == 2
 
 
 def test_sliders_end_where_the_traits_end_and_stride_bars_dilation_and_dilation_bars_stride(show):
     page = show(PaddingAndStrides())
+    page.locator("summary").click()
     script = "(sliders) => sliders.map(({ min, max }) => [Number(min), Number(max)])"
     limits = page.locator("input[type=range]").evaluate_all(script)
-    assert limits == [[1, largest] for largest in LARGEST.values()]
-    rule = page.get_by_text("Keras takes a dilation rate above 1 only with stride 1.")
-    assert not rule.is_visible()
+    names = ("width", "kernel_size", "strides", "height", "dilation_rate")
+    assert limits == [[1, LARGEST[name]] for name in names]
     slide(page, "Stride", 2)
-    rule.wait_for()
-    assert page.get_by_role("slider", name="Dilation rate").is_disabled()
+    page.get_by_text("Only with stride 1.").wait_for()
+    assert page.get_by_role("slider", name="Dilation").is_disabled()
     slide(page, "Stride", 1)
-    rule.wait_for(state="hidden")
-    slide(page, "Dilation rate", 3)
-    rule.wait_for()
+    page.get_by_text("Only with stride 1.").wait_for(state="hidden")
+    slide(page, "Dilation", 3)
+    page.get_by_text("Only with dilation 1.").wait_for()
     assert page.get_by_role("slider", name="Stride").is_disabled()
-    assert page.get_by_role("slider", name="Dilation rate").is_enabled()
+    assert page.get_by_role("slider", name="Dilation").is_enabled()
 
 
 def test_result_is_spoken_once_the_window_rests(show):
-    page = show(PaddingAndStrides(padding="same"))
-    page.locator(".cb-input .cb-pixels").press("ArrowRight")
-    reading = "Output row 0, column 1 reads rows −1, 0, 1 and columns 0, 1, 2: 6 pixels and 3 zeros of the padding."
-    figure_pages.wait_for_speech(page, reading)
+    page = show(PaddingAndStrides())
+    page.locator(INPUT).press("ArrowRight")
+    figure_pages.wait_for_speech(page, "Output row 0, column 1: valid adds up 9 pixels to")
     slide(page, "Stride", 2)
-    figure_pages.wait_for_speech(page, "Output 4 × 5. Output row 0, column 1 reads")
+    figure_pages.wait_for_speech(page, "Output: valid 3 × 4, same 4 × 5.")
+    page.locator("summary").click()
     page.get_by_role("checkbox").check()
-    figure_pages.wait_for_speech(page, "The first corner's pixel is read")
-    page.get_by_role("combobox", name="Padding").select_option("valid")
-    slide(page, "Input rows", 2)
-    figure_pages.wait_for_speech(page, "No window fits")
+    figure_pages.wait_for_speech(page, "valid: The first corner's pixel is read")
+    page.locator(".cb-same").get_by_role("button", name="k,").hover()
+    figure_pages.wait_for_speech(page, "k, columns of the kernel: valid 3, same 3.")
 
 
 def test_colours_follow_a_switch_of_the_theme(show):
     page = show(PaddingAndStrides())
-    before = pixels_of(page.locator(INPUT))[0, 0].sum()
+    before = pixels_of(page.locator(INPUT))[3, 3].sum()
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     page.locator(".convbook-figure[data-theme=dark]").wait_for()
     page.wait_for_function("new Promise((done) => requestAnimationFrame(() => done(true)))")
-    assert pixels_of(page.locator(INPUT))[0, 0].sum() < before
+    assert pixels_of(page.locator(INPUT))[3, 3].sum() < before

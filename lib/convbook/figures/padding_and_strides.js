@@ -1,12 +1,14 @@
-// The figure of padding and strides: a window on the padded input, the output that fills up, and the sums behind it.
+// The figure of padding and strides: one input without padding and with it, a window on both, the outputs that fill up,
+// and the formulas, whose letters light what they count.
 
 import {
   bind,
   colorPixels,
+  createButton,
+  createCaptioned,
   createCheckbox,
   createOverlay,
   createPanel,
-  createSelect,
   createSlider,
   divergingColor,
   drawNumbers,
@@ -18,13 +20,14 @@ import {
   liveFigure,
   remember,
   s,
+  setAttribute,
   setText,
   setVariables,
 } from "./base.js";
-import { createPicturePanel, createStepping } from "./controls.js";
+import { createDetails, createPixelGrid, createStepping } from "./controls.js";
 
 const LARGEST = { height: 16, width: 16, kernel_size: 7, strides: 5, dilation_rate: 3 };
-const LARGEST_NUMBERED = 24; // pixels side by side, above which the numbers in them cannot be read
+const LARGEST_NUMBERED = 10; // pixels side by side, above which the numbers in them cannot be read
 const PADDINGS = ["valid", "same"];
 
 // ---- the arithmetic: pure functions, tested against convbook.shapes and Keras --------------------------------------
@@ -54,11 +57,54 @@ export function countInside(axis, output) {
   return readBy(axis, output).filter((position) => isInside(axis, position)).length;
 }
 
+// What one output adds up: the values of the pixels that it reads.
+export function sumOf([rows, columns], row, column) {
+  const pixels = [readBy(rows, row), readBy(columns, column)].map((places, n) => {
+    return places.filter((position) => isInside([rows, columns][n], position));
+  });
+  return pixels[0].reduce((sum, y) => pixels[1].reduce((part, x) => part + pixelAt(y, x), sum), 0);
+}
+
+// The input's values: small, so that sums are, and not all the same.
+export function pixelAt(row, column) {
+  return ((2 * row + column + ((row * column) >> 1)) % 3) + 1;
+}
+
 function isInside({ size }, position) {
   return position >= 0 && position < size;
 }
 
 // ---- the words -----------------------------------------------------------------------------------------------------
+
+// The formula of a padding in letters, along the columns: lines of terms, which stand in TERMS, and what lies between.
+export function writeFormula({ padding, dilationRate }) {
+  const isDilated = dilationRate > 1;
+  const [kernel, span] = isDilated ? ["span", [["span", " = (", "k", " − 1) · ", "d", " + 1"]]] : ["k", []];
+  if (padding === "valid") return [...span, ["o", " = ⌊(", "n", " − ", kernel, ") / ", "s", "⌋ + 1"]];
+  const zeros = ["p", " = (", "o", " − 1) · ", "s", " + ", kernel, " − ", "n"];
+  return [...span, ["o", " = ⌈", "n", " / ", "s", "⌉"], zeros];
+}
+
+// The number that a term stands for.
+function valueOf(term, { size, kernelSize, span, stride, dilationRate, needed, outputs }) {
+  return { n: size, k: kernelSize, span, s: stride, d: dilationRate, p: needed, o: outputs }[term];
+}
+
+// The cells that a term counts, along the columns: [those of the input inside its padding, those of the output].
+export function cellsOf(term, { size, stride, kernelSize, dilationRate, span, before, after, outputs }, output) {
+  const run = (first, count, step = 1) => Array.from({ length: count }, (_, n) => first + n * step);
+  const start = output * stride;
+  const between = Math.max(0, Math.min(output, outputs - 2)) * stride; // of the last window the step that led to it
+  const cells = {
+    n: run(before, size),
+    k: run(start, kernelSize, dilationRate),
+    span: run(start, span),
+    s: outputs > 1 ? run(between, stride) : [],
+    d: kernelSize > 1 ? run(start, dilationRate) : [],
+    p: [...run(0, before), ...run(before + size, after)],
+  };
+  return [cells[term] ?? [], term === "o" ? run(0, outputs) : []];
+}
 
 // The formulas with the numbers put in: [what is computed, the sum].
 export function writeSums([rows, columns]) {
@@ -79,29 +125,18 @@ function writeAxis(name, { size, stride, padding, span, outputs, needed, before,
   return [[name, `⌊(${size} − ${span}) / ${stride}⌋ + 1 = ${outputs}`]];
 }
 
-// Why there is no output, and what would help; empty where there is one.
-export function writeProblem([rows, columns]) {
-  const { stride, dilationRate, span } = rows;
-  if (stride > 1 && dilationRate > 1) {
-    return `Keras refuses stride ${stride} together with dilation rate ${dilationRate}: set one of them to 1.`;
-  }
-  if (rows.outputs > 0 && columns.outputs > 0) return "";
-  const smaller = dilationRate > 1 ? "take a smaller dilation rate, " : "";
-  return (
-    `No window fits: it spans ${span} × ${span} pixels, the input has ${rows.size} × ${columns.size}. ` +
-    `Enlarge the input, ${smaller}or pad: 'same'.`
-  );
+// What the outputs of both paddings read.
+export function writeReading(both, row, column) {
+  const parts = both.map((axes) => {
+    const [{ padding }] = axes;
+    if (!hasOutput(axes, row, column)) return `${padding} has no window there`;
+    return `${padding} adds up ${writePixels(axes, row, column)} to ${sumOf(axes, row, column)}`;
+  });
+  return `Output row ${row}, column ${column}: ${parts.join("; ")}.`;
 }
 
-// Which pixels one output reads.
-export function writeReading([rows, columns], row, column) {
-  const places = [readBy(rows, row), readBy(columns, column)].map(writePositions);
-  const pixels = writePixels([rows, columns], row, column);
-  return `Output row ${row}, column ${column} reads rows ${places[0]} and columns ${places[1]}: ${pixels}.`;
-}
-
-function writePositions(positions) {
-  return positions.map(formatNumber).join(", ");
+function hasOutput([rows, columns], row, column) {
+  return row < rows.outputs && column < columns.outputs;
 }
 
 function writePixels([rows, columns], row, column) {
@@ -122,144 +157,188 @@ function writeCounts({ values, height, width }) {
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
-const SIZES = ["height", "width", "kernel_size", "strides", "padding", "dilation_rate"];
-const TRAITS = [...SIZES, "row", "column", "all_windows", "show_counts"];
+const SIZES = ["height", "width", "kernel_size", "strides", "dilation_rate"];
+const TRAITS = [...SIZES, "row", "column", "all_windows", "show_counts", "term"];
+const TERMS = {
+  n: ["n", "columns of the input"],
+  k: ["k", "columns of the kernel"],
+  s: ["s", "stride: columns from one window to the next"],
+  p: ["p", "columns of padding"],
+  o: ["o", "columns of the output"],
+  d: ["d", "dilation rate: columns from one entry of the kernel to the next"],
+  span: ["k′", "columns that the kernel spans"],
+};
+const NO_TERM = "none";
 
 export default liveFigure("padding and strides", TRAITS, (frame) => {
   const state = createState(frame);
-  const problem = h("p", { class: "cb-problem" });
-  const panels = joinParts("cb-panels", createInput(state, frame), createOutput(state, frame), createSums());
-  const update = frame.add(createSizes(frame), createControls(frame, state), problem, panels);
+  const verdict = h("p", { class: "cb-verdict" });
+  const panels = joinParts("cb-panels", ...PADDINGS.map((_, n) => createPadding(frame, state, n)));
+  const controls = joinParts("cb-bar", createSizes(frame, ["width", "kernel_size", "strides"]), state.stepping);
+  const more = joinParts("cb-flow", createSizes(frame, ["height", "dilation_rate"]), createCounts(frame, state));
+  const details = createDetails(frame, "Rows, dilation, counts and all sums", more, createSums());
+  const update = frame.add(controls, panels, verdict, details);
 
   return function draw() {
     const now = state.read();
-    frame.el.dataset.fits = now.problem === "";
-    setText(problem, now.problem);
+    const [height, width] = now.both[1].map(paddedSize);
+    setVariables(frame.el, { down: height, right: width, "down-out": now.rows, "right-out": now.columns });
     update(now);
+    const reading = writeReading(now.both, now.row, now.column);
+    setText(verdict, reading);
     if (state.stepping.playing) return undefined;
-    if (now.problem) return ["", now.problem];
-    return [`Output ${now.rows} × ${now.columns}.`, writeReading(now.axes, now.row, now.column)];
+    const sizes = now.both.map(([rows, columns]) => `${rows.padding} ${rows.outputs} × ${columns.outputs}`);
+    return [`Output: ${sizes.join(", ")}.`, reading, frame.model.get("term") === NO_TERM ? "" : speakTerm(frame, now)];
   };
 }, {
-  task: ["Change a size, or drag the window, and see how many outputs there are and why.", "Arrow keys move it, too."],
-  *check(state) {
-    const [height, width, ...rest] = SIZES.map((name) => state[name]);
-    const axes = [height, width].map((size) => planAxis(size, ...rest));
-    const [rows, columns] = writeProblem(axes) ? [1, 1] : axes.map(({ outputs }) => outputs);
-    if (!isIndex(state.row, rows)) yield "row";
-    if (!isIndex(state.column, columns)) yield "column";
+  task: ["Press Play, or point at a letter of the formulas to see what it counts.", "Arrow keys move the window."],
+  *check({ height, width, kernel_size: kernelSize, strides, dilation_rate: dilationRate, row, column }) {
+    if (strides > 1 && dilationRate > 1) return yield "dilation_rate";
+    const outputs = [height, width].map((size) => planAxis(size, kernelSize, strides, "same", dilationRate).outputs);
+    if (!isIndex(row, outputs[0])) yield "row";
+    if (!isIndex(column, outputs[1])) yield "column";
   },
 });
 
 // The figure's state as its parts need it: the traits, what follows from them, and where the window has been.
 function createState(frame) {
-  const axesOf = remember((height, width, ...rest) => [height, width].map((size) => planAxis(size, ...rest)));
-  const problemOf = remember(writeProblem);
-  const countsOf = remember(readCounts);
+  const bothOf = remember((height, width, kernelSize, stride, dilationRate) => {
+    return PADDINGS.map((padding) => {
+      return [height, width].map((size) => planAxis(size, kernelSize, stride, padding, dilationRate));
+    });
+  });
+  const countsOf = remember((both) => both.map(readCounts));
   const compute = () => {
-    const axes = axesOf(...SIZES.map((name) => frame.model.get(name)));
-    const problem = problemOf(axes);
-    const [rows, columns] = problem ? [0, 0] : axes.map((axis) => axis.outputs);
-    return { axes, problem, rows, columns };
+    const both = bothOf(...SIZES.map((name) => frame.model.get(name)));
+    const [rows, columns] = both[1].map(({ outputs }) => outputs);
+    return { both, rows, columns, key: both };
   };
-  const gridOf = () => ({ ...compute(), key: compute().axes });
-  const stepping = createStepping(frame, { gridOf, pausesMs: [60, 400, 12_000] });
+  const stepping = createStepping(frame, { gridOf: compute, pausesMs: [60, 500, 16_000] });
   const read = () => {
     const now = { ...compute(), ...stepping.read() };
-    return { ...now, counts: countsOf(now.axes, now.problem), showCounts: frame.model.get("show_counts") };
+    return { ...now, counts: countsOf(now.both), showCounts: frame.model.get("show_counts") };
   };
   return { read, stepping };
 }
 
 // How many outputs read each pixel of the input, row by row.
-function readCounts([rows, columns], problem) {
+function readCounts([rows, columns]) {
   const [down, right] = [rows, columns].map(countReads);
-  const values = down.flatMap((rowCount) => right.map((columnCount) => (problem ? 0 : rowCount * columnCount)));
+  const values = down.flatMap((rowCount) => right.map((columnCount) => rowCount * columnCount));
   return { height: rows.size, width: columns.size, values, most: Math.max(...values) };
 }
 
-// The sizes that can be set.
-function createSizes(frame) {
-  const labels = {
-    height: "Input rows",
-    width: "Input columns",
-    kernel_size: "Kernel",
-    strides: "Stride",
-    dilation_rate: "Dilation rate",
-  };
-  const sliders = Object.entries(labels).map(([name, label]) => {
-    return [name, createSlider(label, (value) => frame.set({ [name]: value }))];
-  });
-  const padding = createSelect("Padding", (value) => frame.set({ padding: value }));
-  const note = h("p", { class: "cb-hint" }, "Keras takes a dilation rate above 1 only with stride 1.");
-  const fields = sliders.map(([, slider]) => slider);
+const LABELS = {
+  height: "Rows",
+  width: "Columns n",
+  kernel_size: "Kernel k",
+  strides: "Stride s",
+  dilation_rate: "Dilation d",
+};
+
+// Some of the sizes, to be set.
+function createSizes({ model, set }, names) {
+  const sliders = names.map((name) => createSlider(LABELS[name], (value) => set({ [name]: value })));
   return {
-    element: h("div", { class: "cb-settings" }, ...fields, padding, note),
-    update({ axes: [{ padding: chosen, stride, dilationRate }] }) {
-      const barred = { strides: dilationRate > 1 && stride === 1, dilation_rate: stride > 1 && dilationRate === 1 };
-      for (const [name, slider] of sliders) {
-        slider.update(frame.model.get(name), { min: 1, max: LARGEST[name], disabled: barred[name] });
-      }
-      padding.update(PADDINGS, chosen);
-      note.hidden = !barred.strides && !barred.dilation_rate;
+    element: h("div", { class: "cb-settings" }, ...sliders),
+    update({ both: [[{ stride, dilationRate }]] }) {
+      names.forEach((name, n) => {
+        const isStride = name === "strides";
+        const isBarred = isStride ? dilationRate > 1 : name === "dilation_rate" && stride > 1;
+        const meaning = isBarred ? `Only with ${isStride ? "dilation" : "stride"} 1.` : "";
+        sliders[n].update(model.get(name), { min: 1, max: LARGEST[name], disabled: isBarred, meaning });
+      });
     },
   };
 }
 
-// How the window walks, and what the pixels show.
-function createControls(frame, { read, stepping }) {
-  const counts = createCheckbox("How often each pixel is read", (shown) => {
+function createCounts(frame, { read }) {
+  const box = createCheckbox("How often each pixel is read", (shown) => {
     frame.set({ show_counts: shown });
-    if (shown && !read().problem) frame.announce(writeCounts(read().counts));
+    if (shown) frame.announce(read().counts.map((counts, n) => `${PADDINGS[n]}: ${writeCounts(counts)}`).join(" "));
   });
-  return joinParts("cb-bar", stepping, bind(counts, ({ showCounts }) => [showCounts]));
+  return bind(box, ({ showCounts }) => [showCounts]);
+}
+
+// One padding: the input with the window on it, the output, and the formula.
+function createPadding(frame, state, n) {
+  const [input, output] = [createInput(frame, state, n), createOutput(frame, state, n)];
+  const legend = h("p", { class: "cb-hint" });
+  const maps = h("div", { class: "cb-maps" }, input, output);
+  const formula = createFormula(frame, n);
+  const panel = createPanel(PADDINGS[n], PADDINGS[n], maps, formula, legend);
+  return {
+    element: panel.element,
+    update(now) {
+      const axes = now.both[n];
+      const [rows, columns] = axes;
+      const isEmpty = !rows.outputs || !columns.outputs;
+      const isPadded = axes.some(({ before, after }) => before + after > 0);
+      const size = `${isPadded ? "with zeros" : "no padding"}: ${rows.outputs} × ${columns.outputs}`;
+      panel.element.classList.toggle("cb-without-window", !hasOutput(axes, now.row, now.column));
+      setText(panel.note, isEmpty ? `no window of ${rows.span} × ${rows.span} fits` : size);
+      input.update(now);
+      output.update(now);
+      formula.update(now);
+      setText(legend, now.showCounts ? writeCounts(now.counts[n]) : writeUnread(now.counts[n]));
+    },
+  };
 }
 
 // The input inside its padding, with the window on it.
-function createInput({ read, stepping }, frame) {
+function createInput(frame, { read, stepping }, n) {
   const moveTo = (row, column) => {
-    const { stride } = read().axes[0];
+    const { stride } = read().both[n][0];
     stepping.moveTo(Math.round(row / stride), Math.round(column / stride));
   };
-  const options = { windowAt: () => windowOf(read()), moveTo };
-  const { element, pixels, place, note } = createPicturePanel("input", "Input", options);
-  const [overlay, legend] = [createLines(pixels), h("p", { class: "cb-hint" })];
-  element.append(legend);
-  const paint = remember((axes, counts, showCounts, theme) => {
+  const pixels = createPixelGrid({ windowAt: () => windowOf(read(), n), moveTo, byKeyboard: n === 1 });
+  const overlay = createLines(pixels);
+  const paint = remember((axes, isNumbered, counts, showCounts, theme) => {
     const colors = counts.values.map((count) => countColor(count, counts.most, showCounts, theme));
     pixels.paint(colorPixels(colors), counts, axes.map(({ before, after }) => [before, after]));
-    const [height, width] = axes.map(paddedSize);
-    setVariables(element, { tallest: height });
-    overlay.update(axes, showCounts && Math.max(height, width) <= LARGEST_NUMBERED ? counts : null, colors);
+    overlay.update(axes, isNumbered ? numbersIn(axes, colors, showCounts && counts, theme) : []);
   });
   return {
-    element,
+    element: h("div", { class: "cb-input" }, pixels),
     update(now) {
-      const { axes, row, column, problem, counts, showCounts } = now;
-      paint(axes, counts, showCounts, frame.theme);
-      pixels.place(windowOf(now));
-      overlay.mark(windowOf(now));
-      const [height, width] = axes.map(({ size }) => size);
-      const [rows, columns] = [readBy(axes[0], row), readBy(axes[1], column)].map(writePositions);
-      const sentence = problem || (showCounts ? writeCounts(counts) : "");
+      const axes = now.both[n];
+      const [rows, columns] = axes;
+      paint(axes, isNumbered(now), now.counts[n], now.showCounts, frame.theme);
+      pixels.place(windowOf(now, n));
+      overlay.mark(windowOf(now, n));
+      const lit = cellsOf(frame.model.get("term"), columns, now.column)[0];
+      const isWindow = ["k", "span", "s", "d"].includes(frame.model.get("term"));
+      overlay.light(lit, isWindow ? now.row * rows.stride : rows.before);
       const sides = axes.map(({ before, after }) => `${before} and ${after}`);
-      const around = axes.some(({ before, after }) => before + after > 0)
-        ? `, padding ${sides[0]} above and below, ${sides[1]} left and right`
-        : "";
-      pixels.describe(
-        `Input of ${height} rows and ${width} columns${around}; arrow keys move the window. ${sentence}`.trim(),
-      );
-      setText(note, `${height} × ${width}${around && ", padding hatched"}`);
-      setText(place, problem ? "" : `rows ${rows} · columns ${columns}`);
-      setText(legend, problem ? "" : showCounts ? writeCounts(counts) : writeUnread(counts));
+      const around = n ? `, padding ${sides[0]} above and below, ${sides[1]} left and right` : "";
+      const keys = n ? "; arrow keys move the window" : "";
+      pixels.describe(`Input of ${rows.size} rows and ${columns.size} columns, ${PADDINGS[n]}${around}${keys}`);
     },
   };
 }
 
 // The window's frame, in cells of the padded grid.
-function windowOf({ axes: [rows, columns], row, column }) {
-  const step = rows.stride;
-  return { row: row * step, column: column * step, height: rows.span, width: columns.span, step };
+function windowOf({ both, row, column }, n) {
+  const [{ stride: step, span }] = both[n];
+  return { row: row * step, column: column * step, height: span, width: span, step };
+}
+
+// Whether the cells, which are as large with both paddings, are large enough for numbers.
+function isNumbered({ both }) {
+  return Math.max(...both[1].map(paddedSize)) <= LARGEST_NUMBERED;
+}
+
+// What stands in the cells of the padded grid: the values, or how often each is read; zeros in the padding.
+function numbersIn([rows, columns], colors, counts, theme) {
+  const [height, width] = [rows, columns].map(paddedSize);
+  const paper = theme === "dark" ? [24, 24, 24] : [250, 250, 250];
+  const cells = Array.from({ length: height * width }, (_, cell) => {
+    const [y, x] = [Math.floor(cell / width) - rows.before, (cell % width) - columns.before];
+    if (!isInside(rows, y) || !isInside(columns, x)) return { value: counts ? null : 0, color: paper };
+    const pixel = y * columns.size + x;
+    return { value: counts ? counts.values[pixel] : pixelAt(y, x), color: colors[pixel] };
+  });
+  return drawNumbers(cells.map(({ value }) => value), cells.map(({ color }) => color), width);
 }
 
 function writeUnread({ values }) {
@@ -280,24 +359,29 @@ function paddedSize({ before, size, after }) {
 // Lines, numbers and marks over the cells of a grid.
 function createLines(pixels) {
   const [lines, edge] = [s("path", { class: "cb-lines" }), s("rect", { class: "cb-edge" })];
-  const [numbers, marks] = [s("g", { class: "cb-counts" }), s("path", { class: "cb-marks" })];
-  const overlay = createOverlay(lines, edge, marks, numbers);
+  const [numbers, marks, lit] = [s("g"), s("path", { class: "cb-marks" }), s("path", { class: "cb-lit" })];
+  const overlay = createOverlay(lines, lit, edge, marks, numbers);
   pixels.element.append(overlay.element);
+  const write = (texts) => numbers.replaceChildren(...texts);
   return {
+    write,
     // The parts that stay while the window moves.
-    update([rows, columns], counts, colors) {
+    update([rows, columns], texts) {
       const [height, width] = [rows, columns].map(paddedSize);
       overlay.size({ height, width });
       lines.setAttribute("d", gridLines(height, width));
       const box = { x: columns.before, y: rows.before, width: columns.size, height: rows.size };
       for (const [name, value] of Object.entries(box)) edge.setAttribute(name, value);
-      numbers.setAttribute("transform", `translate(${columns.before} ${rows.before})`);
-      numbers.replaceChildren(...(counts ? drawNumbers(counts.values, colors, counts.width) : []));
+      if (texts) write(texts);
       marks.setAttribute("d", markSquares(rows));
     },
     // The pixels that the window reads go with it.
     mark({ row, column }) {
       marks.setAttribute("transform", `translate(${column} ${row})`);
+    },
+    // The cells of one row that a term of the formula counts.
+    light(columns, row) {
+      setAttribute(lit, "d", columns.map((column) => `M${column} ${row}h1v1h-1z`).join(""));
     },
   };
 }
@@ -308,37 +392,49 @@ function gridLines(height, width) {
   return [...across, ...down].join("");
 }
 
-// A square on each entry of the kernel; dilation leaves gaps.
+// A square on each entry of the kernel where dilation leaves gaps.
 function markSquares({ kernelSize, dilationRate }) {
-  const places = Array.from({ length: kernelSize }, (_, entry) => entry * dilationRate + 0.14);
-  return places.flatMap((y) => places.map((x) => `M${x} ${y}h.72v.72h-.72z`)).join("");
+  if (dilationRate === 1) return "";
+  const places = Array.from({ length: kernelSize }, (_, entry) => entry * dilationRate + 0.06);
+  return places.flatMap((y) => places.map((x) => `M${x} ${y}h.88v.88h-.88z`)).join("");
 }
 
 // The output, as far as the window has been, drawn to the input's scale.
-function createOutput({ read, stepping }, frame) {
-  const options = { windowAt: read, moveTo: stepping.moveTo, byKeyboard: false };
-  const { element, pixels, place, hint, note } = createPicturePanel("output", "Output", options);
-  const [overlay, legend] = [createLines(pixels), h("p", { class: "cb-hint" })];
-  element.append(legend);
+function createOutput(frame, { read, stepping }, n) {
+  const pixels = createPixelGrid({ windowAt: read, moveTo: stepping.moveTo, byKeyboard: false });
+  const overlay = createLines(pixels);
+  const element = h("div", { class: "cb-output" }, pixels);
   const colorsOf = remember(outputColors);
+  const sumsOf = remember((axes) => {
+    const [rows, columns] = axes.map(({ outputs }) => [...Array(outputs).keys()]);
+    return rows.flatMap((row) => columns.map((column) => sumOf(axes, row, column)));
+  });
   const drawLines = remember((rows, columns) => overlay.update([rows, columns].map(plainAxis), null));
+  const paint = remember((axes, isNumbered, places, theme) => {
+    const [rows, columns] = axes.map(({ outputs }) => outputs);
+    const seen = new Set(places.split(","));
+    const isSeen = (cell) => seen.has("all") || seen.has(`${Math.floor(cell / columns)} ${cell % columns}`);
+    const colors = colorsOf(axes, theme).map((color, cell) => isSeen(cell) && color);
+    pixels.paint(colorPixels(colors), { height: rows, width: columns });
+    drawLines(rows, columns);
+    const sums = sumsOf(axes).map((sum, cell) => (colors[cell] ? sum : null));
+    overlay.write(isNumbered ? drawNumbers(sums, colors, columns) : []);
+  });
   return {
     element,
-    update({ axes, problem, rows, columns, row, column, visited, isComplete, count }) {
-      setText(note, problem ? "none" : `${rows} × ${columns}`);
-      if (problem) return;
-      const colors = colorsOf(axes, frame.theme).map((color, cell) => (isComplete || visited.has(cell)) && color);
-      pixels.paint(colorPixels(colors), { height: rows, width: columns });
-      drawLines(rows, columns);
+    update(now) {
+      const { row, column, columns: width, visited, isComplete, count } = now;
+      const axes = now.both[n];
+      const [rows, columns] = axes.map(({ outputs }) => outputs);
+      element.hidden = !rows || !columns;
+      if (element.hidden) return;
+      // Where the window has been, by rows and columns of the larger output, which is that of "same".
+      const places = [...visited].map((cell) => `${Math.floor(cell / width)} ${cell % width}`);
+      paint(axes, isNumbered(now), isComplete ? "all" : places.join(), frame.theme);
       pixels.place({ row, column });
-      const [height, width] = axes.map(paddedSize);
-      setVariables(element, { share: columns / width, tallest: height });
+      overlay.light(cellsOf(frame.model.get("term"), axes[1], column)[1], Math.min(row, rows - 1));
       const shown = isComplete ? "complete" : `${visited.size} of ${count} outputs`;
-      pixels.describe(`Output of ${rows} rows and ${columns} columns, ${shown}`);
-      setText(place, `output[${row}, ${column}]`);
-      setText(hint, writePixels(axes, row, column));
-      const padded = axes.some(({ before, after }) => before + after > 0);
-      setText(legend, `${shown}${padded ? "; the paler, the more of its window is padding" : ""}`);
+      pixels.describe(`Output of ${PADDINGS[n]}, ${rows} rows and ${columns} columns, ${shown}`);
     },
   };
 }
@@ -354,19 +450,64 @@ function outputColors([rows, columns], theme) {
   return share(rows).flatMap((down) => share(columns).map((right) => divergingColor(-0.2 - 0.8 * down * right, theme)));
 }
 
-// The formulas with the numbers put in.
-function createSums() {
-  const list = h("dl", { class: "cb-formulas simple" }); // the theme spreads out other lists
-  const panel = createPanel("sums", "Sizes", list);
-  const show = remember((axes) => {
-    list.replaceChildren(...writeSums(axes).flatMap(([name, sum]) => [h("dt", {}, name), h("dd", {}, sum)]));
+// The formula in letters, each with its number below; a letter that is pointed at lights what it counts.
+function createFormula(frame, n) {
+  const element = h("div", { class: "cb-formula", role: "group", "aria-label": `Formula of ${PADDINGS[n]}` });
+  let terms = [];
+  const lightUp = (term) => frame.set({ term });
+  const createTerm = (term) => {
+    const number = h("span", { class: "cb-value" });
+    const button = createButton(h("i", {}, TERMS[term][0]), (event) => {
+      // A mouse lights it by pointing; a finger or a key turns it on and off.
+      if (event.pointerType !== "mouse") lightUp(frame.model.get("term") === term ? NO_TERM : term);
+    });
+    button.append(number);
+    button.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && lightUp(term));
+    button.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && lightUp(NO_TERM));
+    button.addEventListener("focus", () => button.matches(":focus-visible") && lightUp(term));
+    button.addEventListener("blur", () => lightUp(NO_TERM));
+    return { term, button, number };
+  };
+  const show = remember((template) => {
+    const lines = writeFormula(JSON.parse(template)).map((line) => {
+      return line.map((part) => (TERMS[part] ? createTerm(part) : h("span", {}, part)));
+    });
+    terms = lines.flat().filter(({ term }) => term);
+    element.replaceChildren(...lines.map((line) => h("div", {}, ...line.map((part) => part.button ?? part))));
   });
   return {
-    element: panel.element,
-    update({ axes, problem }) {
-      const [rows, columns] = axes;
-      show(axes);
-      setText(panel.note, problem ? "" : `${rows.size} × ${columns.size} → ${rows.outputs} × ${columns.outputs}`);
+    element,
+    update({ both }) {
+      const [, columns] = both[n];
+      const { padding, dilationRate } = columns;
+      show(JSON.stringify({ padding, dilationRate: Math.min(dilationRate, 2) }));
+      for (const { term, button, number } of terms) {
+        const value = formatNumber(valueOf(term, columns));
+        setText(number, value);
+        setAttribute(button, "aria-label", `${TERMS[term][0]}, ${TERMS[term][1]}: ${value}`);
+        setAttribute(button, "aria-pressed", frame.model.get("term") === term);
+      }
+    },
+  };
+}
+
+function speakTerm({ model }, { both }) {
+  const [name, meaning] = TERMS[model.get("term")];
+  const values = both.map(([, columns]) => `${columns.padding} ${formatNumber(valueOf(model.get("term"), columns))}`);
+  return `${name}, ${meaning}: ${values.join(", ")}.`;
+}
+
+// The formulas of rows and columns with the numbers put in.
+function createSums() {
+  const lists = PADDINGS.map(() => h("dl", { class: "cb-formulas simple" })); // the theme spreads out other lists
+  const parts = PADDINGS.map((padding, n) => createCaptioned(padding, lists[n]));
+  return {
+    element: h("div", { class: "cb-flow cb-sums" }, ...parts),
+    update({ both }) {
+      both.forEach((axes, n) => {
+        const sums = writeSums(axes).flatMap(([name, sum]) => [h("dt", {}, name), h("dd", {}, sum)]);
+        lists[n].replaceChildren(...sums);
+      });
     },
   };
 }

@@ -1,4 +1,4 @@
-"""The figure of padding and strides: a window steps over the padded input, output by output, and the sizes follow."""
+"""The figure of padding and strides: a window steps over an input without and with padding, and the sizes follow."""
 
 import traitlets
 
@@ -11,25 +11,27 @@ REMEDY = "Larger sizes follow the same rule: convbook.shapes.output_size compute
 
 
 class PaddingAndStrides(LiveFigure):
-    """Output size step by step: walk a window over the padded input and see which pixels each output reads.
+    """Output size step by step: walk a window over the same input with the paddings 'valid' and 'same', side by side.
 
-    Sizes for which no window fits are a state like any other: the figure says why, and what would help.
+    Each output is the sum of what its window reads. Sizes for which no window of 'valid' fits are a state like any
+    other: the figure says so.
 
     Args:
         height: rows of the input, 1 to 16 pixels.
         width: columns of the input, 1 to 16 pixels.
         kernel_size: rows and columns of the kernel, 1 to 7 pixels.
         strides: pixels from one window to the next, 1 to 5, down and to the right alike.
-        padding: 'valid' (none) or 'same' (so much that stride 1 keeps the size), as Keras has it.
         dilation_rate: pixels from one entry of the kernel to the next, 1 to 3; above 1 only with strides 1.
-        row: the row of the output that the window belongs to, counted from 0.
+        row: the row of the output of 'same' that the window belongs to, counted from 0; 'valid' may have fewer.
         column: the same, from the left.
         all_windows: whether the whole output is filled, or only where the window has been.
-        show_counts: whether each pixel of the input shows how many outputs read it.
+        show_counts: whether each pixel of the input shows how many outputs read it, and not its value.
+        term: the letter of the formulas whose cells are lit: 'n', 'k', 's', 'p' or 'o', with a dilation rate 'd' and
+            'span'; or 'none'.
 
     Raises:
-        FigureError: a ValueError and a TraitError, if a size is out of range, the padding has another name, strides and
-            dilation_rate are both above 1, or the output has no such row or column; the message says what would do.
+        FigureError: a ValueError and a TraitError, if a size is out of range, strides and dilation_rate are both above
+            1, or the output has no such row or column; the message says what would do.
 
     Example:
         >>> figure = PaddingAndStrides(height=7, width=8, strides=2, row=2, column=2)
@@ -39,19 +41,20 @@ class PaddingAndStrides(LiveFigure):
     """
 
     alternative = (
-        "A window walks over an input inside its padding, output by output, beside the formulas for the output's size."
+        "A window walks over an input, output by output, without padding and with it, above the formulas for the "
+        "output's size."
     )
 
     height = Whole(7, 1, LARGEST["height"], remedy=REMEDY).tag(sync=True)
     width = Whole(9, 1, LARGEST["width"], remedy=REMEDY).tag(sync=True)
     kernel_size = Whole(3, 1, LARGEST["kernel_size"], remedy=REMEDY).tag(sync=True)
     strides = Whole(1, 1, LARGEST["strides"], remedy=REMEDY).tag(sync=True)
-    padding = Choice(("valid", "same"), remedy="'valid' is none; a Keras layer takes the same names.").tag(sync=True)
     dilation_rate = Whole(1, 1, LARGEST["dilation_rate"], remedy=REMEDY).tag(sync=True)
     row = Whole(0).tag(sync=True)
     column = Whole(0).tag(sync=True)
     all_windows = Switch().tag(sync=True)
     show_counts = Switch().tag(sync=True)
+    term = Choice(("none", "n", "k", "s", "p", "o", "d", "span")).tag(sync=True)
 
     def check(self, state):
         if state.strides > 1 and state.dilation_rate > 1:
@@ -59,22 +62,18 @@ class PaddingAndStrides(LiveFigure):
                 f"strides {state.strides} and dilation_rate {state.dilation_rate} are both above 1, which Keras "
                 "refuses: set one of them to 1."
             )
-        shape = _output_shape(state)
-        rows, columns = shape or (1, 1)
-        reason = f"the output has {rows} × {columns} numbers" if shape else "no window fits"
+        rows, columns = _output_shape(state)
+        reason = f"the output has {rows} × {columns} numbers"
         refuse_outside(state, "row", 0, rows - 1, reason)
         refuse_outside(state, "column", 0, columns - 1, reason)
 
-    @traitlets.observe(*LARGEST, "padding")
+    @traitlets.observe(*LARGEST)
     def _keep_window_inside(self, change):
-        rows, columns = _output_shape(self) or (1, 1)
+        rows, columns = _output_shape(self)
         self.row, self.column = min(self.row, rows - 1), min(self.column, columns - 1)
 
 
 def _output_shape(state):
-    """Rows and columns of the output; None where no window fits."""
-    rest = state.kernel_size, state.strides, state.padding, state.dilation_rate
-    try:
-        return output_size(state.height, *rest), output_size(state.width, *rest)
-    except ValueError:
-        return None
+    """Rows and columns of the output with padding 'same', which has at least as many as 'valid'."""
+    rest = state.kernel_size, state.strides, "same", state.dilation_rate
+    return output_size(state.height, *rest), output_size(state.width, *rest)
