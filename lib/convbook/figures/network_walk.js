@@ -227,7 +227,7 @@ function createStage(frame, { choose }, stage) {
       pixels.describe(`Stage ${stage}, ${panel.note.textContent}; arrow keys go to other pixels`);
       const source = next ? `map ${next.channel}` : "the picture";
       setText(gives, `kernel on ${source}: ${formatPart(here.parts[next?.channel ?? 0])}`);
-      setText(caption, `to ${after.stage === CLASS ? "the" : "map"} ${after.channel} these give:`);
+      setText(caption, `count most for ${after.stage === CLASS ? "the" : "map"} ${after.channel}:`);
       tiles.update(shown.length, (n) => shown[n] === here.channel);
       tiles.buttons().forEach((button, n) => {
         paint(button.firstChild, mapOf(shown[n]), largest, map);
