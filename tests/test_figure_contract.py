@@ -345,7 +345,7 @@ GOALS = {"wide": 620, "phone": 700}
 HEIGHTS = {
     "convolution": (lambda: Convolution(row=16, column=16), 620, 700),
     "network walk": (NetworkWalk, 620, 700),
-    "translation": (lambda: Translation(right=9), 680, 1170),
+    "translation": (lambda: Translation(right=9), 620, 700),
     "padding and strides": (lambda: PaddingAndStrides(height=7, width=8, strides=2), 620, 700),
     "pooling": (lambda: Pooling(EYE, row=4, column=5), 620, 700),
     "pooling of a moved picture": (lambda: Pooling(EYE, act="a moved picture", right=1), 620, 700),
@@ -463,7 +463,7 @@ def largest_at(row, column):
 
 INPUT, OUTPUT, MAP = (f".cb-{name} .cb-pixels >> nth=0" for name in ("input", "output", "map"))
 SAME_INPUT = ".cb-same .cb-input .cb-pixels"
-NOTE, CHART, SAID = ".cb-input .cb-note", ".cb-chart", ".cb-said"
+NOTE, CHART, SAID, WHERE = ".cb-input .cb-note", ".cb-chart", ".cb-said", ".cb-where"
 # Where the figure names a place, and what a reader does with the place that it then names: buttons by name; keys in a
 # pixel grid; the pointer pressed on one pixel of it, moved over others and let go; the pointer over a pixel.
 WALKS = {
@@ -519,16 +519,14 @@ WALKS = {
         (MAP, "Home ArrowLeft", largest_at(6, 0)),
     ),
     "translation": (
-        *(lambda: Translation(4), NOTE),
-        (INPUT, [(20, 20), (26, 15)], "6 px down, 5 px left of the centre"),
-        (INPUT, [(26, 15), (53, 15)], "17 px down, 5 px left of the centre"),
-        (INPUT, [(8, 50)], "17 px up, 17 px right of the centre"),
-        ("Move digit right", "17 px up, 17 px right of the centre"),
-        ("Move digit down", "16 px up, 17 px right of the centre"),
-        (".cb-places .cb-pixels >> nth=1", [(30, 4)], "13 px down, 13 px left of the centre"),
-        (INPUT, "ArrowRight ArrowUp ArrowUp Shift+ArrowUp", "3 px down, 12 px left of the centre"),
-        (INPUT, "Shift+ArrowRight", "3 px down, 4 px left of the centre"),
-        (INPUT, "Shift+ArrowDown Shift+ArrowDown End", "17 px down, 17 px right of the centre"),
+        *(lambda: Translation(4), WHERE),
+        (INPUT, [(20, 20), (26, 15)], "6 px down, 5 px left"),
+        (INPUT, [(26, 15), (53, 15)], "17 px down, 5 px left"),
+        (INPUT, [(8, 50)], "17 px up, 17 px right"),
+        (".cb-places .cb-pixels >> nth=1", [(30, 4)], "13 px down, 13 px left"),
+        (INPUT, "ArrowRight ArrowUp ArrowUp Shift+ArrowUp", "3 px down, 12 px left"),
+        (INPUT, "Shift+ArrowRight", "3 px down, 4 px left"),
+        (INPUT, "Shift+ArrowDown Shift+ArrowDown End", "17 px down, 17 px right"),
         ("Centre", "in the centre"),
     ),
     "network walk": (
@@ -618,9 +616,9 @@ FINGERS = {
         (INPUT, [(10, 8), (2, 8)], "moved 2 right"),
     ),
     "translation": (
-        *(lambda: Translation(4), NOTE),
-        (INPUT, [(27, 27), (20, 31)], "7 px up, 4 px right of the centre"),
-        (INPUT, [(50, 5), (5, 5)], "7 px up, 4 px right of the centre"),
+        *(lambda: Translation(4), WHERE),
+        (INPUT, [(27, 27), (20, 31)], "7 px up, 4 px right"),
+        (INPUT, [(50, 5), (5, 5)], "7 px up, 4 px right"),
     ),
     "receptive field": (
         *(lambda: ReceptiveField(np.zeros((23, 37)), "with strides"), ".cb-verdict"),
@@ -685,7 +683,7 @@ def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, ma
     [
         (lambda: Convolution(GREY, row=9), ".cb-input .cb-window", ".cb-said", 100),
         (lambda: Pooling(GREY, act="a moved picture", right=1), ".cb-bar", ".cb-share >> nth=2", 100),
-        (lambda: Translation(4, down=-17, right=17), ".cb-bar", ".cb-bars >> nth=0", 100),
+        (lambda: Translation(4, down=-17, right=17), ".cb-input", ".cb-count >> nth=1", 100),
         (lambda: Augmentation([COLOR]), ".cb-settings", ".cb-tiles > button >> nth=8", 60),
     ],
     ids=["convolution", "pooling", "translation", "augmentation"],

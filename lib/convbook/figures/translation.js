@@ -4,6 +4,7 @@ import {
   bind,
   clampIndex,
   colorPixels,
+  createButton,
   createPanel,
   createSelect,
   cssColor,
@@ -19,14 +20,17 @@ import {
   placeBox,
   remember,
   setAttribute,
+  setIdle,
   setStyle,
   setText,
 } from "./base.js";
-import { createMoves, createPicturePanel, createPixelGrid } from "./controls.js";
+import { createDetails, createMoves, createPixelGrid } from "./controls.js";
+import { createDrawing } from "./drawing.js";
 import { predict, runNet, unpackNet } from "./network.js";
 
 const NETS = { dense: "Dense net", convnet: "convnet" };
 const SAMPLES = 3;
+const YOURS = "yours";
 const CANVAS = 54;
 const INK = 20;
 const LARGEST_MOVE = (CANVAS - INK) / 2; // there the ink touches the canvas's edge; the digit is never cut
@@ -42,6 +46,14 @@ const [RIGHT_SHADE, WRONG_SHADE] = [-1, 0.45];
 export function digitOf(strip, digit, sample) {
   const start = (digit * SAMPLES + sample) * INK * INK;
   return { height: INK, width: INK, channels: 1, values: strip.values.subarray(start, start + INK * INK) };
+}
+
+// What of a drawing's picture lies within its margin.
+export function inkOf({ width, values }) {
+  const margin = (width - INK) / 2;
+  const rows = Array.from({ length: INK }, (_, i) => (margin + i) * width + margin);
+  const ink = rows.flatMap((start) => [...values.subarray(start, start + INK)]);
+  return { height: INK, width: INK, channels: 1, values: Uint8Array.from(ink) };
 }
 
 // A dark square picture with the digit's first pixel at this place.
@@ -109,7 +121,7 @@ function cutOut({ width, channels, values }, top, left, side) {
 
 function writePlace(down, right) {
   const move = formatMove(down, right, (pixels) => `${pixels} px`);
-  return move ? `${move} of the centre` : "in the centre";
+  return move || "in the centre";
 }
 
 function writeAnswer(name, probabilities, digit) {
@@ -121,7 +133,8 @@ function writeAnswer(name, probabilities, digit) {
 // What is spoken: where the digit is and what the nets answer, and once all positions are tried, how often each is right.
 function describe(now) {
   const answers = Object.entries(now.probabilities).map(([name, values]) => writeAnswer(name, values, now.digit));
-  const text = `Digit ${now.digit}, test picture ${now.sample + 1}, ${writePlace(now.down, now.right)}.`;
+  const which = now.isYours ? "your drawing" : `test picture ${now.sample + 1}`;
+  const text = `Digit ${now.digit}, ${which}, ${writePlace(now.down, now.right)}.`;
   return [`${text} ${answers.join(" ")}`, now.isComplete ? describeCounts(now.counts) : ""];
 }
 
@@ -130,10 +143,12 @@ function describeCounts({ dense, convnet }) {
   return `Over all ${formatCount(SIDE * SIDE)} places, the Dense net is right at ${first}, the convnet at ${second}.`;
 }
 
-const HINT = "Both nets were trained on the same digits, all of them within 2 pixels of the centre (dashed). " +
-  "Elsewhere neither has seen one. The digits here are test digits: none of them was trained on.";
-const HINT_STRIDE = "The convnet's last windows lie 8 pixels apart. So its map repeats every 8 pixels, but for the " +
-  "edge: there, windows are missing that would see the digit.";
+const HINT = "Both nets learned digits in the dashed square alone. In the maps, each pixel is one place of the digit.";
+const HINTS = [
+  "Both nets were trained on the same digits, all of them within 2 pixels of the centre. The digits here are test digits.",
+  "The convnet's last windows lie 8 pixels apart. So its map repeats every 8 pixels, but for the edge: there, windows " +
+    "are missing that would see the digit.",
+];
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
@@ -141,11 +156,13 @@ const TRAITS = ["_digits", "_nets", "digit", "sample", "down", "right"];
 
 export default liveFigure("translation", TRAITS, (frame) => {
   const state = createState(frame);
+  const hand = joinParts("cb-hand", createCanvas(state), createPlace(state));
   const nets = Object.keys(NETS).map((name) => createNet(frame, state, name));
-  const lines = [HINT, HINT_STRIDE].map((text) => h("p", { class: "cb-hint" }, text));
-  const hints = h("div", { class: "cb-origin" }, ...lines);
-  const panels = joinParts("cb-panels", createCanvas(state), ...nets, hints);
-  const update = frame.add(createControls(frame, state), panels);
+  const bars = Object.keys(NETS).map(createBars);
+  const hints = HINTS.map((text) => h("p", { class: "cb-hint" }, text));
+  const details = createDetails(frame, "All probabilities, and why the map has stripes", ...bars, ...hints);
+  const panels = joinParts("cb-panels", hand, ...nets);
+  const update = frame.add(createControls(frame, state), panels, details);
 
   return function draw() {
     const now = state.read();
@@ -153,10 +170,10 @@ export default liveFigure("translation", TRAITS, (frame) => {
     return describe(now);
   };
 }, {
-  task: ["Drag the digit, and see which of the two nets still knows it.", "Arrow keys move it, with Shift by 8 pixels."],
+  task: ["Drag the digit, and see which of the two nets still knows it.", "Or use the arrow keys."],
 });
 
-// The figure's state as its parts need it: the traits, and what follows from them.
+// The figure's state as its parts need it: the traits, what follows from them, and what the reader has drawn.
 function createState(frame) {
   const { model } = frame;
   const stripOf = remember(decodePicture);
@@ -166,21 +183,37 @@ function createState(frame) {
   const probabilitiesOf = remember((nets, picture) => forEachNet((name) => predict(nets[name], picture)));
   const sweep = createSweep(frame);
   const moves = createMoves(frame, "digit", LARGEST_MOVE, "Centre");
+  const drawing = createDrawing("A dark square to draw a digit on", frame.redraw);
+  const inkDrawn = remember((picture) => picture && inkOf(picture));
+  let [isDrawing, isYours, drawings] = [false, false, 0];
 
   const read = () => {
     const [digit, sample] = [clampIndex(model.get("digit"), 10), clampIndex(model.get("sample"), SAMPLES)];
     const { down, right } = moves.at();
-    const ink = digitAt(stripOf(model.get("_digits")), digit, sample);
+    const drawn = inkDrawn(drawing.picture());
+    const ink = (isYours && drawn) || digitAt(stripOf(model.get("_digits")), digit, sample);
     const nets = netsOf(model.get("_nets"));
     const picture = pictureOf(ink, down, right);
-    const answers = sweep.ask(nets, ink, `${digit} ${sample}`);
+    const key = isYours && drawn ? `${YOURS} ${drawings}` : `${digit} ${sample}`;
+    const answers = sweep.ask(nets, ink, isDrawing ? null : key);
     const counts = forEachNet((name) => countRight(answers[name], digit));
     const isComplete = Object.values(counts).every(({ tried }) => tried === SIDE * SIDE);
     const probabilities = probabilitiesOf(nets, picture);
-    return { digit, sample, down, right, nets, picture, probabilities, answers, counts, isComplete };
+    const yours = { drawn, isDrawing, isYours: Boolean(isYours && drawn) };
+    return { digit, sample, down, right, ...yours, nets, picture, probabilities, answers, counts, isComplete };
   };
   const putAt = (row, column) => moves.moveTo(row - LARGEST_MOVE, column - LARGEST_MOVE); // its first pixel
-  return { read, moves, putAt };
+  // Shows what the reader has drawn, or a test picture; while it is drawn, in the centre.
+  const show = (yours, drawingNow = false) => {
+    if (drawingNow && !isDrawing) {
+      drawings++;
+      moves.moveTo(0, 0);
+      drawing.clear();
+    }
+    [isYours, isDrawing] = [yours, drawingNow];
+    frame.redraw();
+  };
+  return { read, moves, putAt, drawing, show };
 }
 
 // {dense: …, convnet: …}
@@ -229,11 +262,12 @@ function createSweep({ el, redraw, onRemove }) {
     for (const [name, net] of Object.entries(nets)) yield* answerEverywhere(net, digit, answers[name]);
   }
   return {
-    // The answers so far: {dense, convnet}, each with one for every position, UNKNOWN where none was tried.
+    // The answers so far: {dense, convnet}, each with one for every position, UNKNOWN where none was tried; none is tried
+    // where there is no `key`.
     ask(nets, digit, key) {
       if (!kept.has(key)) {
         const answers = forEachNet(() => new Uint8Array(SIDE * SIDE).fill(UNKNOWN));
-        kept.set(key, { answers, work: tryAll(nets, digit, answers) });
+        kept.set(key, { answers, work: key === null ? [].values() : tryAll(nets, digit, answers) });
       }
       if (asked !== key) {
         asked = key;
@@ -245,33 +279,56 @@ function createSweep({ el, redraw, onRemove }) {
   };
 }
 
-// Which digit, which picture of it, and where.
-function createControls({ set }, { moves }) {
-  const digit = createSelect("Digit", (text) => set({ digit: Number(text) }));
-  const sample = createSelect("Picture", (text) => set({ sample: Number(text) - 1 }));
-  const choices = [
-    bind(digit, (now) => [[..."0123456789"], String(now.digit)]),
-    bind(sample, (now) => [["1", "2", "3"], String(now.sample + 1)]),
-  ];
-  return joinParts("cb-bar", joinParts("cb-choices", ...choices), moves);
+// Which digit, which picture of it, or one that the reader draws.
+function createControls({ set }, { read, show }) {
+  const digit = createSelect("Digit", (text) => {
+    set({ digit: Number(text) });
+    if (!read().isDrawing) show(false);
+  });
+  const sample = createSelect("Picture", (text) => {
+    show(text === YOURS);
+    if (text !== YOURS) set({ sample: Number(text) - 1 });
+  });
+  const draw = createButton("Draw one", () => show(true, !read().isDrawing));
+  return {
+    element: h("div", { class: "cb-choices" }, digit, sample, draw),
+    update(now) {
+      digit.update([..."0123456789"], String(now.digit));
+      sample.update(["1", "2", "3", ...(now.drawn ? [YOURS] : [])], now.isYours ? YOURS : String(now.sample + 1));
+      setText(draw, now.isDrawing ? "Done" : "Draw one");
+    },
+  };
 }
 
-// The canvas with the digit, its frame, and the dashed square within which the training digits lay.
-function createCanvas(state) {
-  const windowAt = () => ({ ...windowOn(state.moves.at(), INK), leap: LEAP });
-  const options = { windowAt, moveTo: state.putAt };
-  const { element, pixels, note } = createPicturePanel("input", "Canvas", options);
+// Where the digit is, the way back, and what the dashed square and the maps are.
+function createPlace({ moves }) {
+  const where = h("p", { class: "cb-where" });
+  const centre = createButton("Centre", () => moves.moveTo(0, 0));
+  return {
+    element: h("div", { class: "cb-origin" }, where, centre, h("p", { class: "cb-hint" }, HINT)),
+    update({ isDrawing, digit, down, right }) {
+      setText(where, isDrawing ? `Draw a ${digit}` : writePlace(down, right));
+      setIdle(centre, !down && !right);
+    },
+  };
+}
+
+// The canvas with the digit, its frame, and the dashed square within which the training digits lay; while the reader
+// draws, the surface in its place.
+function createCanvas({ moves, putAt, drawing }) {
+  const windowAt = () => ({ ...windowOn(moves.at(), INK), leap: LEAP });
+  const pixels = createPixelGrid({ windowAt, moveTo: putAt });
   pixels.element.prepend(createDashes(INK + 2 * TRAINED, CANVAS));
   const paint = remember((picture) => pixels.paint(picturePixels({ ...picture, white: 255 }), picture));
   return {
-    element,
+    element: h("div", { class: "cb-panel cb-input" }, pixels, drawing),
     update(now) {
+      [pixels.element.hidden, drawing.element.hidden] = [now.isDrawing, !now.isDrawing];
       paint(now.picture);
       pixels.place(windowOn(now, INK));
-      const where = writePlace(now.down, now.right);
       const size = `${CANVAS} by ${CANVAS} pixels`;
+      const where = writePlace(now.down, now.right);
       pixels.describe(`Canvas of ${size} with the digit ${now.digit}, ${where}; arrow keys move it`);
-      setText(note, where);
     },
   };
 }
@@ -288,42 +345,47 @@ function createDashes(side, whole) {
   return element;
 }
 
-// One net: its answer, ten bars, and the map of the places where it is right.
+// One net: its answer, and the map of the places where it is right.
 function createNet(frame, state, name) {
   const answer = h("p", { class: "cb-answer" });
-  const bars = createBars();
   const places = createPlaces(frame, state, name);
-  const title = NETS[name][0].toUpperCase() + NETS[name].slice(1);
-  const panel = createPanel("net", title, answer, bars, places);
+  const panel = createPanel("net", titleOf(name), answer, places);
   return {
     element: panel.element,
     update(now) {
-      const values = now.probabilities[name];
-      const given = answerOf(values);
+      const given = answerOf(now.probabilities[name]);
       const isRight = given === now.digit;
       panel.element.classList.toggle("cb-right", isRight);
-      setText(panel.note, `${formatCount(countNumbers(now.nets[name]))} parameters`);
       setText(answer, `${isRight ? "✓" : "✗"} says ${given}: ${isRight ? "right" : "wrong"}`);
-      bars.update(values, given, now.digit);
       places.update(now);
     },
   };
+}
+
+function titleOf(name) {
+  return NETS[name][0].toUpperCase() + NETS[name].slice(1);
 }
 
 function countNumbers({ layers }) {
   return layers.reduce((sum, { weights = [], bias = [] }) => sum + weights.length + bias.length, 0);
 }
 
-function createBars() {
+// A net's probabilities of the ten digits.
+function createBars(name) {
   const rows = Array.from({ length: 10 }, (_, n) => {
     const [fill, share] = [h("span", { class: "cb-fill" }), h("span", { class: "cb-percent" })];
     const parts = [h("span", { class: "cb-name" }, String(n)), h("span", { class: "cb-track" }, fill), share];
     return { row: h("div", { class: "cb-bar-row" }, ...parts), fill, share };
   });
-  const element = h("div", { class: "cb-bars", role: "img" }, ...rows.map(({ row }) => row));
+  const bars = h("div", { class: "cb-bars", role: "img" }, ...rows.map(({ row }) => row));
+  const panel = createPanel("bars-of", titleOf(name), bars);
   return {
-    element,
-    update(values, given, digit) {
+    element: panel.element,
+    update({ probabilities, digit, nets }) {
+      const values = probabilities[name];
+      const given = answerOf(values);
+      panel.element.classList.toggle("cb-right", given === digit);
+      setText(panel.note, `${formatCount(countNumbers(nets[name]))} parameters`);
       rows.forEach(({ row, fill, share }, n) => {
         row.classList.toggle("cb-given", n === given);
         row.classList.toggle("cb-true", n === digit);
@@ -331,7 +393,7 @@ function createBars() {
         setText(share, formatPercent(values[n]));
       });
       const parts = Array.from(values, (value, n) => `${n} ${formatPercent(value)}`);
-      setAttribute(element, "aria-label", `Probabilities: ${parts.join(", ")}`);
+      setAttribute(bars, "aria-label", `Probabilities: ${parts.join(", ")}`);
     },
   };
 }
@@ -349,9 +411,8 @@ function createPlaces(frame, state, name) {
     setStyle(right, `background:${cssColor(divergingColor(RIGHT_SHADE, theme))}`);
     setStyle(wrong, `background:${cssColor(divergingColor(WRONG_SHADE, theme))}`);
   });
-  const caption = h("p", { class: "cb-caption" }, "Right or wrong, place by place");
   return {
-    element: h("div", { class: "cb-places" }, caption, pixels, count, key),
+    element: h("div", { class: "cb-places" }, pixels, count, key),
     update(now) {
       const { right: rights, tried } = now.counts[name];
       paint(now.answers[name], tried, now.digit, frame.theme);
