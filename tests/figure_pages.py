@@ -102,25 +102,6 @@ def diverging_colors(values, scale):
     return np.floor(ZERO + (ends - ZERO) * np.abs(share) + 0.5).astype(np.uint8)
 
 
-def gradient_in_keras(model, image, layer, row, column, channel=None):
-    """One number of what a layer gives for an image, or its sum over the channels, and the gradient by TensorFlow.
-
-    The layer is counted in Keras's list, where the picture is 0; what a Dense layer gives counts as one pixel.
-    """
-    import keras
-    import tensorflow as tf
-
-    part = keras.Model(model.input, model.layers[layer].output)
-    pixels = tf.convert_to_tensor(image[np.newaxis], tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        output = part(pixels)
-        output = output if len(output.shape) == 4 else output[:, tf.newaxis, tf.newaxis, :]
-        numbers = output[0, row, column]
-        number = tf.reduce_sum(numbers) if channel is None else numbers[channel]
-    return number.numpy(), tape.gradient(number, pixels).numpy()[0]
-
-
 def packed(image):
     """An image (height, width) or (height, width, channels) as the JavaScript holds pictures and maps."""
     sizes = dict(zip(("height", "width", "channels"), np.atleast_3d(image).shape, strict=True))

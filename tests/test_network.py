@@ -1,9 +1,9 @@
-"""The nets that run in the page: forward and backward in the browser's JavaScript against Keras, number by number."""
+"""The nets that run in the page: the browser's JavaScript against Keras, number by number."""
 
 import keras
 import numpy as np
 import pytest
-from figure_pages import gradient_in_keras, packed
+from figure_pages import packed
 
 from convbook import digit_nets, photos
 from convbook.figures import base
@@ -20,12 +20,8 @@ def call(blank):
       const unpacked = module.unpackNet(net);
       const values = Float32Array.from(picture.values);
       const plain = (given) => (ArrayBuffer.isView(given) ? [...given] : { ...given, values: [...given.values] });
-      if (name !== "inputGradient") {
-        const given = module[name](unpacked, { ...picture, values }, ...more);
-        return Array.isArray(given) ? given.map(plain) : plain(given);
-      }
-      const maps = module.runNet(unpacked, { ...picture, values });
-      return plain(module.inputGradient(unpacked, maps, ...more));
+      const given = module[name](unpacked, { ...picture, values }, ...more);
+      return Array.isArray(given) ? given.map(plain) : plain(given);
     }"""
     return lambda name, net, image, *more: blank.evaluate(script, [SOURCE, name, net, packed(image), more])
 
@@ -58,7 +54,6 @@ NETS = {
     "average": build_net((15, 10, 3), keras.layers.GlobalAveragePooling2D),
     "pools of 3": build_net((20, 23, 2), keras.layers.Flatten, pool_size=3, activation="linear"),
 }
-PACKAGED = digit_nets.packed("convnet"), digit_nets.load("convnet")
 
 
 def all_maps(model, image):
@@ -85,47 +80,6 @@ def test_the_packaged_nets_answer_as_in_keras(call, name):
     for image in images.astype(float):
         expected = np.asarray(model(image[np.newaxis]))[0]
         np.testing.assert_allclose(call("predict", net, image), expected, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("name", "place"),
-    [
-        ("flatten", (2, 4, 7, 4)),
-        ("flatten", (3, 0, 5, None)),
-        ("flatten", (4, 1, 3, 2)),
-        ("flatten", (7, 0, 0, 1)),
-        ("average", (1, 9, 2, 1)),
-        ("average", (4, 3, 0, None)),
-        ("average", (5, 0, 0, 3)),
-        ("average", (7, 0, 0, 2)),
-        ("pools of 3", (3, 4, 6, 4)),
-        ("pools of 3", (6, 0, 0, None)),
-        ("pools of 3", (7, 0, 0, 0)),
-        ("packaged", (2, 30, 11, 5)),
-        ("packaged", (4, 9, 20, None)),
-        ("packaged", (6, 1, 3, None)),
-        ("packaged", (7, 0, 0, None)),
-    ],
-)
-def test_gradient_is_that_of_tensorflow(call, name, place):
-    net, model = NETS.get(name, PACKAGED)
-    image = noise(model.input_shape[1:])
-    layer, row, column, channel = place
-    _, expected = gradient_in_keras(model, image, *place)
-    target = {"layer": layer, "row": row, "column": column, "channel": channel}
-    answer = as_array(call("inputGradient", net, image, target))
-    assert np.abs(expected).max() > 0
-    np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
-
-
-def test_of_equal_values_in_a_pool_the_first_gets_the_gradient_as_in_tensorflow(call):
-    image = keras.Input((4, 6, 1))
-    model = keras.Model(image, keras.layers.MaxPooling2D(2)(image))
-    flat = np.full((4, 6, 1), 7.0)
-    _, expected = gradient_in_keras(model, flat, 1, 1, 2, 0)
-    answer = call("inputGradient", digit_nets.pack(model), flat, {"layer": 1, "row": 1, "column": 2, "channel": 0})
-    np.testing.assert_array_equal(as_array(answer), expected)
-    assert np.argwhere(expected[..., 0]).tolist() == [[2, 4]]
 
 
 def test_a_layer_of_another_kind_is_refused(call):

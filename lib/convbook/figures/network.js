@@ -1,4 +1,4 @@
-// Small trained nets in the page: a net as convbook.digit_nets packs it, run forward, and backward to its picture.
+// Small trained nets in the page: a net as convbook.digit_nets packs it, run forward.
 // Pure functions, tested against Keras. A map is { height, width, channels, values }, row by row, channels last.
 
 // ---- packed nets ---------------------------------------------------------------------------------------------------
@@ -27,7 +27,7 @@ function unpackBytes(text) {
 // output is one pixel with a channel for each unit. `until` stops after so many layers.
 export function runNet(net, picture, until = net.layers.length) {
   const maps = [picture];
-  for (const layer of net.layers.slice(0, until)) maps.push(LAYER_KINDS[layer.kind].forward(layer, maps.at(-1)));
+  for (const layer of net.layers.slice(0, until)) maps.push(LAYER_KINDS[layer.kind](layer, maps.at(-1)));
   return maps;
 }
 
@@ -80,28 +80,21 @@ function isLikeTheLast({ width, channels, values }, row, column, rows, columns) 
 }
 
 function poolMap({ size }, input) {
-  const output = emptyMap(Math.floor(input.height / size), Math.floor(input.width / size), input.channels);
-  visitPools(size, input, output, (from, to) => (output.values[to] = input.values[from]));
-  return output;
-}
-
-// Tells for each value of the pooled map where its largest value stands; of equal ones the first, as in TensorFlow.
-function visitPools(size, input, output, visit) {
   const { channels } = input;
+  const output = emptyMap(Math.floor(input.height / size), Math.floor(input.width / size), channels);
   for (let row = 0, to = 0; row < output.height; row++) {
     for (let column = 0; column < output.width; column++) {
       for (let channel = 0; channel < channels; channel++, to++) {
         let from = (row * size * input.width + column * size) * channels + channel;
-        let largest = from;
+        let largest = input.values[from];
         for (let i = 0; i < size; i++, from += (input.width - size) * channels) {
-          for (let j = 0; j < size; j++, from += channels) {
-            if (input.values[from] > input.values[largest]) largest = from;
-          }
+          for (let j = 0; j < size; j++, from += channels) largest = Math.max(largest, input.values[from]);
         }
-        visit(largest, to);
+        output.values[to] = largest;
       }
     }
   }
+  return output;
 }
 
 function flattenMap(layer, input) {
@@ -136,72 +129,11 @@ function softmax(numbers) {
   return powers.map((power) => power / sum);
 }
 
-// ---- backward ------------------------------------------------------------------------------------------------------
-
-// How much one number of a map changes with each value of the picture: a map of the picture's shape. `maps` are those
-// of runNet; the number is maps[layer]'s at row, column and channel, `channel: null` the sum over all channels there.
-export function inputGradient(net, maps, { layer, row, column, channel = null }) {
-  const at = maps[layer];
-  let gradient = new Float64Array(at.values.length);
-  const start = (row * at.width + column) * at.channels;
-  if (channel === null) gradient.fill(1, start, start + at.channels);
-  else gradient[start + channel] = 1;
-  for (let n = layer; n > 0; n--) {
-    const step = net.layers[n - 1];
-    gradient = LAYER_KINDS[step.kind].backward(step, maps[n - 1], maps[n], gradient);
-  }
-  return { ...maps[0], values: gradient };
-}
-
-// The gradient before the activation; where ReLU gave 0, it lets nothing through.
-function throughActivation(activation, { values }, gradient) {
-  if (activation === "relu") return gradient.map((slope, n) => (values[n] > 0 ? slope : 0));
-  if (activation !== "softmax") return gradient;
-  const mean = gradient.reduce((sum, slope, n) => sum + slope * values[n], 0);
-  return gradient.map((slope, n) => values[n] * (slope - mean));
-}
-
-function convolveBack({ shape: [rows, columns, channels, filters], weights, activation }, input, output, gradient) {
-  const slopes = throughActivation(activation, output, gradient);
-  const back = new Float64Array(input.values.length);
-  for (let place = 0; place < slopes.length; place++) {
-    const slope = slopes[place];
-    if (slope === 0) continue;
-    const [pixel, filter] = [Math.floor(place / filters), place % filters];
-    const [row, column] = [Math.floor(pixel / output.width), pixel % output.width];
-    for (let i = 0, tap = filter; i < rows; i++) {
-      const start = ((row + i) * input.width + column) * channels;
-      for (let n = start; n < start + columns * channels; n++, tap += filters) back[n] += slope * weights[tap];
-    }
-  }
-  return back;
-}
-
-function poolBack({ size }, input, output, gradient) {
-  const back = new Float64Array(input.values.length);
-  visitPools(size, input, output, (from, to) => (back[from] = gradient[to]));
-  return back;
-}
-
-function averageBack(layer, input, output, gradient) {
-  const pixels = input.height * input.width;
-  return Float64Array.from(input.values, (value, n) => gradient[n % input.channels] / pixels);
-}
-
-function connectBack({ shape: [, units], weights, activation }, input, output, gradient) {
-  const slopes = throughActivation(activation, output, gradient);
-  return Float64Array.from(input.values, (value, n) => {
-    let sum = 0;
-    for (let unit = 0; unit < units; unit++) sum += slopes[unit] * weights[n * units + unit];
-    return sum;
-  });
-}
-
 const LAYER_KINDS = {
-  rescaling: { forward: rescale, backward: ({ scale }, input, output, slopes) => slopes.map((slope) => slope * scale) },
-  conv: { forward: convolveMap, backward: convolveBack },
-  max_pool: { forward: poolMap, backward: poolBack },
-  flatten: { forward: flattenMap, backward: (layer, input, output, gradient) => gradient },
-  global_average: { forward: averageMap, backward: averageBack },
-  dense: { forward: connectMap, backward: connectBack },
+  rescaling: rescale,
+  conv: convolveMap,
+  max_pool: poolMap,
+  flatten: flattenMap,
+  global_average: averageMap,
+  dense: connectMap,
 };
