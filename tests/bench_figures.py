@@ -24,6 +24,7 @@ from convbook.figures import (
     PaddingAndStrides,
     Pooling,
     ReceptiveField,
+    Seeds,
     TrainingCurves,
     Translation,
 )
@@ -145,16 +146,22 @@ def feature_maps(rng):
 
 def freezing(rng):
     """The packaged base with its head."""
-    figure = Freezing()
+    figure = Freezing(asked=False)
     yield "the step changes", figure, lambda n: {"step": 1 + n % 5}
     yield "the blocks change", figure, lambda n: {"step": 5, "unfrozen_blocks": n % 5}
-    ticks = ("batch_norm_frozen", "compile_forgotten", "rate_zero")
-    yield "a tick changes", figure, lambda n: {"step": 5, ticks[n % 3]: n % 2 == 0}
+    ticks = ("batch_norm_frozen", "compile_forgotten")
+    yield "a tick changes", figure, lambda n: {"step": 5, ticks[n % 2]: n % 4 < 2}
+
+
+def seeds(rng):
+    """All seeds."""
+    yield "a seed is drawn", Seeds(), lambda n: {"count": n % 31}
+    yield "the spread changes", Seeds(count=30), lambda n: {"spread": 0.5 + 0.5 * (n % 10)}
 
 
 FIGURES = (
     *(convolution, pooling, padding_and_strides, receptive_field, network_walk, translation),
-    *(augmentation, training_curves, feature_maps, freezing),
+    *(augmentation, training_curves, feature_maps, freezing, seeds),
 )
 
 

@@ -26,6 +26,7 @@ from convbook.figures import (
     PaddingAndStrides,
     Pooling,
     ReceptiveField,
+    Seeds,
     TrainingCurves,
     Translation,
 )
@@ -61,7 +62,9 @@ FIGURES = {
     "augmentation": lambda: Augmentation(COLOR[np.newaxis, :12]),
     "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss"),
     "training curves to be drawn": lambda: TrainingCurves({"small": HISTORY}, metric="loss", validation=False),
-    "freezing": lambda: Freezing(step=4),
+    "freezing": Freezing,
+    "seeds": lambda: Seeds(count=7),
+    "freezing, shown": lambda: Freezing(asked=False),
 }
 # What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.
 STATES = [
@@ -353,7 +356,8 @@ HEIGHTS = {
     "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], validation=False), 600, 640),
     "augmentation": (lambda: Augmentation(np.stack([SMALL_CAT] * 2), names=["cats", "dogs"]), 780, 1200),
     "feature maps": (lambda: deep_maps(), 620, 700),
-    "freezing": (Freezing, 840, 1140),
+    "freezing": (Freezing, 620, 700),
+    "seeds": (Seeds, 620, 700),
 }
 
 

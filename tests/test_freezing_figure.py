@@ -18,14 +18,8 @@ from convbook.figures.freezing import draw_pictures, put_head_on, take_step
 layers = keras.layers
 
 BLOCKS = 4  # of the packaged base
-NAMES = ("step", "unfrozen_blocks", "batch_norm_frozen", "compile_forgotten", "rate_zero")
-START = {
-    "step": 1,
-    "unfrozen_blocks": BLOCKS,
-    "batch_norm_frozen": True,
-    "compile_forgotten": False,
-    "rate_zero": False,
-}
+NAMES = ("step", "unfrozen_blocks", "batch_norm_frozen", "compile_forgotten")
+START = {"step": 1, "unfrozen_blocks": BLOCKS, "batch_norm_frozen": True, "compile_forgotten": False}
 TINY_PX = 16
 COLUMN, NARROW = {"width": 700, "height": 900}, {"width": 342, "height": 844}  # the book's column, there and on a phone
 
@@ -97,9 +91,10 @@ def moves_said(page, state):
 
 
 def cells(page):
-    """The words of the diagram's cells, from the input on: rows of the three kinds."""
-    rows = page.locator(".cb-part").all()[::-1]
-    return [[cell.inner_text().split() for cell in row.locator(".cb-slot").all()] for row in rows]
+    """What is said of the diagram's cells: for each part the three kinds."""
+    rows = page.locator(".cb-row:has(.cb-slot)").all()
+    said = [row.locator(".cb-slot").evaluate_all("(all) => all.map((e) => e.ariaLabel ?? e.innerText)") for row in rows]
+    return [[kind[part] for kind in said] for part in range(BLOCKS + 1)]
 
 
 # ---- against Keras -------------------------------------------------------------------------------------------------
@@ -130,20 +125,17 @@ def test_what_is_trainable_is_that_of_keras_in_every_state(blank):
     [
         {"step": 3},
         {"step": 3, "batch_norm_frozen": False},
-        {"step": 3, "batch_norm_frozen": False, "rate_zero": True},
         {"step": 5, "unfrozen_blocks": 0},
         {"step": 5, "unfrozen_blocks": 2},
         {"step": 5, "unfrozen_blocks": 1, "batch_norm_frozen": False},
-        {"step": 5, "unfrozen_blocks": 3, "batch_norm_frozen": False, "rate_zero": True},
-        {"step": 5, "rate_zero": True},
     ],
     ids=str,
 )
 def test_one_step_in_keras_moves_what_the_figure_says_and_as_far(blank, state):
     base, model = packaged_model()
-    step, unfrozen_blocks, batch_norm_frozen, _, rate_zero = (START | state).values()
+    step, unfrozen_blocks, batch_norm_frozen, _ = (START | state).values()
     set_trainable(base, step, unfrozen_blocks, batch_norm_frozen)
-    moved = by_slot(take_step(model, *draw_pictures(), 0.0 if rate_zero else {3: 0.001, 5: 0.0001}[step]), max)
+    moved = by_slot(take_step(model, *draw_pictures(), {3: 0.001, 5: 0.0001}[step]), max)
     said = moves_said(blank, state)
     np.testing.assert_array_equal(moving(said), moving(moved))
     np.testing.assert_allclose(said, moved, rtol=0.06)  # two digits
@@ -159,14 +151,14 @@ def test_the_script_on_the_page_moves_what_the_figure_says(blank, blocks, batch_
     images, labels = draw_pictures(TINY_PX)
     model = put_head_on(base, None, TINY_PX)
     names = {"model": model, "backbone": base, "freezing": freezing, "Adam": keras.optimizers.Adam}
-    names["batch_norms"] = [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
+    names["norms"] = [layer for layer in base.layers if isinstance(layer, layers.BatchNormalization)]
     names |= {"images": images, "labels": labels}
     parts = [{"counts": counts} for counts in counts_of(model)]
     table = (np.array(counts_of(model)) > 0).astype(int).tolist()  # as if every number that can move did
     moves = {"frozen": {"0.001": table, "0.0001": table}, "open": {"0.001": table, "0.0001": table}}
     start = model.get_weights()
     for step in range(1, 6):
-        state = [step, blocks, batch_norm_frozen, step == forgotten, False]
+        state = [step, blocks, batch_norm_frozen, step == forgotten]
         (lines,) = call(blank, "writeCode", [state])
         if step == 1:
             assert lines == ["model = keras.Model(pictures, head(backbone(pictures)))"]
@@ -197,11 +189,11 @@ def test_a_forgotten_compile_moves_the_head_of_the_packaged_base_alone_and_as_fa
     model.fit(images, labels, batch_size=8, shuffle=False, verbose=0)
     moved = by_slot(freezing.changes(model, before), max)
     model.set_weights(start)
-    page = show(Freezing(step=5, compile_forgotten=True))
+    page = show(Freezing(asked=False))  # it opens on a forgotten compile
     said = moves_said(page, {"step": 5, "compile_forgotten": True})
     np.testing.assert_array_equal(moving(moved), [[False] * 3] * BLOCKS + [[True, False, False]])
     np.testing.assert_allclose(said, moved, rtol=0.06)
-    verdict = "150,352 trainable weights stay where they are. The step is still the one that was built in step 3."
+    verdict = "The head moves. 150,352 trainable weights stay. Without compile, fit goes on as built in step 3."
     assert page.locator(".cb-verdict").inner_text() == verdict
 
 
@@ -210,6 +202,7 @@ def test_a_forgotten_compile_moves_the_head_of_the_packaged_base_alone_and_as_fa
     [
         ({"step": 6}, "step is 6; give 1 to 5. Fine-tuning has five steps"),
         ({"unfrozen_blocks": 5}, "unfrozen_blocks is 5; this base has 4 blocks: give 0 to 4"),
+        ({"guess": 32}, "guess is 32; give 0 to 31. The model has five parts"),
     ],
 )
 def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
@@ -219,51 +212,61 @@ def test_bad_traits_raise_and_name_the_remedy(changes, remedy):
 # ---- what a reader sees and does -------------------------------------------------------------------------------------
 
 
-def test_no_control_is_dead_and_each_that_is_disabled_would_change_nothing(blank):
+def test_each_control_that_is_shown_changes_something_and_one_that_is_not_would_change_nothing(blank):
     figure = Freezing()
-    states = list(itertools.product(range(1, 6), range(BLOCKS + 1), (True, False), (True, False), (True, False)))
+    states = list(itertools.product(range(1, 6), range(BLOCKS + 1), (True, False), (True, False)))
     given = [[figure._parts, figure._moves, *state] for state in states]
     trainable = call(blank, "listTrainable", [[figure._parts, *state[:3]] for state in states])
     outcome = dict(zip(states, zip(trainable, call(blank, "listMoves", given), strict=True), strict=True))
-    for state, reasons in zip(states, call(blank, "listIdle", given), strict=True):
-        for place, name in enumerate(NAMES[1:], start=1):
+    for place, name in enumerate(NAMES[1:], start=1):
+        has_choice = call(blank, "hasChoice", [[name, step] for step in range(1, 6)])
+        for state in states:
             others = [(*state[:place], value, *state[place + 1 :]) for value in range(BLOCKS + 1)]
             others = others if name == "unfrozen_blocks" else others[:2]  # False and True are 0 and 1
             changes = any(outcome[other] != outcome[state] for other in others)
-            assert changes != (name in reasons), (name, state, reasons)
+            assert changes == has_choice[state[0] - 1], (name, state)
 
 
 @pytest.mark.parametrize(
     ("state", "verdict"),
     [
-        ({"step": 1}, "No step is taken here: step 3 compiles and trains."),
-        ({"step": 2}, "No step is taken here: step 3 compiles and trains."),
-        ({"step": 3, "batch_norm_frozen": False}, "The step moves 2,272 weights that are not trainable."),
-        ({"step": 3, "compile_forgotten": True}, "The step moves 154,896 weights that are not trainable. The step is"),
-        ({"step": 5, "unfrozen_blocks": 2}, "The step moves what is trainable, and nothing else."),
-        ({"step": 5, "rate_zero": True}, "At a rate of 0 no trainable weight moves."),
+        ({"step": 1}, "Step 3 trains, so nothing moves here. Trainable: all parts."),
+        ({"step": 4, "unfrozen_blocks": 1}, "Step 5 trains, so nothing moves here. Trainable: block4 and the head."),
+        ({"step": 3, "batch_norm_frozen": False}, "All parts move. 2,272 move that are not trainable."),
+        (
+            {"step": 3, "compile_forgotten": True},
+            "All parts move. 154,896 move that are not trainable. Without compile",
+        ),
+        (
+            {"step": 5, "unfrozen_blocks": 2},
+            "Block3, block4 and the head move. What is trainable moves, and nothing else.",
+        ),
     ],
     ids=str,
 )
 def test_the_diagram_and_the_totals_show_these_numbers(show, state, verdict):
-    figure = Freezing(**state)
+    figure = Freezing(**START | state, asked=False)
     page = show(figure)
+    page.locator("summary").click()
     counts = [part["counts"] for part in figure._parts]
     (trainable,) = call(page, "listTrainable", [[figure._parts, *list((START | state).values())[:3]]])
     moves = moves_said(page, state)
     for row, kind in itertools.product(range(BLOCKS + 1), range(3)):
         cell = cells(page)[row][kind]
         if not counts[row][kind]:
-            assert cell == ["–"]
+            assert cell == "–"
             continue
-        assert cell[0] == f"{counts[row][kind]:,}"
-        assert cell[1:3] == ["trainable", *cell[2:3]] if trainable[row][kind] else ["not", "trainable"]
-        assert ("moves" in cell) == bool(moves and moves[row][kind])
-        if "moves" in cell:
-            assert float(cell[-1]) == moves[row][kind]
+        word = "trainable" if trainable[row][kind] else "frozen"
+        fate = "moves" if moves and moves[row][kind] else "stays" if trainable[row][kind] else "frozen"
+        said = f"{figure._parts[row]['name']}: {counts[row][kind]:,} {word}"
+        assert cell == (f"{said}, {fate}" if moves else said)
     listed = np.sum(counts, where=np.array(trainable, bool))
-    moved = f"{np.sum(counts, where=moving(moves)):,}" if moves else "–"
-    assert page.locator(".cb-total b").all_inner_texts() == [f"{listed:,}", moved]
+    said = page.locator(".cb-behind p").first.inner_text()
+    assert said.startswith(f"Trainable are {listed:,} of {np.sum(counts):,} weights")
+    if moves:
+        assert f"one step moves parts with {np.sum(counts, where=moving(moves)):,} weights." in said
+        distances = [float(number) for number in re.findall(r" (\d\.\d+)", said)]
+        assert distances == [moves[n][kind] for kind in range(3) for n in range(BLOCKS + 1) if moves[n][kind]]
     assert page.locator(".cb-verdict").inner_text().startswith(verdict)
 
 
@@ -275,54 +278,74 @@ def test_a_move_is_written_with_two_digits(blank):
 
 def test_areas_are_in_proportion_to_the_weights(show):
     page = show(Freezing())
-    sides = [row.locator(".cb-square").first.bounding_box()["width"] for row in page.locator(".cb-part").all()]
-    weights = [16513, 101760, 34496, 9056, 5040]
-    np.testing.assert_allclose(np.square(sides) / sides[1] ** 2, np.array(weights) / weights[1], rtol=0.03)
+    squares = page.locator(".cb-row").nth(1).locator(".cb-square").all()
+    sides = [square.bounding_box()["width"] for square in squares]
+    weights = [5040, 9056, 34496, 101760, 16513]
+    np.testing.assert_allclose(np.square(sides) / sides[3] ** 2, np.array(weights) / weights[3], rtol=0.03)
 
 
-@pytest.mark.parametrize("size", [WIDE, COLUMN, PHONE, NARROW], ids=["wide", "column", "phone", "narrow"])
-def test_no_text_leaves_its_box(show, size):
-    page = show(Freezing(step=5, batch_norm_frozen=False, compile_forgotten=True), size=size)
-    outside = """() => [...document.querySelectorAll(".cb-slot, .cb-total, .cb-steps button, .cb-options label")]
+SIZES = {"wide": WIDE, "column": COLUMN, "phone": PHONE, "narrow": NARROW, "narrowest": {"width": 320, "height": 700}}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_text_leaves_its_box_and_no_step_changes_the_height(show, size):
+    page = show(Freezing(batch_norm_frozen=False, guess=15), size=SIZES[size])
+    outside = """() => [...document.querySelectorAll(".cb-slot, .cb-taps button, .cb-steps button, .cb-options label")]
       .filter((box) => {
         const text = document.createRange();
         text.selectNodeContents(box);
         return text.getBoundingClientRect().right > box.getBoundingClientRect().right + 1;
       }).map((box) => box.innerText)"""
-    assert page.evaluate(outside) == []
+    heights = [page.locator(".convbook-figure").bounding_box()["height"]]
+    page.get_by_role("button", name="Show what moved").click()
+    for step in (5, 4, 3, 2, 1):
+        page.locator(".cb-steps button").nth(step - 1).click()
+        page.locator(".cb-steps [aria-checked=true]").get_by_text(str(step), exact=True).wait_for()
+        assert page.evaluate(outside) == []
+        heights.append(page.locator(".convbook-figure").bounding_box()["height"])
+    assert len(set(heights)) == 1
 
 
-def test_a_reader_walks_the_steps_by_keyboard_and_hears_the_result(show):
+def test_a_reader_guesses_sees_what_moved_and_walks_the_steps_by_keyboard(show):
     page = show(Freezing())
+    assert page.locator(".cb-word").all_inner_texts()[:5] == ["trainable"] * 5
+    assert "moves" not in " ".join(page.locator(".cb-word").all_inner_texts())
+    page.get_by_role("checkbox", name="block4").press("Space")
+    page.get_by_role("checkbox", name="head").press("Space")
+    page.get_by_role("button", name="Show what moved").press("Enter")
+    figure_pages.wait_for_speech(page, "The head moves; you said block4 and the head.")
+    assert page.locator(".cb-word").all_inner_texts()[:5] == [*["stays"] * 4, "moves"]
     page.get_by_role("button", name="Full screen").focus()
     page.keyboard.press("Tab")
+    page.keyboard.press("Home")
     for step in range(2, 6):
         page.keyboard.press("ArrowRight")
         page.locator(".cb-steps [aria-checked=true]").get_by_text(str(step), exact=True).wait_for()
     page.keyboard.press("ArrowRight")  # there is no sixth
-    page.get_by_label("Unfrozen top blocks").press("ArrowLeft")
+    page.get_by_label("Forgot to compile").press("Space")
+    page.get_by_label("Unfrozen blocks").press("ArrowLeft")
     page.get_by_label("Batch normalization stays frozen").press("Space")
-    figure_pages.wait_for_speech(page, "The step moves 2,272 weights that are not trainable.")
+    figure_pages.wait_for_speech(page, "All parts move. 2,272 move that are not trainable.")
     said = figure_pages.spoken(page)
-    assert said.startswith("Step 5 of 5, train both at a low rate. Trainable:")
-    assert "kernels and biases of block2, block3, block4, head; gamma and beta of block1" in said
-    page.get_by_label("Forgot to compile again").press("Space")
-    figure_pages.wait_for_speech(page, "The step is still the one that was built in step 3.")
-    page.get_by_label("Learning rate 0").press("Space")
-    figure_pages.wait_for_speech(page, "rate of 0")
+    assert said.startswith("Step 5 of 5, train both at a low rate. ")
+    assert "kernels and biases: block2 " in said
 
 
-def test_a_control_that_does_nothing_is_disabled_and_says_why(show):
-    page = show(Freezing())
-    assert page.locator("input:disabled").count() == 4
-    assert [hint for hint in page.locator(".cb-options .cb-hint").all_inner_texts() if hint] == [
-        "Chosen in step 4.",
-        "Nothing is frozen yet.",
-        "Steps 3 and 5 compile.",
-        "No step is taken here.",
-    ]
-    page.locator(".cb-steps button").nth(4).click()
-    page.get_by_text("Instead of 0.0001.").wait_for()
-    assert page.locator("input:disabled").count() == 0
-    page.get_by_label("Forgot to compile again").check()
-    page.get_by_text("Instead of 0.001.", exact=True).wait_for()
+def test_a_right_guess_is_said_to_be_right_and_the_figure_asks_again(show):
+    page = show(Freezing(guess=16))
+    page.get_by_role("button", name="Show what moved").click()
+    page.get_by_text("The head moves, as you said.").wait_for()
+    page.get_by_role("button", name="Ask me again").click()
+    page.get_by_text("What does one step of fit move?").wait_for()
+    assert page.locator(".cb-taps [aria-checked=true]").count() == 0
+
+
+def test_a_control_that_does_nothing_is_not_to_be_seen_nor_reached(show):
+    page = show(Freezing(asked=False))
+    for step, shown in ((1, 0), (2, 1), (3, 2), (4, 2), (5, 3)):
+        page.locator(".cb-steps button").nth(step - 1).click()
+        page.locator(".cb-steps [aria-checked=true]").get_by_text(str(step), exact=True).wait_for()
+        inputs = page.locator(".cb-options input")
+        assert sum(field.is_visible() for field in inputs.all()) == shown
+        assert inputs.and_(page.locator(":enabled")).count() == shown
+        assert page.get_by_role("button", name="Ask me again").is_visible() == (step in (3, 5))

@@ -12,6 +12,7 @@ from convbook.figures.network_walk import NetworkWalk
 from convbook.figures.padding_and_strides import PaddingAndStrides
 from convbook.figures.pooling import Pooling
 from convbook.figures.receptive_field import ReceptiveField
+from convbook.figures.seeds import Seeds
 from convbook.figures.training_curves import TrainingCurves
 from convbook.figures.translation import Translation
 
@@ -27,6 +28,7 @@ __all__ = [
     "PaddingAndStrides",
     "Pooling",
     "ReceptiveField",
+    "Seeds",
     "TrainingCurves",
     "Translation",
 ]

@@ -1,6 +1,8 @@
-// The freezing figure: the five steps of fine-tuning, what is trainable in each, and what a step of the optimizer moves.
+// The freezing figure: the five steps of fine-tuning, what is trainable in each, and what a step of the optimizer moves,
+// which the reader is asked first.
 
 import {
+  createButton,
   createCheckbox,
   createSlider,
   formatCount,
@@ -9,10 +11,11 @@ import {
   joinParts,
   liveFigure,
   remember,
+  setAttribute,
   setText,
   setVariables,
 } from "./base.js";
-import { createButtonGroup } from "./controls.js";
+import { createButtonGroup, createDetails } from "./controls.js";
 
 const KINDS = ["kernels and biases", "gamma and beta", "moving statistics"];
 const TITLES = [
@@ -26,10 +29,6 @@ const LABELS = ["Head on base", "Freeze base", "Train head", "Unfreeze base", "T
 const RATES = { 3: 0.001, 5: 0.0001 }; // of the two steps that train
 const BUILT_BEFORE = { 3: 1, 5: 3 }; // where the last compile was, if it is forgotten in one of them
 
-const MEASURED =
-  "Measured in Keras: single steps of Adam on eight drawings, each from the same weights. Behind ≤ stands the largest " +
-  "change of one number.";
-
 // ---- what follows for a state: pure functions, tested against Keras ------------------------------------------------
 
 // What is trainable after a step: for each part a truth value for each kind.
@@ -42,44 +41,31 @@ export function listTrainable(parts, step, unfrozenBlocks, batchNormFrozen) {
 }
 
 // How far one step moves each kind of weights of each part; null where the step does not train.
-export function listMoves(parts, moves, step, unfrozenBlocks, batchNormFrozen, compileForgotten, rateZero) {
+export function listMoves(parts, moves, step, unfrozenBlocks, batchNormFrozen, compileForgotten) {
   if (!(step in RATES)) return null;
   const built = compileForgotten ? BUILT_BEFORE[step] : step;
-  const rate = rateZero ? 0 : (RATES[built] ?? RATES[3]);
   const isOpen = built === 1 || !batchNormFrozen;
-  const table = moves[isOpen || rate === 0 ? "open" : "frozen"][rate];
+  const table = moves[isOpen ? "open" : "frozen"][RATES[built] ?? RATES[3]];
   const trained = listTrainable(parts, built, unfrozenBlocks, batchNormFrozen);
   return table.map((row, n) => [row[0] * trained[n][0], row[1] * trained[n][1], row[2] * isOpen]);
 }
 
-// Which controls do nothing in a state, and why: { name: reason }.
-export function listIdle(parts, moves, step, unfrozenBlocks, batchNormFrozen, compileForgotten, rateZero) {
-  const idle = {};
-  if (step < 4) idle.unfrozen_blocks = "Chosen in step 4.";
-  if (step === 1) idle.batch_norm_frozen = "Nothing is frozen yet.";
-  if (!(step in RATES)) {
-    idle.compile_forgotten = "Steps 3 and 5 compile.";
-    idle.rate_zero = "No step is taken here.";
-    return idle;
-  }
-  const outcome = (forgotten) =>
-    JSON.stringify(listMoves(parts, moves, step, unfrozenBlocks, batchNormFrozen, forgotten, rateZero));
-  if (outcome(true) === outcome(false)) idle.compile_forgotten = "At a rate of 0 it changes nothing here.";
-  return idle;
+// Whether a choice changes anything in a step.
+export function hasChoice(name, step) {
+  if (name === "compile_forgotten") return step in RATES;
+  return step >= (name === "unfrozen_blocks" ? 4 : 2);
 }
 
 // The lines of the script that belong to a step.
-export function writeCode(step, unfrozenBlocks, batchNormFrozen, compileForgotten, rateZero) {
-  const open = batchNormFrozen ? [] : ["for norm in batch_norms: norm.trainable = True"];
+export function writeCode(step, unfrozenBlocks, batchNormFrozen, compileForgotten) {
+  const open = batchNormFrozen ? [] : ["for norm in norms: norm.trainable = True"];
   if (step === 1) return ["model = keras.Model(pictures, head(backbone(pictures)))"];
   if (step === 2) return ["freezing.freeze(backbone)", ...open];
   if (step === 4) {
     return [unfrozenBlocks ? `freezing.unfreeze(backbone, ${unfrozenBlocks})` : "# no block is unfrozen", ...open];
   }
-  const rate = rateZero && !compileForgotten ? "0.0" : RATES[step];
-  const compile = compileForgotten ? "# no compile: it was forgotten" : `model.compile(Adam(${rate}), loss=…)`;
-  const still = rateZero && compileForgotten ? ["model.optimizer.learning_rate = 0.0"] : [];
-  return [compile, ...still, "model.fit(…)"];
+  const compile = `model.compile(Adam(${RATES[step]}), loss=…)`;
+  return [compileForgotten ? "# no compile: it was forgotten" : compile, "model.fit(…)"];
 }
 
 // ---- what is said --------------------------------------------------------------------------------------------------
@@ -90,63 +76,82 @@ export function writeMove(move) {
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
 }
 
-function writeVerdict({ step, compile_forgotten: forgotten, rate_zero: rateZero, count }) {
-  if (!(step in RATES)) return `No step is taken here: step ${step < 3 ? 3 : 5} compiles and trains.`;
+// "block1, block2 and the head", as the list of truth values says.
+function writeParts(parts, chosen) {
+  if (chosen.every(Boolean)) return "all parts";
+  const names = parts.filter((_, n) => chosen[n]).map(({ name }) => (name === "head" ? "the head" : name));
+  if (names.length < 2) return names[0] ?? "nothing";
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+function writeVerdict(now) {
+  const { step, parts, forgotten, count, guessed, moving, isAsking } = now;
+  if (isAsking) {
+    const before = `${step === 5 ? "The base was unfrozen in step 4" : "The base was frozen in step 2"}, and then`;
+    return `${before} ${forgotten ? "nobody called compile" : "compile was called"}. What does one step of fit move?`;
+  }
+  if (!moving) return `Step ${step < 3 ? 3 : 5} trains, so nothing moves here. Trainable: ${writeParts(parts, now.isFree)}.`;
   const extra = count((trainable, move) => move && !trainable);
   const idle = count((trainable, move) => trainable && !move);
-  const sentences = [];
-  if (extra) sentences.push(`The step moves ${formatCount(extra)} weights that are not trainable.`);
-  if (idle && rateZero) sentences.push("At a rate of 0 no trainable weight moves.");
-  else if (idle) sentences.push(`${formatCount(idle)} trainable weights stay where they are.`);
-  if (forgotten && !rateZero && (extra || idle)) {
-    sentences.push(`The step is still the one that was built in step ${BUILT_BEFORE[step]}.`);
+  const names = writeParts(parts, moving);
+  const verb = moving.filter(Boolean).length > 1 ? "move" : "moves";
+  const sentences = [`${names[0].toUpperCase()}${names.slice(1)} ${verb}`];
+  if (guessed.some(Boolean)) {
+    const isRight = guessed.every((on, n) => on === moving[n]);
+    sentences[0] += isRight ? ", as you said" : `; you said ${writeParts(parts, guessed)}`;
   }
-  return sentences.join(" ") || "The step moves what is trainable, and nothing else.";
+  if (idle) sentences.push(`${formatCount(idle)} trainable weights stay`);
+  if (extra) sentences.push(`${formatCount(extra)} move that are not trainable`);
+  if (forgotten) sentences.push(`Without compile, fit goes on as built in step ${BUILT_BEFORE[step]}`);
+  else if (!extra && !idle) sentences.push("What is trainable moves, and nothing else");
+  return `${sentences.join(". ")}.`;
 }
 
-function writeMoving({ parts, moves }) {
-  const lists = KINDS.flatMap((words, kind) => {
-    const names = parts.filter((part, n) => moves[n][kind]).map(({ name }) => name);
-    return names.length ? [`${words} of ${names.join(", ")}`] : [];
+function writeNumbers({ parts, moves, listed, moved, weights }) {
+  const trainable = `Trainable are ${formatCount(listed)} of ${formatCount(weights)} weights`;
+  if (!moves) return `${trainable}.`;
+  const far = KINDS.flatMap((words, kind) => {
+    const names = parts.flatMap(({ name }, n) => (moves[n][kind] ? [`${name} ${writeMove(moves[n][kind])}`] : []));
+    return names.length ? [`${words}: ${names.join(", ")}`] : [];
   });
-  return lists.join("; ") || "nothing";
+  const largest = far.length ? ` The largest change of one number, ${far.join("; ")}.` : "";
+  return `${trainable}; one step moves parts with ${formatCount(moved)} weights.${largest}`;
 }
 
-function describe(now) {
-  const moving = now.moves ? `One step moves parts with ${formatCount(now.moved)} weights: ${writeMoving(now)}. ` : "";
-  return (
-    `Step ${now.step} of 5, ${TITLES[now.step - 1]}. Trainable: ${formatCount(now.listed)} of ` +
-    `${formatCount(now.weights)} weights. ${moving}${writeVerdict(now)}`
-  );
-}
+const MEASURED =
+  "Measured in Keras: single steps of Adam on eight drawings, each from the same weights. The area of a square is the " +
+  "number of weights.";
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
 
-const CHOICES = ["unfrozen_blocks", "batch_norm_frozen", "compile_forgotten", "rate_zero"];
-const TRAITS = ["_parts", "_moves", "step", ...CHOICES];
+const CHOICES = ["unfrozen_blocks", "batch_norm_frozen", "compile_forgotten"];
+const TRAITS = ["_parts", "_moves", "step", ...CHOICES, "asked", "guess"];
 
 export default liveFigure("freezing", TRAITS, (frame) => {
   const readAll = remember(readState);
   const read = () => readAll(...TRAITS.map((name) => frame.model.get(name)));
-  const side = joinParts("cb-beside", createOptions(frame), createTotals());
-  const update = frame.add(createSteps(frame), joinParts("cb-panels", createDiagram(read()), side));
+  const numbers = h("p", {});
+  const details = { element: numbers, update: (now) => setText(numbers, now.isAsking ? "Guess first." : writeNumbers(now)) };
+  const more = createDetails(frame, "How many, and how far", details, h("p", { class: "cb-hint" }, MEASURED));
+  const update = frame.add(createSteps(frame), createDiagram(frame, read), createAnswer(frame, read), createChoices(frame), more);
 
   return function draw() {
     const now = read();
     update(now);
-    return describe(now);
+    const heading = `Step ${now.step} of 5, ${TITLES[now.step - 1]}. `;
+    return heading + writeVerdict(now) + (now.isAsking ? "" : ` ${writeNumbers(now)}`);
   };
 }, {
-  task: "Go through the five steps of fine-tuning, and see in each which weights move.",
+  task: "Tap the parts that you think move, look, then go through the five steps.",
   *check({ _parts, unfrozen_blocks: blocks }) {
     if (!isIndex(blocks, _parts.length)) yield "unfrozen_blocks";
   },
 });
 
 // The figure's state and what follows from it.
-function readState(parts, moves, step, blocks, frozen, forgotten, rateZero) {
+function readState(parts, moves, step, blocks, frozen, forgotten, asked, guess) {
   const trainable = listTrainable(parts, step, blocks, frozen);
-  const moved = listMoves(parts, moves, step, blocks, frozen, forgotten, rateZero);
+  const moved = listMoves(parts, moves, step, blocks, frozen, forgotten);
   const count = (chosen) => {
     let total = 0;
     parts.forEach(({ counts }, n) =>
@@ -157,17 +162,13 @@ function readState(parts, moves, step, blocks, frozen, forgotten, rateZero) {
     return total;
   };
   return {
-    parts,
-    step,
-    unfrozen_blocks: blocks,
-    batch_norm_frozen: frozen,
-    compile_forgotten: forgotten,
-    rate_zero: rateZero,
-    trainable,
-    moves: moved,
-    count,
-    idle: listIdle(parts, moves, step, blocks, frozen, forgotten, rateZero),
-    code: writeCode(step, blocks, frozen, forgotten, rateZero),
+    ...{ parts, step, trainable, moves: moved, count, forgotten },
+    choices: { unfrozen_blocks: blocks, batch_norm_frozen: frozen, compile_forgotten: forgotten },
+    isAsking: asked && step in RATES,
+    isFree: trainable.map((kinds) => kinds.some(Boolean)),
+    guessed: parts.map((_, n) => Boolean((guess >> n) & 1)),
+    moving: moved && moved.map((kinds) => kinds.some(Boolean)),
+    code: writeCode(step, blocks, frozen, forgotten),
     weights: count(() => true),
     listed: count((isTrainable) => isTrainable),
     moved: count((isTrainable, move) => move),
@@ -180,7 +181,7 @@ function createSteps({ set }) {
     className: "cb-steps",
     buttonClass: "cb-button",
     make: (n) => [h("b", {}, String(n + 1)), h("span", {}, LABELS[n])],
-    onPress: (n) => set({ step: n + 1 }),
+    onPress: (n) => set({ step: n + 1, guess: 0 }),
   });
   const code = h("code");
   return {
@@ -192,95 +193,92 @@ function createSteps({ set }) {
   };
 }
 
-// The reader's choices; below each of them what it means, or why it does nothing in this step.
-function createOptions({ set }) {
-  const controls = {
-    unfrozen_blocks: createSlider("Unfrozen top blocks", (blocks) => set({ unfrozen_blocks: blocks })),
-    batch_norm_frozen: createCheckbox("Batch normalization stays frozen", (on) => set({ batch_norm_frozen: on })),
-    compile_forgotten: createCheckbox("Forgot to compile again", (on) => set({ compile_forgotten: on })),
-    rate_zero: createCheckbox("Learning rate 0", (on) => set({ rate_zero: on })),
-  };
-  const meanings = {
-    unfrozen_blocks: ({ parts }) => `Of ${parts.length - 1}, counted from the head.`,
-    batch_norm_frozen: (now) => (now.batch_norm_frozen ? "In all blocks." : "Left unfrozen in all blocks."),
-    compile_forgotten: ({ step }) => `The step built in step ${BUILT_BEFORE[step]} then goes on.`,
-    rate_zero: ({ step, compile_forgotten: forgotten }) => `Instead of ${RATES[forgotten ? 3 : step]}.`,
-  };
-  return {
-    element: h("div", { class: "cb-options", role: "group", "aria-label": "Choices" }, ...Object.values(controls)),
-    update(now) {
-      const range = { min: 0, max: now.parts.length - 1 };
-      for (const [name, control] of Object.entries(controls)) {
-        const [disabled, meaning] = [name in now.idle, now.idle[name] ?? meanings[name](now)];
-        control.update(now[name], { ...range, disabled, meaning });
-        control.element.classList.toggle("cb-idle", disabled);
-      }
-    },
-  };
-}
-
-// What is trainable, what one step moves, and whether the two agree.
-function createTotals() {
-  const createTotal = (name, words) => {
-    const [number, note] = [h("b"), h("span", { class: "cb-hint" })];
-    return { element: h("div", { class: `cb-total cb-${name}` }, h("span", {}, words), number, note), number, note };
-  };
-  const listed = createTotal("listed", "Trainable");
-  const moved = createTotal("moved", "A step moves");
-  const verdict = h("p", { class: "cb-verdict" });
-  const both = h("div", { class: "cb-both" }, listed, moved);
-  return {
-    element: h("div", { class: "cb-totals" }, both, verdict),
-    update(now) {
-      setText(listed.number, formatCount(now.listed));
-      setText(listed.note, `of ${formatCount(now.weights)}`);
-      setText(moved.number, now.moves ? formatCount(now.moved) : "–");
-      setText(moved.note, now.moves ? "those framed" : "no step here");
-      setText(verdict, writeVerdict(now));
-      verdict.classList.toggle("cb-apart", Boolean(now.moves) && now.count((a, move) => Boolean(a) !== Boolean(move)) > 0);
-    },
-  };
-}
-
-// The model from the head down to the first block: for each kind of weights a square, as large as they are many.
-function createDiagram({ parts }) {
+// The model from the first block to the head, side by side, to be tapped while the figure asks; below each part a square
+// for each kind of its weights, as large as they are many.
+function createDiagram({ set }, read) {
+  const { parts } = read();
   const largest = Math.max(...parts.flatMap(({ counts }) => counts));
-  const heads = KINDS.map((words) => h("div", { role: "columnheader" }, words));
-  const head = h("div", { class: "cb-kinds", role: "row" }, h("div", { role: "columnheader" }, "part"), ...heads);
-  const slots = parts.map(({ counts }) => counts.map((number) => createSlot(number, Math.sqrt(number / largest))));
-  const rows = parts.map(({ name, counts }, n) => {
-    const total = h("span", { class: "cb-hint" }, formatCount(counts.reduce((sum, number) => sum + number)));
-    const title = h("div", { class: "cb-name", role: "rowheader" }, h("b", {}, name), total);
-    return h("div", { class: "cb-part", role: "row" }, title, ...slots[n]);
+  const taps = createButtonGroup("Parts that move", {
+    ...{ role: "checkbox", className: "cb-taps", buttonClass: "cb-button" },
+    make: (n) => [parts[n].name],
+    onPress: (n) => set({ guess: read().guessed.reduce((sum, on, i) => sum + ((i === n ? !on : on) << i), 0) }),
   });
-  const table = h("div", { class: "cb-parts", role: "table", "aria-label": "Weights of the model by part" }, head);
-  table.append(...rows.reverse());
+  const heads = parts.map(({ name }) => h("div", { role: "columnheader" }, h("b", {}, name)));
+  const names = h("div", { class: "cb-row cb-names", role: "row" }, h("div", { role: "columnheader" }), ...heads);
+  const slots = parts.map(({ name, counts }) => counts.map((number) => createSlot(name, number, Math.sqrt(number / largest))));
+  const rows = KINDS.map((words, kind) => {
+    const cells = slots.map((kinds) => kinds[kind]);
+    return h("div", { class: "cb-row", role: "row" }, h("div", { class: "cb-hint", role: "rowheader" }, words), ...cells);
+  });
+  const table = h("div", { role: "table", "aria-label": "Weights of the model by part" }, names, ...rows);
   const key = (state, words) => h("span", {}, h("i", { class: `cb-square ${state}` }), words);
-  const keys = [key("cb-free", "trainable"), key("", "not trainable"), key("cb-moving", "moved by a step")];
-  const legend = h("div", { class: "cb-flow cb-hint cb-keys" }, ...keys, h("span", {}, "area: number of weights"));
+  const keys = [key("cb-free", "trainable"), key("", "frozen"), key("cb-moving", "moves")];
+  const element = h("div", { class: "cb-model" }, taps, table, h("div", { class: "cb-flow cb-hint cb-keys" }, ...keys));
+  setVariables(element, { parts: parts.length });
   return {
-    element: h("div", {}, legend, table, h("p", { class: "cb-hint" }, MEASURED)),
-    update({ trainable, moves }) {
-      slots.forEach((row, n) => row.forEach((slot, kind) => slot.update(trainable[n][kind], moves && moves[n][kind])));
+    element,
+    update({ trainable, moves, guessed, isAsking }) {
+      taps.element.hidden = !isAsking;
+      names.hidden = isAsking;
+      taps.update(parts.length, (n) => guessed[n]);
+      slots.forEach((row, n) =>
+        row.forEach((slot, kind) => slot.update(trainable[n][kind], isAsking ? null : moves && moves[n][kind])),
+      );
     },
   };
 }
 
-function createSlot(number, share) {
-  if (!number) return { element: h("div", { class: "cb-slot cb-none", role: "cell" }, "–"), update() {} };
+function createSlot(part, number, share) {
+  if (!number) return { element: h("div", { class: "cb-slot", role: "cell" }, "–"), update() {} };
   const square = h("i", { class: "cb-square" });
   setVariables(square, { share: share.toFixed(4) });
-  const [state, move] = [h("span", { class: "cb-state" }), h("span", { class: "cb-move" })];
+  const word = h("span", { class: "cb-word" });
   const place = h("span", { class: "cb-place" }, square);
-  const element = h("div", { class: "cb-slot", role: "cell" }, place, h("b", {}, formatCount(number)), state, move);
+  const element = h("div", { class: "cb-slot", role: "cell" }, place, h("b", {}, formatCount(number)), word);
   return {
     element,
     update(trainable, distance) {
       square.classList.toggle("cb-free", trainable);
       square.classList.toggle("cb-moving", Boolean(distance));
       element.classList.toggle("cb-moved", Boolean(distance));
-      setText(state, trainable ? "trainable" : "not trainable");
-      setText(move, distance === null ? "" : distance ? `moves ≤\u00a0${writeMove(distance)}` : "stays");
+      const [state, fate] = [trainable ? "trainable" : "frozen", distance ? "moves" : trainable ? "stays" : "frozen"];
+      setText(word, distance === null ? state : fate);
+      setAttribute(element, "aria-label", `${part}: ${formatCount(number)} ${state}${distance === null ? "" : `, ${fate}`}`);
+    },
+  };
+}
+
+// The question or what is true, and the button between the two.
+function createAnswer({ set }, read) {
+  const verdict = h("p", { class: "cb-verdict" });
+  const button = createButton("", () => set(read().isAsking ? { asked: false } : { asked: true, guess: 0 }));
+  return {
+    element: h("div", { class: "cb-answer-row" }, verdict, button),
+    update(now) {
+      const isApart = now.moves && !now.isAsking && now.count((a, move) => Boolean(a) !== Boolean(move)) > 0;
+      verdict.classList.toggle("cb-apart", Boolean(isApart));
+      setText(verdict, writeVerdict(now));
+      setText(button, now.isAsking ? "Show what moved" : "Ask me again");
+      button.disabled = !now.moves;
+    },
+  };
+}
+
+// The reader's choices; those that do nothing in a step leave their room empty.
+function createChoices({ set }) {
+  const controls = {
+    unfrozen_blocks: createSlider("Unfrozen blocks", (blocks) => set({ unfrozen_blocks: blocks, guess: 0 })),
+    batch_norm_frozen: createCheckbox("Batch normalization stays frozen", (on) => set({ batch_norm_frozen: on, guess: 0 })),
+    compile_forgotten: createCheckbox("Forgot to compile", (on) => set({ compile_forgotten: on, guess: 0 })),
+  };
+  return {
+    element: h("div", { class: "cb-flow cb-options", role: "group", "aria-label": "Choices" }, ...Object.values(controls)),
+    update({ choices, parts, step, isAsking }) {
+      for (const [name, control] of Object.entries(controls)) {
+        const disabled = isAsking || !hasChoice(name, step);
+        control.update(choices[name], { min: 0, max: parts.length - 1, disabled });
+        setAttribute(control.element, "data-idle", disabled);
+      }
     },
   };
 }

@@ -15,12 +15,13 @@ IMAGE_SIZE_PX, PICTURES_PER_CLASS = 64, 4
 
 
 class Freezing(LiveFigure):
-    """Go through the five steps of fine-tuning: what is trainable in each, and what one step of the optimizer moves.
+    """The five steps of fine-tuning: what is trainable in each, and what one step of the optimizer moves.
 
-    What moves is measured when the figure is made: the packaged base `drawn_world` gets a head of `models.build_head`,
-    and Adam takes single steps on eight drawn pictures, each from the same weights; with all blocks unfrozen, batch
-    normalization frozen or not, at the rates 0.001, 0.0001 and 0. Which of these weights move in a state follows from
-    what was trainable when the step was built.
+    It opens on a question: compile was forgotten in step 5; what moves? The reader guesses, sees, and then goes through
+    the steps. What moves is measured when the figure is made: the packaged base `drawn_world` gets a head of
+    `models.build_head`, and Adam takes single steps on eight drawn pictures, each from the same weights; with all
+    blocks unfrozen, batch normalization frozen or not, at the rates 0.001 and 0.0001. Which of these weights move in a
+    state follows from what was trainable when the step was built.
 
     Args:
         step: 1 to 5.
@@ -28,7 +29,9 @@ class Freezing(LiveFigure):
         batch_norm_frozen: whether the base's batch normalizations stay frozen from step 2 on. If not, all of them are
             trainable, in frozen blocks too.
         compile_forgotten: whether compile is forgotten in steps 3 and 5, so that the step built before goes on.
-        rate_zero: whether the steps are taken with a learning rate of 0.
+        asked: whether the figure asks what moves in steps 3 and 5 before it shows it.
+        guess: the parts that the reader said would move, a sum of 1 for the first block, 2 for the second, 4, …, and
+            the last for the head.
 
     Raises:
         FigureError: a ValueError and a TraitError, if there is no such step or block; the message says what there is.
@@ -43,11 +46,12 @@ class Freezing(LiveFigure):
         "step, and which of them one step of the optimizer moves."
     )
 
-    step = Whole(1, 1, 5, remedy="Fine-tuning has five steps.").tag(sync=True)
+    step = Whole(5, 1, 5, remedy="Fine-tuning has five steps.").tag(sync=True)
     unfrozen_blocks = Whole(0).tag(sync=True)
     batch_norm_frozen = Switch(True).tag(sync=True)
-    compile_forgotten = Switch().tag(sync=True)
-    rate_zero = Switch().tag(sync=True)
+    compile_forgotten = Switch(True).tag(sync=True)
+    asked = Switch(True).tag(sync=True)
+    guess = Whole(0, 0, 31, remedy="The model has five parts.").tag(sync=True)
     _parts = traitlets.List().tag(sync=True)
     _moves = traitlets.Dict().tag(sync=True)
 
@@ -80,7 +84,7 @@ def measure():
     counts = _by_part(names, sizes, sum)
     batch = draw_pictures()
     moves = {"frozen": {}, "open": {}}
-    for batch_norm, rate in [("frozen", 0.001), ("frozen", 0.0001), ("open", 0.001), ("open", 0.0001), ("open", 0.0)]:
+    for batch_norm, rate in [("frozen", 0.001), ("frozen", 0.0001), ("open", 0.001), ("open", 0.0001)]:
         freezing.unfreeze(base, batch_norm=batch_norm == "open")
         largest = _by_part(names, take_step(model, *batch, rate), max)
         # Two digits, as the figure writes them: further ones differ from machine to machine.
