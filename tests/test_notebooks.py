@@ -42,7 +42,6 @@ LARGEST = (3000, 30, 0)  # words of prose, code cells, lines of code that are wi
 # Chapters that are larger yet, and what each may have of these at most. The table can only shrink: who shortens a
 # chapter lowers its numbers, and who brings it within LARGEST takes it out.
 LARGER_YET = {
-    "08_pretrained_models": (3276, 30, 74),
     "09_feature_extraction": (3000, 30, 58),
     "10_feature_extraction_end_to_end": (3000, 30, 56),
     "11_fine_tuning": (6355, 48, 119),
