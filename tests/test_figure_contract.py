@@ -48,6 +48,14 @@ def net():
     return keras.Sequential([keras.Input((14, 21, 3)), layers.Conv2D(5, 3), layers.ReLU(), layers.MaxPooling2D()])
 
 
+RECORDED = {strength: RNG.random(5) for strength in (0, 0.5, 1, 2, 4)}
+
+
+def judge_by_brightness(images):
+    shares = images.mean(axis=(1, 2, 3)) / 255
+    return np.stack([shares, 1 - shares], axis=1)
+
+
 FIGURES = {
     "ruler": Ruler,
     "convolution": lambda: Convolution(GREY, "sharpen", row=2, column=3),
@@ -60,6 +68,9 @@ FIGURES = {
     "receptive field": lambda: ReceptiveField(COLOR),
     "feature maps": lambda: FeatureMaps(net(), np.stack([COLOR, COLOR[::-1]])),
     "augmentation": lambda: Augmentation(COLOR[np.newaxis, :12]),
+    "augmentation with answers": lambda: Augmentation(
+        [COLOR, GREY], names=["a cat", "a dog"], recorded=RECORDED, judge=judge_by_brightness
+    ),
     "training curves": lambda: TrainingCurves({"small": HISTORY, "large": HISTORY}, metric="loss"),
     "training curves to be drawn": lambda: TrainingCurves({"small": HISTORY}, metric="loss", validation=False),
     "freezing": Freezing,
@@ -354,7 +365,7 @@ HEIGHTS = {
     "pooling of a moved picture": (lambda: Pooling(EYE, act="a moved picture", right=1), 620, 700),
     "receptive field": (lambda: ReceptiveField(SMALL_CAT, "with pooling"), 620, 700),
     "training curves": (lambda: TrainingCurves(SETS, shown=["set 1"], validation=False), 600, 640),
-    "augmentation": (lambda: Augmentation(np.stack([SMALL_CAT] * 2), names=["cats", "dogs"]), 780, 1200),
+    "augmentation": (lambda: Augmentation([SMALL_CAT] * 2, recorded=RECORDED, judge=judge_by_brightness), 600, 700),
     "feature maps": (lambda: deep_maps(), 620, 700),
     "freezing": (Freezing, 620, 700),
     "seeds": (Seeds, 620, 700),
@@ -688,7 +699,7 @@ def test_outputs_are_filled_step_by_step_completed_forgotten_and_played(show, ma
         (lambda: Convolution(GREY, row=9), ".cb-input .cb-window", ".cb-said", 100),
         (lambda: Pooling(GREY, act="a moved picture", right=1), ".cb-bar", ".cb-share >> nth=2", 100),
         (lambda: Translation(4, down=-17, right=17), ".cb-input", ".cb-count >> nth=1", 100),
-        (lambda: Augmentation([COLOR]), ".cb-settings", ".cb-tiles > button >> nth=8", 60),
+        (lambda: Augmentation([COLOR]), ".cb-recipe", ".cb-tiles canvas >> nth=8", 60),
     ],
     ids=["convolution", "pooling", "translation", "augmentation"],
 )

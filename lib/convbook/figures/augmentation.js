@@ -1,10 +1,9 @@
-// The augmentation figure: strengths to turn, nine random versions of a picture, and ticks for those still believed.
+// The augmentation figure: how strong the changes are, nine versions of a picture, what a network says to each, and how
+// well networks did that were trained at this strength.
 
 import {
   clampNumber,
   createButton,
-  createCheckbox,
-  createPanel,
   createSelect,
   createSlider,
   decodePicture,
@@ -17,28 +16,30 @@ import {
   paintPixels,
   picturePixels,
   remember,
+  s,
   setAttribute,
   setIdle,
   setText,
 } from "./base.js";
-import { createButtonGroup } from "./controls.js";
+import { createButtonGroup, createDetails } from "./controls.js";
 
 const TILES = 9;
 const FLIPS = { none: "none", horizontal: "horizontal", vertical: "vertical", both: "horizontal_and_vertical" };
 const FILL_MODES = ["reflect", "constant", "nearest", "wrap"];
 const LARGEST = { rotation: 0.5, zoom: 0.8, translation: 0.5, contrast: 1, brightness: 1 };
 const STRENGTHS = Object.keys(LARGEST);
-const LARGEST_DRAW = 999;
+// The recipe at its usual strength, beside a horizontal flip, and how many times that there is to choose; as in Python.
+const RECIPE = { rotation: 0.1, zoom: 0.2 };
+const LEVELS = [[0, "none"], [0.5, "½ ×"], [1, "1 ×"], [2, "2 ×"], [4, "4 ×"]];
+const DRAWS = 4;
+const [GUESSING, CHART] = [0.5, { width: 56, height: 84 }];
 
 // ---- random numbers: pure functions --------------------------------------------------------------------------------
 
 // Seven numbers in 0…1, always the same for the same draw and tile: for flip, rotation, zoom, translation down and
-// right, contrast, brightness. With `extremes` all but the first are moved to the nearer of 0 and 1.
-export function randomNumbers(draw, tile, extremes) {
-  return Array.from({ length: 7 }, (_, place) => {
-    const number = mix((draw * TILES + tile) * 8 + place + 1);
-    return extremes && place > 0 ? Number(number >= 0.5) : number;
-  });
+// right, contrast, brightness.
+export function randomNumbers(draw, tile) {
+  return Array.from({ length: 7 }, (_, place) => mix((draw * TILES + tile) * 8 + place + 1));
 }
 
 // The bits of a count mixed as at the end of MurmurHash3 (Austin Appleby, public domain).
@@ -229,15 +230,6 @@ export function writeTransformation({ flip, angle, zoom, down, right, contrast, 
   return parts.filter(Boolean).join(", ") || "unchanged";
 }
 
-// The settings in a line, those left out that are off.
-function writeStrengths({ flip, fillMode, extremes, strengths }) {
-  const used = STRENGTHS.filter((name) => strengths[name]);
-  const parts = [...writeFlip(flip), ...used.map((name) => `${name} ${writeFactor(strengths[name])}`)];
-  if (isGeometric(strengths) && fillMode !== "reflect") parts.push(`fill ${fillMode}`);
-  if (extremes && used.length) parts.push("at the ends");
-  return parts.join(" · ") || "no transform";
-}
-
 // The layers as Keras code.
 function writeCode({ flip, fillMode, strengths }) {
   const fill = fillMode !== "reflect" ? `, fill_mode="${fillMode}"` : "";
@@ -255,25 +247,35 @@ function writeCode({ flip, fillMode, strengths }) {
   return ["keras.Sequential([", ...layers.map((layer) => `    layers.${layer},`), "])"].join("\n");
 }
 
-// What the figure shows, in a sentence.
-function writeSummary({ name, height, width, draw, flip, extremes, strengths }) {
+// What comes of the settings, in two sentences: what a network says to the nine versions, and what was recorded.
+export function writeConsequence({ level, answers, number, names, recorded }) {
+  if (level === null) return "No network was asked about this mix of changes, and none was trained with it.";
+  const right = answers.filter(([says]) => says === number).length;
+  const said = answers.length ? `A network still says ${names[number]} to ${right} of ${TILES}. ` : "";
+  if (!recorded.length) return said;
+  const [now, none] = [recorded[level], recorded[0]].map((shares) => findMean(shares).toFixed(2));
+  if (level === 0) return `${said}Networks that learned from pictures as they are got ${none} of new ones right.`;
+  return `${said}Networks that learned from such versions got ${now} of new pictures right; without, ${none}.`;
+}
+
+function findMean(numbers) {
+  return numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+}
+
+// The number of the level that these settings are, or null.
+export function findLevel(flip, fillMode, strengths) {
+  const isOf = (times) => STRENGTHS.every((name) => Math.abs(strengths[name] - times * (RECIPE[name] ?? 0)) < 1e-6);
+  const level = LEVELS.findIndex(([times]) => isOf(times) && flip === (times ? "horizontal" : "none"));
+  return level < 0 || fillMode !== "reflect" ? null : level;
+}
+
+// What the figure shows, for who does not see it.
+function writeSettings({ name, height, width, draw, flip, strengths }) {
   const meanings = writeMeanings(strengths, height, width);
-  const used = STRENGTHS.filter((strength) => strengths[strength]);
-  const parts = [
-    ...writeFlip(flip).map((text) => `${text} with chance 1/2`),
-    ...used.map((strength) => `${strength} ${meanings[strength]}`),
-  ];
-  const ends = extremes && used.length ? ", each at an end of its range" : "";
-  const what = parts.length ? parts.join("; ") + ends : "no transform, nine times the original";
-  return `Nine versions of ${name}, ${height} × ${width} pixels, draw ${draw}: ${what}.`;
-}
-
-function writeFlip(flip) {
-  return flip === "none" ? [] : [`flip ${flip.replaceAll("_", " ")}`];
-}
-
-function writeCount(count) {
-  return `You believe ${count} of ${TILES}.`;
+  const flips = flip === "none" ? [] : [`flip ${flip.replaceAll("_", " ")} with chance 1/2`];
+  const used = STRENGTHS.filter((each) => strengths[each]).map((each) => `${each} ${meanings[each]}`);
+  const what = [...flips, ...used].join("; ") || "no change, nine times the original";
+  return `Nine versions of ${name}, draw ${draw + 1}: ${what}.`;
 }
 
 function writeFactor(strength) {
@@ -288,92 +290,154 @@ function isGeometric({ rotation, zoom, translation }) {
   return Boolean(rotation || zoom || translation);
 }
 
-// The judgements of one picture at one setting counted together: [{ picture, strengths, believed, shown }].
-function countJudgements(judgements) {
-  const counts = new Map();
-  for (const { picture, strengths, believed } of judgements) {
-    const key = `${picture}\n${strengths}`;
-    const count = counts.get(key) ?? { picture, strengths, believed: 0, shown: 0 };
-    counts.set(key, { ...count, believed: count.believed + believed, shown: count.shown + TILES });
-  }
-  return [...counts.values()];
-}
-
 // ---- the figure ----------------------------------------------------------------------------------------------------
+
+const DATA = ["_pictures", "_names", "_answers", "_recorded"];
 
 export default liveFigure(
   "augmentation",
-  ["_pictures", "_names", "picture", "flip", ...STRENGTHS, "fill_mode", "draw", "extremes", "believed", "judgements"],
+  [...DATA, "picture", "flip", ...STRENGTHS, "fill_mode", "draw"],
   (frame) => {
-    const state = createState(frame);
-    const panels = [createSource(state), createVersions(frame, state), createJudgements(frame, state), createCode()];
-    const update = frame.add(createStrengths(frame, state), joinParts("cb-panels", ...panels));
-
+    const read = createReader(frame);
+    const sentence = h("p", { class: "cb-consequence" });
+    const parts = [createLevels(frame), { element: sentence }, createSource(frame), createVersions()];
+    const panels = joinParts("cb-panels", ...parts);
+    const details = createDetails(frame, "Each change by itself, and its code", createStrengths(frame), createCode());
+    const update = frame.add(panels, details);
     return () => {
-      const now = state.read();
+      const now = read();
       update(now);
-      return [writeSummary(now), writeCount(now.believed.length)];
+      setText(sentence, writeConsequence(now));
+      return [writeSettings(now), sentence.textContent];
     };
   },
   {
-    task: "Turn a slider up, and tick each version that you would still take for a picture of the same thing.",
+    task: "Turn the strength up: when do you, and a network, stop believing it?",
     *check({ picture, _pictures }) {
       if (!isIndex(picture, _pictures.length)) yield "picture";
     },
   },
 );
 
-// The figure's state as its parts need it: the traits, and what follows from them.
-function createState({ model, set }) {
+// A function that gives the figure's state as its parts need it: the traits, and what follows from them.
+function createReader({ model }) {
   const decode = remember((packed) => packed.map(decodePicture));
   const strengthsOf = remember((...amounts) => Object.fromEntries(STRENGTHS.map((name, n) => [name, amounts[n]])));
-  const transform = remember((picture, flip, fillMode, draw, extremes, strengths) => {
+  const transform = remember((picture, flip, fillMode, draw, strengths) => {
     return Array.from({ length: TILES }, (_, tile) => {
-      const numbers = randomNumbers(draw, tile, extremes);
+      const numbers = randomNumbers(draw, tile);
       const transformation = makeTransformation(numbers, flip, strengths, picture.height, picture.width);
       return { transformation, pixels: picturePixels(transformPicture(picture, transformation, fillMode)) };
     });
   });
-  const read = () => {
-    const pictures = decode(model.get("_pictures"));
-    const number = Math.min(model.get("picture"), pictures.length - 1);
-    const [flip, fillMode, draw, extremes] = ["flip", "fill_mode", "draw", "extremes"].map((name) => model.get(name));
+  return () => {
+    const [packed, names, allAnswers, recorded] = DATA.map((name) => model.get(name));
+    const [picture, flip, fillMode, draw] = ["picture", "flip", "fill_mode", "draw"].map((name) => model.get(name));
+    const pictures = decode(packed);
+    const number = Math.min(picture, pictures.length - 1);
     const strengths = strengthsOf(...STRENGTHS.map((name) => model.get(name)));
+    const level = findLevel(flip, fillMode, strengths);
+    const answers = allAnswers[level]?.[number][draw] ?? [];
     const { height, width } = pictures[number];
-    const names = model.get("_names");
-    const believed = [...new Set(model.get("believed"))];
-    const now = { pictures, names, number, name: names[number], height, width };
-    Object.assign(now, { flip, fillMode, draw, extremes, strengths, believed });
-    const tiles = transform(pictures[number], flip, fillMode, draw, extremes, strengths);
-    const judgement = { picture: now.name, strengths: writeStrengths(now), draw, believed: believed.length };
-    return { ...now, tiles, judgement, judgements: model.get("judgements") };
+    const now = { pictures, number, names, name: names[number], height, width, flip, fillMode, draw, strengths };
+    return { ...now, level, answers, recorded, tiles: transform(pictures[number], flip, fillMode, draw, strengths) };
   };
+}
+
+// The strengths to choose from; above each, the accuracy of every network that was trained at it, and their mean.
+function createLevels(frame) {
+  const recorded = frame.model.get("_recorded");
+  const all = [GUESSING, ...recorded.flat()];
+  const [low, high] = [Math.min(...all) - 0.03, Math.max(...all) + 0.12];
+  const y = (share) => CHART.height * (1 - (share - low) / (high - low));
+  const drawColumn = (shares) => {
+    const [mean, middle] = [findMean(shares), CHART.width / 2];
+    const dots = shares.map((share) => s("circle", { cx: middle, cy: y(share), r: 3 }));
+    const number = s("text", { x: middle, y: y(Math.max(...shares)) - 9 }, mean.toFixed(2));
+    const marks = [s("path", { class: "cb-guessing", d: `M0 ${y(GUESSING)}H${CHART.width}` }), ...dots];
+    marks.push(s("path", { class: "cb-mean", d: `M${middle - 13} ${y(mean)}h26` }), number);
+    if (shares === recorded[0]) marks.push(s("text", { class: "cb-guess", x: middle, y: y(GUESSING) - 4 }, "guessing"));
+    return s("svg", { viewBox: `0 0 ${CHART.width} ${CHART.height}`, "aria-hidden": "true" }, ...marks);
+  };
+  const group = createButtonGroup("Strength of the changes", {
+    className: "cb-levels",
+    buttonClass: "cb-button",
+    make: (n) => [...(recorded.length ? [drawColumn(recorded[n])] : []), h("span", {}, LEVELS[n][1])],
+    onPress: (n) => {
+      const [times] = LEVELS[n];
+      const amounts = STRENGTHS.map((name) => [name, Number((times * (RECIPE[name] ?? 0)).toFixed(4))]);
+      frame.set({ ...Object.fromEntries(amounts), flip: times ? "horizontal" : "none", fill_mode: "reflect" });
+    },
+  });
+  const note = h("span", { class: "cb-note" }, recorded.length ? "and the accuracy recorded at it" : "");
+  const heading = h("div", { class: "cb-heading" }, h("strong", {}, "Strength"), note);
   return {
-    read,
-    // New versions: what was ticked is gone.
-    choose: (changes) => set({ ...changes, believed: [] }),
-    toggle(tile) {
-      const { believed } = read();
-      const others = believed.filter((other) => other !== tile);
-      set({ believed: others.length < believed.length ? others : [...others, tile].sort((a, b) => a - b) });
+    element: h("div", { class: "cb-recipe" }, heading, group),
+    update: ({ level }) => group.update(LEVELS.length, (n) => n === level),
+  };
+}
+
+// The pictures to choose from, and other random numbers.
+function createSource(frame) {
+  const group = createButtonGroup("Picture", {
+    className: "cb-flow cb-thumbs",
+    make: () => [h("canvas", {})],
+    onPress: (number) => frame.set({ picture: number }),
+  });
+  const again = createButton("Draw again", () => frame.set({ draw: (frame.model.get("draw") + 1) % DRAWS }));
+  const paint = remember((pictures, names) => {
+    group.buttons().forEach((button, n) => {
+      paintPixels(button.firstChild, picturePixels(pictures[n]), pictures[n]);
+      for (const name of ["aria-label", "title"]) button.setAttribute(name, `Original, ${names[n]}`);
+    });
+  });
+  return {
+    element: h("div", { class: "cb-flow cb-source" }, group, again),
+    update({ pictures, names, number, level }) {
+      group.update(pictures.length, (n) => n === number);
+      paint(pictures, names);
+      setIdle(again, level === 0);
+    },
+  };
+}
+
+// The nine versions, with what the network says to each below it.
+function createVersions() {
+  const tiles = Array.from({ length: TILES }, () => {
+    const [canvas, says] = [h("canvas", { role: "img" }), h("span", { class: "cb-says", "aria-hidden": "true" })];
+    return { canvas, says, element: h("div", {}, canvas, says) };
+  });
+  const paint = remember((versions, picture) => {
+    versions.forEach(({ pixels }, tile) => paintPixels(tiles[tile].canvas, pixels, picture));
+  });
+  return {
+    element: h("div", { class: "cb-tiles" }, ...tiles),
+    update({ tiles: versions, pictures, number, names, answers }) {
+      paint(versions, pictures[number]);
+      tiles.forEach(({ canvas, says }, tile) => {
+        const [answer, percent] = answers[tile] ?? [];
+        const isRight = answer === number;
+        const said = answer === undefined ? "" : `${isRight ? "✓" : "✗"} ${names[answer]} ${percent} %`;
+        setText(says, said);
+        says.classList.toggle("cb-wrong", said !== "" && !isRight);
+        const what = writeTransformation(versions[tile].transformation);
+        const words = `Version ${tile + 1} of ${TILES}: ${what}${said && `; the network says ${said.slice(2)}`}`;
+        for (const name of ["aria-label", "title"]) setAttribute(canvas, name, words);
+      });
     },
   };
 }
 
 // Which layers there are, and how strong.
-function createStrengths(frame, state) {
+function createStrengths(frame) {
   const sliders = STRENGTHS.map((name) => {
     const label = name[0].toUpperCase() + name.slice(1);
     return createSlider(label, (value) => frame.set({ [name]: value }), { step: 0.01, write: writeFactor });
   });
   const flip = createSelect("Flip", (name) => frame.set({ flip: FLIPS[name] }));
   const fillMode = createSelect("Beyond the border", (value) => frame.set({ fill_mode: value }));
-  const off = createButton("All off", () => {
-    frame.set({ flip: "none", ...Object.fromEntries(STRENGTHS.map((name) => [name, 0])) });
-  });
-  const fields = h("div", { class: "cb-settings" }, flip, ...sliders);
   return {
-    element: h("div", { class: "cb-strengths" }, fields, h("div", { class: "cb-choices" }, fillMode, off)),
+    element: h("div", { class: "cb-settings" }, flip, fillMode, ...sliders),
     update({ strengths, flip: chosen, fillMode: filled, height, width }) {
       const meanings = writeMeanings(strengths, height, width);
       STRENGTHS.forEach((name, n) => {
@@ -382,149 +446,8 @@ function createStrengths(frame, state) {
       });
       flip.update(Object.keys(FLIPS), Object.keys(FLIPS).find((name) => FLIPS[name] === chosen));
       fillMode.update(FILL_MODES, filled, !isGeometric(strengths)); // else nothing is seen beyond the border
-      setIdle(off, !isRandom({ flip: chosen, strengths }));
     },
   };
-}
-
-// The original, and the pictures to choose from.
-function createSource(state) {
-  const original = h("canvas", { role: "img" });
-  const choices = h("div", { class: "cb-flow cb-thumbs", role: "group", "aria-label": "Picture" });
-  const panel = createPanel("source", "Original", original, choices);
-  let thumbs = [];
-  const list = remember((pictures, names) => {
-    thumbs = pictures.map((picture, number) => {
-      const thumb = h("canvas");
-      paintPixels(thumb, picturePixels(picture), picture);
-      const attributes = { type: "button", class: "cb-bare", "aria-label": names[number], title: names[number] };
-      const choose = () => number !== state.read().number && state.choose({ picture: number });
-      return h("button", { ...attributes, onclick: choose }, thumb);
-    });
-    choices.replaceChildren(...thumbs);
-    choices.hidden = pictures.length < 2;
-  });
-  const paint = remember((picture) => paintPixels(original, picturePixels(picture), picture));
-  return {
-    element: panel.element,
-    update(now) {
-      list(now.pictures, now.names);
-      paint(now.pictures[now.number]);
-      thumbs.forEach((thumb, number) => thumb.setAttribute("aria-pressed", number === now.number));
-      original.setAttribute("aria-label", `Original, ${now.name}`);
-      setText(panel.note, `${now.name}, ${now.height} × ${now.width}`);
-    },
-  };
-}
-
-// The nine versions, each to be ticked; the pointer or the keyboard's focus tells what happened to one.
-function createVersions(frame, state) {
-  let looked = -1; // at which version
-  const look = (tile) => {
-    if (looked === tile) return;
-    looked = tile;
-    frame.redraw();
-  };
-  const pictures = Array.from({ length: TILES }, () => h("canvas"));
-  const group = createButtonGroup("Nine versions; arrow keys go from one to the next, the space bar ticks it", {
-    role: "checkbox",
-    className: "cb-tiles",
-    make: (tile) => [pictures[tile], h("span", { class: "cb-tick", "aria-hidden": "true" })],
-    onPress: state.toggle,
-    onFocus: look,
-  });
-  const tileOf = (element) => group.buttons().indexOf(element?.closest("button"));
-  group.element.addEventListener("pointerover", ({ target }) => look(tileOf(target) < 0 ? looked : tileOf(target)));
-  group.element.addEventListener("pointerleave", () => look(tileOf(document.activeElement)));
-  const caption = h("p", { class: "cb-caption" });
-  const controls = createDraws(frame, state);
-  const panel = createPanel("versions", "Which do you still believe?", group, caption, controls);
-  const paint = remember((versions, picture) => {
-    versions.forEach(({ pixels }, tile) => paintPixels(pictures[tile], pixels, picture));
-  });
-  return {
-    element: panel.element,
-    update(now) {
-      group.update(TILES, (tile) => now.believed.includes(tile));
-      paint(now.tiles, now.pictures[now.number]);
-      const texts = now.tiles.map(({ transformation }) => writeTransformation(transformation));
-      group.buttons().forEach((button, tile) => {
-        setAttribute(button, "aria-label", `Version ${tile + 1} of ${TILES}: ${texts[tile]}`);
-      });
-      const hint = "Point at a version to read what was done to it.";
-      setText(caption, looked < 0 ? hint : `Version ${looked + 1}: ${texts[looked]}.`);
-      controls.update(now);
-    },
-  };
-}
-
-// Other random numbers, the ends of the ranges, and the count.
-function createDraws(frame, state) {
-  const drawAt = (draw) => state.choose({ draw: (draw + LARGEST_DRAW + 1) % (LARGEST_DRAW + 1) });
-  const again = createButton("Draw again", () => isRandom(state.read()) && drawAt(state.read().draw + 1));
-  const before = createButton("Draw before", () => state.read().draw > 0 && drawAt(state.read().draw - 1));
-  const shown = h("span", { class: "cb-note" });
-  const ends = createCheckbox("All at the ends of their ranges", (extremes) => state.choose({ extremes }));
-  const draws = h("div", { class: "cb-buttons" }, again, before, shown);
-  return {
-    element: h("div", { class: "cb-choices" }, draws, ends),
-    update(now) {
-      setText(shown, `draw ${now.draw}`);
-      setIdle(again, !isRandom(now));
-      setIdle(before, now.draw === 0);
-      ends.update(now.extremes, { disabled: !hasRange(now) });
-    },
-  };
-}
-
-function hasRange({ strengths }) {
-  return STRENGTHS.some((name) => strengths[name]);
-}
-
-function isRandom(now) {
-  return now.flip !== "none" || hasRange(now);
-}
-
-// What the reader believed, setting by setting.
-function createJudgements(frame, state) {
-  const count = h("strong", { class: "cb-count" });
-  const strengths = h("span", { class: "cb-hint" });
-  const note = createButton("Note it", () => {
-    const { judgement, judgements } = state.read();
-    if (isNoted(judgement, judgements)) return;
-    frame.set({ judgements: [...judgements.filter((other) => !isSameView(other, judgement)), judgement] });
-  });
-  const forget = createButton("Forget all", () => frame.set({ judgements: [] }));
-  const rows = h("ul", { class: "cb-rows", "aria-label": "Your judgements" });
-  const list = remember((judgements) => {
-    rows.replaceChildren(...countJudgements(judgements).map(createRow));
-  });
-  const line = h("div", { class: "cb-flow cb-judgement" }, count, h("div", { class: "cb-buttons" }, note, forget));
-  return {
-    element: h("div", { class: "cb-judgements" }, line, strengths, rows),
-    update({ believed, judgement, judgements }) {
-      setText(count, writeCount(believed.length));
-      setText(strengths, `${judgement.picture} · ${judgement.strengths}`);
-      setText(note, isNoted(judgement, judgements) ? "Noted" : "Note it");
-      setIdle(note, isNoted(judgement, judgements));
-      forget.hidden = judgements.length === 0;
-      list(judgements);
-    },
-  };
-}
-
-function isSameView(one, other) {
-  return ["picture", "strengths", "draw"].every((name) => one[name] === other[name]);
-}
-
-function isNoted(judgement, judgements) {
-  return judgements.some((other) => isSameView(other, judgement) && other.believed === judgement.believed);
-}
-
-function createRow({ picture, strengths, believed, shown }) {
-  const fill = h("span", { class: "cb-fill", style: `width:${(100 * believed) / shown}%` });
-  const words = [`${picture} · ${strengths}`, `${believed} of ${shown}`].map((text) => h("span", {}, text));
-  return h("li", {}, words[0], h("span", { class: "cb-track", "aria-hidden": "true" }, fill), words[1]);
 }
 
 // The layers as code; each line is an element of its own, so that a long one goes on below its beginning.

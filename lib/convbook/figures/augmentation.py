@@ -1,16 +1,14 @@
-"""The augmentation figure: nine random versions of a picture, as Keras's layers make them; how far is too far?"""
+"""The augmentation figure: nine random versions of a picture, as Keras's layers make them, and what comes of them."""
 
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
 from convbook.figures.base import (
-    Checked,
     Choice,
     FigureError,
     LiveFigure,
     Number,
-    Switch,
     Whole,
     check_names,
     check_picture,
@@ -19,14 +17,18 @@ from convbook.figures.base import (
 )
 
 VERSIONS = 9
-JUDGEMENT = ("picture", "strengths", "draw", "believed")
+LEVELS, DRAWS = (0, 0.5, 1, 2, 4), 4  # times the usual strength of the recipe, and sets of random numbers
+ROTATION, ZOOM = 0.1, 0.2  # the usual strength; with LEVELS and DRAWS also in the JavaScript
 SMALLEST_SIDE_PX, LARGEST_SIDE_PX = 8, 64  # up to here nine versions are made within one frame of the browser
 LARGEST_PAGE_KB = 150  # what the pictures may add to a page, in base64
 TO_BOTH_SIDES = "It is the largest change, to both sides: for a range (-0.1, 0.1) give 0.1."
 
 
 class Augmentation(LiveFigure):
-    """Turn up random transforms, look at nine results, and tick those that you still believe.
+    """Turn up random transforms, look at nine results, and see what a network makes of them.
+
+    First the strength of the best-known recipe is chosen, of flip, rotation and zoom together; each change by itself
+    stands behind. For the recipe the figure shows what a network answers, and how well networks learned from it.
 
     The versions are those of Keras's layers, one after the other: RandomFlip, RandomRotation, RandomZoom,
     RandomTranslation, RandomContrast, RandomBrightness. Each geometric layer reads its input between the pixels
@@ -44,7 +46,7 @@ class Augmentation(LiveFigure):
       every machine, and a stronger setting goes further along the same way.
 
     Args:
-        images: pictures, uint8 (0…255) or float (0…1): an array (n, height, width, 1 or 3), or a list of pictures whose
+        images: pictures, uint8 (0…255) or float (0…1): an array (n, height, width, 1 or 3), or a list of ones whose
             sizes may differ, each (height, width) or (height, width, 1 or 3), 8 to 64 pixels each way.
         names: what the pictures are called, one text each; None for "picture 1", "picture 2", …
         picture: which one is shown, counted from 0.
@@ -55,10 +57,12 @@ class Augmentation(LiveFigure):
         contrast: 0 to 1, less and more.
         brightness: 0 to 1 of the range of grey levels, darker and brighter.
         fill_mode: what is seen beyond the picture's border: "reflect", "constant", "nearest" or "wrap", as in Keras.
-        draw: which random numbers, 0 to 999.
-        extremes: whether every number is moved to the nearer end of its range.
-        believed: the numbers of the versions that are ticked, 0 to 8.
-        judgements: what the reader has noted: a dictionary of picture, strengths, draw and believed for each count.
+        draw: which random numbers, 0 to 3.
+        recorded: dictionary from each strength of the recipe, 0, 0.5, 1, 2 and 4 times the usual one, to the accuracies
+            of the networks that were trained at it; None if there are none to show.
+        judge: a function that takes float32 pictures (n, height, width, channels) of 0…255 and returns for each one
+            probability for each of the names, (n, len(names)); None if no network is asked. It is called once for each
+            picture, with all its versions.
 
     Raises:
         FigureError: a ValueError and a TraitError, if a picture or a setting does not fit; the message says what would.
@@ -66,7 +70,7 @@ class Augmentation(LiveFigure):
     Example:
         >>> figure = Augmentation(np.zeros((2, 9, 12, 3), dtype="uint8"), names=["a cat", "a dog"], rotation=0.1)
         >>> figure.alternative
-        'Versions of a cat or a dog, flipped, turned, enlarged and moved at random, for the reader to judge.'
+        'Versions of a cat or a dog, flipped, turned, enlarged and moved at random.'
     """
 
     picture = Whole(0).tag(sync=True)
@@ -77,24 +81,24 @@ class Augmentation(LiveFigure):
     contrast = Number(0, 0, 1, remedy=TO_BOTH_SIDES).tag(sync=True)
     brightness = Number(0, 0, 1, remedy=TO_BOTH_SIDES).tag(sync=True)
     fill_mode = Choice(("reflect", "constant", "nearest", "wrap")).tag(sync=True)
-    draw = Whole(0, 0, 999).tag(sync=True)
-    extremes = Switch().tag(sync=True)
-    believed = Checked(lambda value: _check_believed(value), ()).tag(sync=True)
-    judgements = Checked(lambda value: _check_judgements(value), ()).tag(sync=True)
+    draw = Whole(0, 0, DRAWS - 1).tag(sync=True)
     _names = traitlets.List().tag(sync=True)
     _pictures = traitlets.List().tag(sync=True)
+    _answers = traitlets.List().tag(sync=True)  # by strength, picture and draw: nine [number of a name, per cent]
+    _recorded = traitlets.List().tag(sync=True)  # the accuracies, by strength
 
-    def __init__(self, images, *, names=None, **traits):
+    def __init__(self, images, *, names=None, recorded=None, judge=None, **traits):
         self.images = _check_pictures(images)
         names = check_names(names, len(self.images))
         if len(set(names)) < len(names):
-            raise FigureError(f"names is {names!r}; give texts that are all different: judgements name the picture.")
-        super().__init__(_names=names, _pictures=[pack_picture(image) for image in self.images], **traits)
+            raise FigureError(f"names is {names!r}; give texts that are all different: they are the answers.")
+        data = {"_pictures": [pack_picture(image) for image in self.images], "_names": names}
+        data |= {"_answers": _ask(judge, self.images, names), "_recorded": _check_recorded(recorded)}
+        super().__init__(**data, **traits)
 
     @property
     def alternative(self):
-        what = "flipped, turned, enlarged and moved at random, for the reader to judge"
-        return f"Versions of {' or '.join(self._names)}, {what}."
+        return f"Versions of {' or '.join(self._names)}, flipped, turned, enlarged and moved at random."
 
     def check(self, state):
         count = len(self.images)
@@ -114,26 +118,79 @@ class Augmentation(LiveFigure):
             axes.axis("off")
         return figure
 
-    @traitlets.observe("picture", "draw", "extremes")
-    def _forget_ticks(self, change):
-        self.believed = []
+
+def random_numbers(draw, tile):
+    """Seven numbers in 0…1 for one version, as the JavaScript draws them: for flip, rotation, zoom and four more."""
+    numbers = []
+    for place in range(7):
+        bits = (((draw * VERSIONS + tile) * 8 + place + 1) * 0x9E3779B9) % 2**32
+        bits = ((bits ^ bits >> 16) * 0x85EBCA6B) % 2**32
+        bits = ((bits ^ bits >> 13) * 0xC2B2AE35) % 2**32
+        numbers.append((bits ^ bits >> 16) / 2**32)
+    return numbers
 
 
-def _check_believed(numbers):
-    if not isinstance(numbers, (list, tuple)) or not all(number in range(VERSIONS) for number in numbers):
-        raise FigureError(f"believed is {numbers!r}; give numbers of versions, 0 to {VERSIONS - 1}: [0, 3].")
-    return sorted(set(numbers))
+def make_versions(image, strength):
+    """Make the versions of one picture by the recipe: nine for each draw.
 
+    Args:
+        image: uint8 (height, width, channels).
+        strength: times the usual one, above 0.
 
-def _check_judgements(judgements):
-    if not isinstance(judgements, (list, tuple)) or not all(
-        isinstance(each, dict) and set(each) == set(JUDGEMENT) for each in judgements
-    ):
-        raise FigureError(
-            f"judgements is {judgements!r}; the figure writes it itself, a dictionary of {', '.join(JUDGEMENT)} for "
-            "each. To empty it give []."
+    Returns:
+        float32 (36, height, width, channels), 0…255: what the figure shows, before it is rounded for the screen.
+    """
+    import keras
+
+    numbers = np.array([random_numbers(draw, tile) for draw in range(DRAWS) for tile in range(VERSIONS)])
+    flips, turns, sizes = numbers[:, 0] <= 0.5, 2 * numbers[:, 1] - 1, 2 * numbers[:, 2] - 1
+    versions = np.where(flips[:, None, None, None], image[:, ::-1], image).astype("float32")
+    y, x = ((side - 1) / 2 for side in image.shape[:2])  # the centre stays where it is
+    angles, zooms, zeros = 2 * np.pi * ROTATION * strength * turns, 1 + ZOOM * strength * sizes, np.zeros(len(turns))
+    cos, sin = np.cos(angles), np.sin(angles)
+    turned = [cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos, zeros, zeros]
+    zoomed = [zooms, zeros, x * (1 - zooms), zeros, zooms, y * (1 - zooms), zeros, zeros]
+    for rows in (turned, zoomed):
+        matrices = np.stack(rows, axis=1).astype("float32")
+        versions = keras.ops.image.affine_transform(
+            versions, matrices, fill_mode="reflect", data_format="channels_last"
         )
-    return list(judgements)
+    return np.asarray(versions)
+
+
+def _ask(judge, images, names):
+    """What the network answers to all versions, in lists by strength, picture and draw."""
+    if judge is None:
+        return []
+    by_picture = [_ask_about(judge, image, len(names)) for image in images]
+    return [[answers[level] for answers in by_picture] for level in range(len(LEVELS))]
+
+
+def _ask_about(judge, image, count):
+    versions = np.concatenate(
+        [image[np.newaxis].astype("float32"), *(make_versions(image, strength) for strength in LEVELS[1:])]
+    )
+    shares = np.asarray(judge(versions), dtype=float)
+    if shares.shape != (len(versions), count) or not np.all((shares >= 0) & (shares <= 1)):
+        raise FigureError(
+            f"judge gives {shares.shape} for {len(versions)} pictures and {count} names; let it return a probability "
+            f"of 0 to 1 for each name, ({len(versions)}, {count})."
+        )
+    answers = np.stack([shares.argmax(axis=1), np.rint(100 * shares.max(axis=1))], axis=1).astype(int)
+    unchanged = np.repeat(answers[:1], DRAWS * VERSIONS, axis=0)
+    return np.concatenate([unchanged, answers[1:]]).reshape(len(LEVELS), DRAWS, VERSIONS, 2).tolist()
+
+
+def _check_recorded(recorded):
+    if recorded is None:
+        return []
+    if not isinstance(recorded, dict) or sorted(recorded) != list(LEVELS):
+        given = list(recorded) if isinstance(recorded, dict) else recorded
+        raise FigureError(f"recorded is of {given!r}; give a dictionary from each of {LEVELS} to a list of accuracies.")
+    shares = [np.ravel(recorded[strength]).astype(float) for strength in LEVELS]
+    if not all(len(each) and np.all((each >= 0) & (each <= 1)) for each in shares):
+        raise FigureError("recorded holds what is no accuracy; give for each strength a list of shares of 0 to 1.")
+    return [each.round(4).tolist() for each in shares]
 
 
 def _check_pictures(images):
@@ -152,7 +209,7 @@ def _check_pictures(images):
         if min(height, width) < SMALLEST_SIDE_PX:
             raise FigureError(
                 f"image has {height} × {width} pixels; the augmentation figure takes {SMALLEST_SIDE_PX} to "
-                f"{LARGEST_SIDE_PX} each way: on fewer there is nothing to believe. Enlarge it: "
+                f"{LARGEST_SIDE_PX} each way: on fewer there is nothing to see. Enlarge it: "
                 "image.repeat(4, axis=0).repeat(4, axis=1)."
             )
     checked = [image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8) for image in checked]
