@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from figure_pages import assert_refused, numbers, packed, pixels_of, slide, texts, wait_for_speech
 
+from convbook import evidence
 from convbook.drawings import draw
-from convbook.figures import Augmentation
+from convbook.figures import Augmentation, judge_with_base
 from convbook.figures.augmentation import make_versions, random_numbers
 
 layers = keras.layers
@@ -355,6 +356,20 @@ def test_pictures_keep_their_colours_in_the_dark(show):
         filter === "none" && opacity === "1" && mixBlendMode === "normal");
     })"""
     assert set(dark.locator("canvas").evaluate_all(script)) == {True}
+
+
+def test_a_pretrained_base_judges_and_a_stored_result_gives_the_accuracies():
+    images = np.stack([draw(kind, seed) for seed in range(20) for kind in ("cat", "dog")])
+    judge_pets = judge_with_base("drawn_world", images, np.arange(40) % 2)
+    shares = judge_pets(images.astype("float32"))
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert (shares.argmax(axis=1) == np.arange(40) % 2).all()  # it has learned these
+    stored = Augmentation([COLOR], recorded="augment-strength")._recorded
+    measured = evidence.read("augment-strength")
+    assert np.shape(stored) == (5, len(measured["seeds"]))
+    assert stored[3][1] == measured["seeds"][1]["numbers"]["by_strength"][3]
+    with pytest.raises(ValueError, match="no result 'nonsense'"):
+        Augmentation([COLOR], recorded="nonsense")
 
 
 ANSWERS = """(tiles) => tiles.map((tile) => tile.textContent)"""

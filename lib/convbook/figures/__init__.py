@@ -3,7 +3,7 @@
 `base.LiveFigure` says how one is made; each other module holds one figure, its Python beside its JavaScript.
 """
 
-from convbook.figures.augmentation import Augmentation
+from convbook.figures.augmentation import Augmentation, judge_with_base
 from convbook.figures.base import FigureError, LiveFigure
 from convbook.figures.convolution import KERNELS, Convolution
 from convbook.figures.feature_maps import FeatureMaps
@@ -31,4 +31,5 @@ __all__ = [
     "Seeds",
     "TrainingCurves",
     "Translation",
+    "judge_with_base",
 ]

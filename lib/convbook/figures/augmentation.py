@@ -4,6 +4,7 @@ import numpy as np
 import traitlets
 from matplotlib.figure import Figure
 
+from convbook import evidence
 from convbook.figures.base import (
     Choice,
     FigureError,
@@ -59,10 +60,11 @@ class Augmentation(LiveFigure):
         fill_mode: what is seen beyond the picture's border: "reflect", "constant", "nearest" or "wrap", as in Keras.
         draw: which random numbers, 0 to 3.
         recorded: dictionary from each strength of the recipe, 0, 0.5, 1, 2 and 4 times the usual one, to the accuracies
-            of the networks that were trained at it; None if there are none to show.
+            of the networks that were trained at it, or the name of the stored result that holds them; None if there
+            are none to show.
         judge: a function that takes float32 pictures (n, height, width, channels) of 0…255 and returns for each one
-            probability for each of the names, (n, len(names)); None if no network is asked. It is called once for each
-            picture, with all its versions.
+            probability for each of the names, (n, len(names)), as `judge_with_base` gives one; None if no network is
+            asked. It is called once for each picture, with all its versions.
 
     Raises:
         FigureError: a ValueError and a TraitError, if a picture or a setting does not fit; the message says what would.
@@ -117,6 +119,31 @@ class Augmentation(LiveFigure):
             axes.imshow(np.broadcast_to(version, (*image.shape[:2], 3)), interpolation="nearest")
             axes.axis("off")
         return figure
+
+
+def judge_with_base(preset, images, labels):
+    """Teach a pretrained base two classes, by a logistic regression on its features of unchanged pictures.
+
+    Args:
+        preset: a base that `backbones.load` knows.
+        images: pictures of 0…255, (n, height, width, 3); of more than 400, evenly chosen ones are used.
+        labels: the number of each picture's class, (n,).
+
+    Returns:
+        A function from such pictures to the probability of each class, (n, classes).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    from convbook import backbones
+
+    base, converter = backbones.load(preset)
+    step = -(-len(labels) // 400)
+
+    def features(pictures):
+        return base.predict(converter(pictures), batch_size=50, verbose=0).mean(axis=(1, 2))
+
+    classifier = LogisticRegression(max_iter=1000).fit(features(images[::step]), labels[::step])
+    return lambda pictures: classifier.predict_proba(features(pictures))
 
 
 def random_numbers(draw, tile):
@@ -184,6 +211,10 @@ def _ask_about(judge, image, count):
 def _check_recorded(recorded):
     if recorded is None:
         return []
+    if isinstance(recorded, str):
+        result = evidence.read(recorded)
+        strengths, accuracies = result["settings"].get("strengths", ()), evidence.values(result, "by_strength")
+        recorded = dict(zip(strengths, accuracies.T, strict=False))
     if not isinstance(recorded, dict) or sorted(recorded) != list(LEVELS):
         given = list(recorded) if isinstance(recorded, dict) else recorded
         raise FigureError(f"recorded is of {given!r}; give a dictionary from each of {LEVELS} to a list of accuracies.")
