@@ -312,7 +312,7 @@ export default liveFigure(
     };
   },
   {
-    task: "Turn the strength up: when do you, and a network, stop believing it?",
+    task: "Turn the strength up until you, and then a network, stop believing it.",
     *check({ picture, _pictures }) {
       if (!isIndex(picture, _pictures.length)) yield "picture";
     },
@@ -395,6 +395,7 @@ function createSource(frame) {
     element: h("div", { class: "cb-flow cb-source" }, group, again),
     update({ pictures, names, number, level }) {
       group.update(pictures.length, (n) => n === number);
+      group.element.hidden = pictures.length < 2;
       paint(pictures, names);
       setIdle(again, level === 0);
     },
