@@ -22,6 +22,7 @@ from convbook.figures import (
     Freezing,
     NetworkWalk,
     PaddingAndStrides,
+    Pipeline,
     Pooling,
     ReceptiveField,
     Seeds,
@@ -117,7 +118,7 @@ def augmentation(rng):
     """Nine pictures of 64 × 64 × 3 pixels, all transforms on."""
     images = rng.integers(0, 256, (2, 64, 64, 3), dtype="uint8")
     figure = Augmentation(images, rotation=0.1, zoom=0.2, translation=0.1, contrast=0.2, brightness=0.1)
-    yield "new draws", figure, lambda n: {"draw": n % 100}
+    yield "new draws", figure, lambda n: {"draw": n % 4}
 
 
 def training_curves(rng):
@@ -157,6 +158,13 @@ def seeds(rng):
     """All seeds."""
     yield "a seed is drawn", Seeds(), lambda n: {"count": n % 31}
     yield "the spread changes", Seeds(count=30), lambda n: {"spread": 0.5 + 0.5 * (n % 10)}
+
+
+def pipeline(rng):
+    """All pictures on their way."""
+    figure = Pipeline(buffer_size=8, cache=True, prefetch=True)
+    yield "the time goes on", figure, lambda n: {"time_ms": 2 * n % 270}
+    yield "the buffer changes", figure, lambda n: {"buffer_size": 1 + n % 24}
 
 
 FIGURES = (

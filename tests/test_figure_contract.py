@@ -24,6 +24,7 @@ from convbook.figures import (
     LiveFigure,
     NetworkWalk,
     PaddingAndStrides,
+    Pipeline,
     Pooling,
     ReceptiveField,
     Seeds,
@@ -76,6 +77,7 @@ FIGURES = {
     "freezing": Freezing,
     "seeds": lambda: Seeds(count=7),
     "freezing, shown": lambda: Freezing(asked=False),
+    "pipeline": lambda: Pipeline(buffer_size=5, time_ms=60),
 }
 # What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.
 STATES = [
@@ -369,6 +371,7 @@ HEIGHTS = {
     "feature maps": (lambda: deep_maps(), 620, 700),
     "freezing": (Freezing, 620, 700),
     "seeds": (Seeds, 620, 700),
+    "pipeline": (Pipeline, 600, 700),
 }
 
 

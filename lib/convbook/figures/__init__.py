@@ -10,6 +10,7 @@ from convbook.figures.feature_maps import FeatureMaps
 from convbook.figures.freezing import Freezing
 from convbook.figures.network_walk import NetworkWalk
 from convbook.figures.padding_and_strides import PaddingAndStrides
+from convbook.figures.pipeline import Pipeline
 from convbook.figures.pooling import Pooling
 from convbook.figures.receptive_field import ReceptiveField
 from convbook.figures.seeds import Seeds
@@ -26,6 +27,7 @@ __all__ = [
     "LiveFigure",
     "NetworkWalk",
     "PaddingAndStrides",
+    "Pipeline",
     "Pooling",
     "ReceptiveField",
     "Seeds",

@@ -289,7 +289,7 @@ export function createStepping(frame, { gridOf, pausesMs: [shortest, longest, to
 }
 
 // Calls `step` again and again until it returns false; who asked for less motion sees the same in calmer, larger steps.
-function createPlayer({ step, intervalMs, onChange }) {
+export function createPlayer({ step, intervalMs, onChange }) {
   let timer = 0;
   const stop = () => {
     clearTimeout(timer);
