@@ -169,7 +169,7 @@ def pipeline(rng):
 
 FIGURES = (
     *(convolution, pooling, padding_and_strides, receptive_field, network_walk, translation),
-    *(augmentation, training_curves, feature_maps, freezing, seeds),
+    *(augmentation, training_curves, feature_maps, freezing, seeds, pipeline),
 )
 
 
