@@ -28,9 +28,12 @@ const DIMMED = [0, 110, 190, 230]; // where it falls below zero as far
 
 // The bytes that are packed with deflate and written in base64.
 export async function unpack(text) {
-  const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
+  const stream = new Blob([unpackBytes(text)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+function unpackBytes(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
 // The levels of every map, maps[stage][channel][picture], out of one strip of bytes.
@@ -122,7 +125,7 @@ const TRAITS = ["picture", "stage", "channel"];
 
 export default liveFigure("feature_maps", TRAITS, async (frame) => {
   const read = createReader(frame.model, await unpack(frame.model.get("_maps")));
-  for (const { patches } of read().stages) frame.el.style.setProperty(patches.sheet, `url(${patches.url})`);
+  for (const { patches } of read().stages) keepSheet(frame, patches);
   const look = joinParts("cb-look", createView(frame, read), createBest(read), createChannels(frame));
   const foot = joinParts("cb-foot", createPictures(frame, read), createText("cb-now", writeNow));
   const texts = [createText("", writeNumbers), createText("cb-hint", () => HOW)];
@@ -142,6 +145,14 @@ export default liveFigure("feature_maps", TRAITS, async (frame) => {
     if (!isIndex(channel, _stages[stage].channels.length)) yield "channel";
   },
 });
+
+// Puts the picture of a stage's patches into a variable by a short address: with all of its bytes each redraw would carry
+// them around.
+function keepSheet({ el, onRemove }, { sheet, url }) {
+  const address = URL.createObjectURL(new Blob([unpackBytes(url.split(",")[1])], { type: "image/webp" }));
+  el.style.setProperty(sheet, `url(${address})`);
+  onRemove(() => URL.revokeObjectURL(address));
+}
 
 // A paragraph of what `write` makes of the state.
 function createText(className, write) {
