@@ -768,6 +768,16 @@ def test_a_finger_scrolls_the_page_over_the_figure(show, figure):
     page.wait_for_function(f"scrollY !== {before}")
 
 
+def test_a_figure_looks_the_same_where_another_one_follows_with_the_shared_style_sheet(show, make):
+    boxes = """() => [...document.querySelector(".convbook-figure").querySelectorAll("*")].map((e) => {
+      const { width, height } = e.getBoundingClientRect();
+      return [e.className.baseVal ?? e.className, width, height]; })"""
+    alone, followed = show(make()), show(make(), Ruler())
+    settle(alone)
+    settle(followed)
+    assert followed.evaluate(boxes) == alone.evaluate(boxes)
+
+
 def test_nothing_is_wider_than_the_page(show, figures):
     page = show(*figures)
     for width in (340, 390, 519, 620, 700, 1000, 1280):

@@ -15,7 +15,8 @@ A new figure `window` needs three files at most:
   groups of buttons, moving, stepping and details come from "./controls.js", a surface to draw on from "./drawing.js",
   lines from part to part from "./links.js", what runs a trained net from "./network.js". No two modules of a figure
   declare the same name;
-- `window.css`, where the shared look is not enough: every rule within `[data-figure="window"] { … }`.
+- `window.css`, where the shared look is not enough: every rule within `.convbook-figure[data-figure="window"] { … }`,
+  so that it also holds on a page where the next figure brings the shared look once more.
 
 A link to the page can set every public trait of the types below: their rules go into the page with the state. What else
 must fit, such as a row that depends on the picture's height, `check` says here and, for links, the option `check` of
