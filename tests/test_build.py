@@ -114,12 +114,17 @@ def test_chapter_is_executed_again_when_what_it_shows_may_change_and_at_no_other
 def test_the_build_by_hand_is_that_of_make(book):
     source = f"import os\nprint(*[os.environ.get(name) for name in {KERNEL_VARIABLES}])\n{COUNTED}"
     book.write_chapter("old", source)
+    book.write("book/13_what_we_learned.md", "# A page that moved\n")
+    book.write_contents("01_tiny", "13_what_we_learned")
     assert book.run("jupyter-book", "build", ".") == (0, 1)
     page = book.page()
     assert "1 ignore::DeprecationWarning 3 1\n" in page
     assert book.build() == (0, 1), "nothing is executed again"
     assert book.page() == page
     assert 'content="0; url=book/index.html"' in book.page("index")
+    old_address = book.page("book/12_what_we_learned")
+    assert 'content="0; url=13_what_we_learned.html"' in old_address
+    assert "A page that moved</a>" in old_address
 
 
 def test_a_check_of_links_executes_nothing(book):

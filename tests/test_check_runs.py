@@ -17,8 +17,8 @@ TESTS = Path(__file__).parent
 @pytest.mark.parametrize(
     ("words", "runs", "numbers"),
     [
-        ([], ("photos", "full"), range(1, 13)),
-        (["full"], ("full",), range(1, 13)),
+        ([], ("photos", "full"), range(1, 14)),
+        (["full"], ("full",), range(1, 14)),
         (["09", "photos", "10_feature"], ("photos",), (9, 10)),
         (["11"], ("photos", "full"), (11,)),
     ],
@@ -30,8 +30,8 @@ def test_runs_and_chapters_are_named_in_any_order(words, runs, numbers):
 
 def test_what_is_neither_a_run_nor_a_chapter_is_refused_in_one_sentence(capsys):
     with pytest.raises(SystemExit):
-        check_runs.main(["photos", "13"])
-    assert "'13' is neither photos nor full nor the beginning of a chapter's name" in capsys.readouterr().err
+        check_runs.main(["photos", "14"])
+    assert "'14' is neither photos nor full nor the beginning of a chapter's name" in capsys.readouterr().err
 
 
 def test_drawings_stand_in_for_photos_of_every_shape(tmp_path):

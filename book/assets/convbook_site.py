@@ -4,7 +4,8 @@
 - A chapter's cached outputs are keyed on the library, the requirements and the run, so that a stale page is impossible
   and an edit of prose executes nothing. With CONVBOOK_JOBS=2, two chapters are executed at a time. Where only the
   links are checked, none is.
-- The pages lie in book/, as their sources do; the site's own index.html leads to the front page.
+- The pages lie in book/, as their sources do; the site's own index.html leads to the front page, and the old address of
+  a page that moved leads to the new one.
 - Charts (SVG) become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and so are the
   rules of the theme's style sheet that no page can use, two thirds of them.
@@ -71,6 +72,7 @@ SELECTORS = re.compile(r"(?:[^,()]|\((?:[^()]|\([^()]*\))*\))+")  # commas in br
 PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class="highlight"><pre>)(.*?)(</pre>)', re.S)
 FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
+MOVED = {"book/12_what_we_learned": "book/13_what_we_learned"}  # pages whose address has changed: old and new
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
@@ -384,16 +386,44 @@ def can_apply(selector, names):
     return set(re.findall(r"[.#]([a-zA-Z_-][\w-]*)", selector)) <= names
 
 
-def lead_to_the_front_page(app, exception):
-    """Write the site's index.html: addresses of the site that name no page end at the front page."""
-    if exception is None and app.builder.format == "html" and app.config.root_doc != "index":
-        title, front = html.escape(app.config.html_title), app.builder.get_target_uri(app.config.root_doc)
-        page = (
-            f'<!DOCTYPE html>\n<html lang="{app.config.language}"><head><meta charset="utf-8"><title>{title}</title>'
-            f'<meta http-equiv="refresh" content="0; url={front}"><link rel="canonical" href="{front}"></head>'
-            f'<body><h1><a href="{front}">{title}</a></h1></body></html>\n'
-        )
-        Path(app.outdir, "index.html").write_text(page, encoding="utf-8")
+def lead_on(app, exception):
+    """Write the site's index.html, which leads to the front page, and a page at each old address that has a new one."""
+    if exception is None and app.builder.format == "html":
+        leads = {"index": app.config.root_doc} if app.config.root_doc != "index" else {}
+        leads |= {old: new for old, new in MOVED.items() if new in app.env.titles}
+        for old, new in leads.items():
+            title = app.config.html_title if old == "index" else app.env.titles[new].astext()
+            target = app.builder.get_relative_uri(old, new)
+            page = page_that_leads_to(target, title, app.config.language)
+            Path(app.outdir, app.builder.get_target_uri(old)).write_text(page, encoding="utf-8")
+
+
+def page_that_leads_to(address, title, language):
+    """A page that sends its visitor on at once, and search engines too.
+
+    >>> print(page_that_leads_to("new.html", "A & B", "en").replace("><", ">\\n<"))
+    <!DOCTYPE html>
+    <html lang="en">
+    <head>
+    <meta charset="utf-8">
+    <title>A &amp; B</title>
+    <meta http-equiv="refresh" content="0; url=new.html">
+    <link rel="canonical" href="new.html">
+    </head>
+    <body>
+    <h1>
+    <a href="new.html">A &amp; B</a>
+    </h1>
+    </body>
+    </html>
+    <BLANKLINE>
+    """
+    title, address = html.escape(title), html.escape(address)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta http-equiv="refresh" content="0; url={address}"><link rel="canonical" href="{address}"></head>'
+        f'<body><h1><a href="{address}">{title}</a></h1></body></html>\n'
+    )
 
 
 def setup(app):
@@ -404,7 +434,7 @@ def setup(app):
     app.add_post_transform(PicturesInThePage)
     app.add_post_transform(NamedBlocks)
     convbook_answers.setup(app)
-    app.connect("build-finished", lead_to_the_front_page)
+    app.connect("build-finished", lead_on)
     app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("html-page-context", leave_out_unneeded_files, priority=900)
     app.connect("html-page-context", mark_long_lines, priority=900)

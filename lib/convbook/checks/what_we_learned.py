@@ -1,4 +1,4 @@
-"""Checks of chapter 12's exercises."""
+"""Checks of chapter 13's exercises."""
 
 import numpy as np
 

@@ -254,7 +254,7 @@ CLAIMS = (
     Claim(
         "fine-tune-helps",
         "Fine-tuning adapts the abstract features to the problem, and helps",
-        (11,),
+        (12,),
         condition="What it brings on top of a good head is small, and needs more seeds than these, or a base that is "
         "further from the task.",
     ),
@@ -268,7 +268,7 @@ CLAIMS = (
     Claim(
         "head-first",
         "Unfreezing before the classifier is trained destroys what the base has learned",
-        (11,),
+        (12,),
         condition="With Adam at a low rate it lets the base drift several times as far: on photos enough to matter, on "
         "drawings not, and what is lost there of the old classes is too small to matter. What destroys a base is a "
         "rate that is too high, whether the head was trained first or not.",
@@ -276,14 +276,14 @@ CLAIMS = (
     Claim(
         "low-rate",
         "Fine-tune with a low learning rate (the book's own rule)",
-        (11,),
+        (12,),
         condition="Far too high a rate ruins the model. A rate that is ten times higher lets the base drift and "
         "forget; a loss on the task itself was not shown.",
     ),
     Claim(
         "batchnorm",
         "Do not unfreeze batch normalization",
-        (11,),
+        (11, 12),
         proofs=("ways-unfrozen-unfrozen-c", "def-moving-mean-after-fi"),
         condition="Frozen statistics stay exactly. Moving ones cost accuracy on dark drawings and on photos, most with "
         "a quick momentum. With batches of 4 photos and a very slow one, frozen was worse; the rest is open or too "
@@ -292,14 +292,14 @@ CLAIMS = (
     Claim(
         "partial",
         "Tune the top blocks: their features are specialized, and more weights risk overfitting",
-        (11,),
+        (12,),
         condition="On drawings it makes no difference that was shown: the base and the task are too close, and the "
         "base has few weights. The gap on few pictures was not larger with all blocks.",
     ),
     Claim(
         "five-methods",
         "From scratch, augmented, features, fine-tuned: the order of the lecture",
-        (12,),
+        (13,),
         condition="Features of a base are the great step, decided on drawings and on photos. Augmentation before it is "
         "decided on drawings. Fine-tuning after it is too small to matter there; on photos it gained, in the mean by "
         "less than would matter.",

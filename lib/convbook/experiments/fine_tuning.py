@@ -57,7 +57,7 @@ def measure_fine_tune_helps(seed, settings):
 FINE_TUNE_HELPS = Experiment(
     claim="fine-tune-helps",
     sentence="Fine-tuning slightly adjusts the more abstract representations, to make them relevant for the problem.",
-    chapter=11,
+    chapter=12,
     measure=measure_fine_tune_helps,
     settings=RECIPE,
     data={"drawn": OWN_BASE, "photos": BASE_PHOTOS | {"updates": 150}},
@@ -210,7 +210,7 @@ HEAD_FIRST = Experiment(
     claim="head-first",
     sentence="It is only possible to fine-tune the base once the classifier on top has been trained; otherwise the "
     "representations that were learned are destroyed.",
-    chapter=11,
+    chapter=12,
     measure=measure_head_first,
     settings=RECIPE | {"updates": 50, "rates": HEAD_FIRST_RATES},
     data={
@@ -246,7 +246,7 @@ def measure_low_rate(seed, settings):
 LOW_RATE = Experiment(
     claim="low-rate",
     sentence="Fine-tune with a low learning rate (this book's rule, not the lecture's).",
-    chapter=11,
+    chapter=12,
     measure=measure_low_rate,
     settings=RECIPE
     | {"rates": (1e-5, 1e-4, 3e-4, 1e-3, 1e-2), "named": {"lowest": 1e-5, "low": 1e-4, "middle": 1e-3, "high": 1e-2}},
@@ -363,7 +363,7 @@ PARTIAL = Experiment(
     claim="partial",
     sentence="It is more useful to fine-tune the specialized features of the top blocks; the more parameters you "
     "train, the more you are at risk of overfitting.",
-    chapter=11,
+    chapter=12,
     measure=measure_partial,
     settings=RECIPE
     | {"pictures": (50, 200), "blocks": (1, 2), "lower": ("block1", "block2", "block3"), "learning_rate": 3e-4},

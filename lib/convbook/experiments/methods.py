@@ -94,7 +94,7 @@ FIVE_METHODS = Experiment(
     claim="five-methods",
     sentence="From scratch, with augmentation, with the features of a pretrained base, fine-tuned: the order of the "
     "lecture.",
-    chapter=12,
+    chapter=13,
     measure=measure_methods,
     settings=RECIPE | {"dropout": 0.25, "epochs": 40, "tuning_epochs": 6, "tuning_rate": 1e-4, "scratch": {}},
     data={
