@@ -36,7 +36,7 @@ from chapters import (
     toc_pages,
 )
 
-LONGEST_CELL, LONGEST_MEDIAN, SHORTEST_ALT = 25, 12, 30
+LONGEST_CELL, LONGEST_MEDIAN, LONGEST_DRAWING, SHORTEST_ALT = 25, 12, 8, 30
 WIDEST_LINE = 79  # columns of code that a page of 1,280 px shows without wrapping
 LARGEST = (3000, 30, 0)  # words of prose, code cells, lines of code that are wider
 # Chapters that are larger yet, and what each may have of these at most. The table can only shrink: who shortens a
@@ -389,6 +389,20 @@ def shown_code_equals_the_library(chapter):
             yield f"cell {number}: {name} differs from {twin}"
 
 
+def tables_are_no_aligned_lines(chapter):
+    for number, cell in numbered(chapter, "code"):
+        for line in cell.source.splitlines():
+            if "print(" in line and (match := re.search(r"\{[^{}]*:[<>^]?\d+[.,}a-z]", line)):
+                yield f"cell {number}: {match[0]} aligns what is printed; a table comes from plots.show_table"
+
+
+def drawing_is_hidden_where_it_is_long(chapter):
+    for number, cell in numbered(chapter, "code"):
+        lines = [line for line in cell.source.splitlines() if re.match(r"\s*(\w+ = )?\w*(ax[ei]s|figure|plt)\b", line)]
+        if len(lines) > LONGEST_DRAWING and not {"hide-input", "hide-cell"} & set(cell.metadata.get("tags", [])):
+            yield f"cell {number}: {len(lines)} lines of drawing; tag it hide-input, or draw less"
+
+
 def listings_to_take_home_need_no_book(chapter):
     """A cell tagged "take-home" imports what it names and nothing of the book, and takes from it only `TAKEN_HOME`."""
     for number, cell in tagged(chapter, "take-home"):
@@ -435,9 +449,12 @@ RULES = [
     *(one_setup_cell, prose_is_plain_commonmark, pictures_come_from_code, measured_numbers_are_cited, links_arrive),
     *(code_cells_are_short, code_reads_no_file_beside_the_chapter, code_names_no_address),
     *(figures_have_alt_texts, shown_code_equals_the_library, listings_to_take_home_need_no_book),
+    *(tables_are_no_aligned_lines, drawing_is_hidden_where_it_is_long),
 ]
 # What makes a chapter a lesson; pages to look things up in are none.
 OF_CHAPTERS_ONLY = {parts_stand_in_order, lessons_ask_before_they_show, goals_are_few_and_testable, one_setup_cell}
+# What a chapter keeps from the day on when it is no longer in LARGER_YET.
+OF_SHORT_ONES = {chapter_is_no_larger, tables_are_no_aligned_lines}
 PLOT = "plt.plot([1, 2])"
 ALT = {"mystnb": {"image": {"alt": "A line that climbs from one to two in one step."}}}
 
@@ -564,6 +581,8 @@ SPOILED = [
     (figures_have_alt_texts, added(code("grid[0].imshow([])")), "0 characters"),
     (figures_have_alt_texts, added(code("def show():\n    plt.plot([])"), code("show()")), "0 characters"),
     (shown_code_equals_the_library, added(code("def f(): pass", twin="convbook.runs.no_such")), "no convbook"),
+    (tables_are_no_aligned_lines, added(code("print(f'{name:10} {1:.2f}')")), "show_table"),
+    (drawing_is_hidden_where_it_is_long, added(code("axis.plot([1])\n" * 9, **ALT)), "9 lines of drawing"),
     (
         listings_to_take_home_need_no_book,
         added(code("from convbook import photos\nphotos.prepare()", tags=["take-home"])),
@@ -581,7 +600,7 @@ SPOILED = [
 def test_every_notebook_keeps(rule):
     """The rules over the book's chapters, and over its other notebooks those that are not about lessons."""
     paths = CHAPTERS if rule in OF_CHAPTERS_ONLY else NOTEBOOKS
-    paths = [path for path in paths if rule is not chapter_is_no_larger or path.stem not in LARGER_YET]
+    paths = [path for path in paths if rule not in OF_SHORT_ONES or path.stem not in LARGER_YET]
     found = [f"{path.stem}, {finding}" for path in paths for finding in rule(read_chapter(path))]
     assert not found, "\n".join(found)
 
