@@ -296,9 +296,9 @@ def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
     with open_page(browser, f"{site_urls[protocol]}book/02_convolution.html") as page:
         figure = page.locator(".convbook-page").first
         figure.locator("xpath=self::*[contains(@class, 'convbook-is-live')]").wait_for(timeout=10_000)
-        assert "image[8:11, 11:14]" in figure.inner_text()
+        assert "response[16, 16]" in figure.inner_text()
         figure.locator(".convbook-live [tabindex='0']").first.press("ArrowDown")
-        figure.locator(".convbook-live", has_text="image[9:12, 11:14]").wait_for(timeout=5_000)
+        figure.locator(".convbook-live", has_text="response[17, 16]").wait_for(timeout=5_000)
 
 
 @by_http_and_as_files

@@ -482,13 +482,25 @@ def test_reader_draws_validation_and_reveals_it(show):
 def test_keys_draw_and_a_good_guess_is_told_so(show):
     page = show(TrainingCurves({"A": LAST_IS_BEST}, validation=False, epoch=1))
     chart = page.get_by_role("slider")
-    heights = []
+
+    def press(key):
+        chart.press(key)
+        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return float(chart.get_attribute("aria-valuetext").split("you expect ")[1])
+
     for epoch, goal in ((1, 0.4), (2, 0.5), (3, 0.6)):
-        for key in ["ArrowDown"] * 60 if epoch == 1 else ["ArrowRight", *["Shift+ArrowUp", "ArrowUp"] * 2]:
-            chart.press(key)
-        heights.append(float(chart.get_attribute("aria-valuetext").split("you expect ")[1]))
+        if epoch > 1:
+            chart.press("ArrowRight")
+        for _ in range(59):
+            chart.press("ArrowDown")
+        bottom = press("ArrowDown")
+        one, six = press("ArrowUp"), press("Shift+ArrowUp")
+        assert six - bottom == pytest.approx(6 * (one - bottom), abs=0.005)  # with Shift, five steps
+        while press("ArrowDown") > goal:
+            pass
+        while press("ArrowUp") < goal:
+            pass
         assert chart.get_attribute("aria-valuetext").startswith(f"epoch {epoch} of 3")
-        assert heights[-1] == pytest.approx(goal, abs=0.01)  # steps of a fiftieth of the axis, with Shift a tenth
     page.get_by_role("button", name="Reveal validation").press("Enter")
     page.get_by_text("Well guessed: you are nowhere further off than").wait_for()
     assert verdict(page).endswith("Validation is best in epoch 3.")

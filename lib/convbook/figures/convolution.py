@@ -68,8 +68,8 @@ class Convolution(LiveFigure):
     Example:
         >>> figure = Convolution(np.zeros((5, 7), dtype="uint8"), kernel="vertical edges", column=1)
         >>> figure.kernel = np.eye(3)
-        >>> figure.kernel
-        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+        >>> figure.kernel[0]
+        [[1.0], [0.0], [0.0]]
     """
 
     kernel = Checked(lambda kernel: _check_kernel("kernel", kernel, 1)).tag(sync=True, link=True)

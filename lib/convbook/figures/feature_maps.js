@@ -215,7 +215,7 @@ function createStages(frame, read) {
 
 // The picture in grey, with the chosen channel's responses as a glow, and a frame round what excites it most.
 function createView(frame, read) {
-  const [image, canvas] = [h("img", { class: "cb-photo", alt: "" }), h("canvas", { "aria-hidden": "true" })];
+  const [image, canvas] = [h("img", { class: "cb-photo", alt: "The picture in grey" }), h("canvas", { "aria-hidden": "true" })];
   const sight = h("div", { class: "cb-sight" });
   const panel = createPanel("view", "Where it responds", h("div", { class: "cb-screen" }, image, canvas, sight));
   const paint = remember((map, picture) => {
@@ -284,7 +284,7 @@ function createChannels(frame) {
 // The pictures to choose from.
 function createPictures(frame, read) {
   const { names, size } = read();
-  const make = (n) => [h("img", { class: "cb-photo", alt: "", src: size.urls[n] }), h("span", {}, names[n])];
+  const make = (n) => [h("img", { class: "cb-photo", alt: names[n], src: size.urls[n] }), h("span", { "aria-hidden": "true" }, names[n])];
   const choices = createButtonGroup("Picture", { className: "cb-pictures", make, onPress: (picture) => frame.set({ picture }) });
   choices.element.hidden = names.length === 1;
   return { element: choices.element, update: ({ picture }) => choices.update(names.length, (n) => n === picture) };

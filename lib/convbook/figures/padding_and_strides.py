@@ -37,7 +37,7 @@ class PaddingAndStrides(LiveFigure):
         >>> figure = PaddingAndStrides(height=7, width=8, strides=2, row=2, column=2)
         >>> figure.width = 5
         >>> figure.row, figure.column
-        (2, 1)
+        (2, 2)
     """
 
     alternative = (

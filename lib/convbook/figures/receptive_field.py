@@ -102,7 +102,7 @@ class ReceptiveField(LiveFigure):
             what would.
 
     Example:
-        >>> figure = ReceptiveField(np.zeros((20, 30)), "with pooling")
+        >>> figure = ReceptiveField([[0.0] * 30] * 20, "with pooling")
         >>> figure.layers[1]
         {'pool_size': 2}
     """
