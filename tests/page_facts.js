@@ -40,14 +40,15 @@
 
   // Text in drawings: against the shape that lies under its middle, or the page; over a picture nothing can be said.
   const covers = (style) => channels(style.fill)[3] * style.fillOpacity > 0.5;
+  const isPicture = (e) => ["image", "CANVAS"].includes(e?.tagName);
   const labels = (withLabels ? shown("svg text") : []).map((e) => {
     e.scrollIntoView({ block: "center" });
     const box = e.getBoundingClientRect();
     const under = document.elementsFromPoint(box.x + box.width / 2, box.y + box.height / 2)
-      .find((o) => o.tagName === "image" || (o instanceof SVGGeometryElement && covers(getComputedStyle(o))));
-    const behind = under && under.tagName !== "image" ? channels(getComputedStyle(under).fill) : background(e);
+      .find((o) => isPicture(o) || (o instanceof SVGGeometryElement && covers(getComputedStyle(o))));
+    const behind = under && !isPicture(under) ? channels(getComputedStyle(under).fill) : background(e);
     const ink = channels(getComputedStyle(e).fill);
-    return { text: e.textContent, contrast: under?.tagName === "image" ? null : contrast(ink, behind) };
+    return { text: e.textContent, contrast: isPicture(under) ? null : contrast(ink, behind) };
   });
   window.scrollTo(0, 0);
 
