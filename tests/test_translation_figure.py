@@ -112,7 +112,7 @@ def call_sweep(page, name, digit, sample):
     """All answers of a net, as the figure finds them, and place by place; and in how many pieces of work."""
     script = """async ([source, net, strip, digit, sample, network]) => {
       const load = (text) => import(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
-      const [{ answerEverywhere, answerOf, digitOf, placeDigit }, { predict, unpackNet }] =
+      const [{ answerEverywhere, answerOf, digitOf }, { placeDigit, predict, unpackNet }] =
         [await load(source), await load(network)];
       const unpacked = unpackNet(net);
       const bytes = Uint8Array.from(atob(strip.data), (letter) => letter.charCodeAt(0));
@@ -120,11 +120,11 @@ def call_sweep(page, name, digit, sample):
       const answers = new Uint8Array(35 * 35).fill(255);
       const pieces = [...answerEverywhere(unpacked, ink, answers)].length;
       const places = [0, 34, 35 * 17 + 17, 35 * 4 + 29, 35 * 31 + 2, 35 * 34 + 34];
-      const alone = places.map((n) => answerOf(predict(unpacked, placeDigit(ink, Math.floor(n / 35), n % 35))));
+      const alone = places.map((n) => answerOf(predict(unpacked, placeDigit(ink, Math.floor(n / 35), n % 35, 54))));
       return [pieces, [...answers], places, alone];
     }"""
     state = Translation().state()
-    network = base.join_modules('import { predict, unpackNet } from "./network.js";\n')
+    network = base.join_modules('import { placeDigit, predict, unpackNet } from "./network.js";\n')
     given = [str(Translation._esm), state["_nets"][name], state["_digits"], digit, sample, network]
     pieces, everywhere, places, alone = page.evaluate(script, given)
     assert [everywhere[n] for n in places] == alone

@@ -21,6 +21,15 @@ function unpackBytes(text) {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
 }
 
+// A dark square picture with the digit's first pixel at this place.
+export function placeDigit(digit, row, column, side) {
+  const values = new Uint8Array(side * side);
+  for (let i = 0; i < digit.height; i++) {
+    values.set(digit.values.subarray(i * digit.width, (i + 1) * digit.width), (row + i) * side + column);
+  }
+  return { height: side, width: side, channels: 1, values };
+}
+
 // ---- forward -------------------------------------------------------------------------------------------------------
 
 // The maps of a picture with values from 0 to 255: the picture itself, then the output of each layer. A Dense layer's

@@ -22,7 +22,7 @@ import {
 import { createButtonGroup, createPixelGrid } from "./controls.js";
 import { createDrawing, DRAWN_PX } from "./drawing.js";
 import { createLinks, drawZoom } from "./links.js";
-import { runNet, unpackNet } from "./network.js";
+import { placeDigit, runNet, unpackNet } from "./network.js";
 
 const CLASS = 4; // the stage after three stages of a convolution and pooling: the mean of each map, and a Dense layer
 const TILES = 8; // maps that are shown of each stage
@@ -85,15 +85,6 @@ export function mostOf(parts, followed) {
   return shown.sort((a, b) => parts[b] - parts[a]);
 }
 
-// A digit in the middle of a dark square.
-export function centre({ height, width, values }, side) {
-  const [canvas, margin] = [new Uint8Array(side * side), (side - width) / 2];
-  for (let row = 0; row < height; row++) {
-    canvas.set(values.subarray(row * width, (row + 1) * width), (row + margin) * side + margin);
-  }
-  return { height: side, width: side, channels: 1, values: canvas };
-}
-
 // ---- what is said --------------------------------------------------------------------------------------------------
 
 const formatPart = (x, decimals = 2) => `${x < 0 ? "−" : "+"}${Math.abs(x).toFixed(decimals)}`;
@@ -136,7 +127,9 @@ function createState({ model, set, redraw }) {
   const [digitsOf, netOf] = [remember(decodePicture), remember(unpackNet)];
   const mapsOf = remember((net, strip, drawn, digit) => {
     const values = strip.values.subarray(digit * DRAWN_PX ** 2, (digit + 1) * DRAWN_PX ** 2);
-    return runNet(net, centre(drawn ?? { height: DRAWN_PX, width: DRAWN_PX, values }, net.inputShape[0]));
+    const [picture, side] = [drawn ?? { height: DRAWN_PX, width: DRAWN_PX, values }, net.inputShape[0]];
+    const margin = (side - DRAWN_PX) / 2; // in the middle
+    return runNet(net, placeDigit(picture, margin, margin, side));
   });
   // Makes a choice; from there back to the picture the way follows what gives most again.
   const choose = (changes, stage = CLASS) => {

@@ -26,7 +26,7 @@ import {
 } from "./base.js";
 import { createDetails, createMoves, createPixelGrid } from "./controls.js";
 import { createDrawing } from "./drawing.js";
-import { predict, runNet, unpackNet } from "./network.js";
+import { placeDigit, predict, runNet, unpackNet } from "./network.js";
 
 const NETS = { dense: "Dense net", convnet: "convnet" };
 const SAMPLES = 3;
@@ -56,15 +56,6 @@ export function inkOf({ width, values }) {
   return { height: INK, width: INK, channels: 1, values: Uint8Array.from(ink) };
 }
 
-// A dark square picture with the digit's first pixel at this place.
-export function placeDigit(digit, row, column, side = CANVAS) {
-  const values = new Uint8Array(side * side);
-  for (let i = 0; i < digit.height; i++) {
-    values.set(digit.values.subarray(i * digit.width, (i + 1) * digit.width), (row + i) * side + column);
-  }
-  return { height: side, width: side, channels: 1, values };
-}
-
 // The digit with the largest probability; of equal ones the first.
 export function answerOf(probabilities) {
   return probabilities.indexOf(Math.max(...probabilities));
@@ -80,7 +71,7 @@ export function* answerEverywhere(net, digit, answers) {
 function* answerOneByOne(net, digit, answers) {
   for (let row = 0; row < SIDE; row++) {
     for (let column = 0; column < SIDE; column++) {
-      answers[row * SIDE + column] = answerOf(predict(net, placeDigit(digit, row, column)));
+      answers[row * SIDE + column] = answerOf(predict(net, placeDigit(digit, row, column, CANVAS)));
     }
     yield;
   }
@@ -179,7 +170,7 @@ function createState(frame) {
   const stripOf = remember(decodePicture);
   const netsOf = remember((packed) => forEachNet((name) => unpackNet(packed[name])));
   const digitAt = remember(digitOf);
-  const pictureOf = remember((digit, down, right) => placeDigit(digit, LARGEST_MOVE + down, LARGEST_MOVE + right));
+  const pictureOf = remember((digit, down, right) => placeDigit(digit, LARGEST_MOVE + down, LARGEST_MOVE + right, CANVAS));
   const probabilitiesOf = remember((nets, picture) => forEachNet((name) => predict(nets[name], picture)));
   const sweep = createSweep(frame);
   const moves = createMoves(frame, "digit", LARGEST_MOVE, "Centre");
