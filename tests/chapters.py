@@ -18,6 +18,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 LIBRARY = ROOT / "lib" / "convbook"
+AWKWARD = 'it\'s "my" [ü] $HOME (1) #2'  # the name of a folder, with all that shells and patterns take for their own
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if path.stem[:2].isdigit()]  # the others are there to look things up
 

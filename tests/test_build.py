@@ -10,7 +10,7 @@ from typing import NamedTuple
 import nbformat
 import pytest
 import yaml
-from chapters import ROOT, code, markdown, notebook
+from chapters import AWKWARD, ROOT, code, markdown, notebook
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make to call the Makefile with")
 
@@ -58,6 +58,7 @@ class Book(NamedTuple):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(made)}
         environment["PATH"] = f"{sys.prefix}/bin{os.pathsep}{environment['PATH']}"
         environment |= {"EXECUTIONS": str(executions), "PYTHONPATH": str(self.folder / "lib")}
+        environment["HOME"] = "/dev/null/home"  # where nothing can be written
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True)
         return done.returncode, executions.read_text(encoding="utf-8").count("\n")
 
@@ -86,8 +87,8 @@ def empty_book(tmp_path_factory):
 
 @pytest.fixture
 def book(empty_book, tmp_path):
-    """A copy of the empty book, with a library of one word."""
-    book = Book(shutil.copytree(empty_book.folder, tmp_path / "book"))
+    """A copy of the empty book in a folder with an awkward name, with a library of one word."""
+    book = Book(shutil.copytree(empty_book.folder, tmp_path / AWKWARD))
     book.write("lib/tiny.py", 'WORD = "first"\n')
     return book
 

@@ -148,3 +148,11 @@ def test_python_files_are_clean_and_formatted(tmp_path):
     files = [str(path) for path in tracked_files() if path.suffix == ".py"]
     assert not ruff("check", *files)
     assert not ruff("format", "--check", *files)
+
+
+def test_lines_end_as_the_shell_needs_it_in_a_clone_that_would_change_them(tmp_path):
+    files = [str(path.relative_to(ROOT)) for path in tracked_files() if path.stat().st_size < 50_000]
+    git = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    checkout = [*git, "checkout-index", "--force", f"--prefix={tmp_path}/", "--", *files]
+    subprocess.run(checkout, cwd=ROOT, check=True)
+    assert [name for name in files if "\r" in readable(tmp_path / name)] == []
