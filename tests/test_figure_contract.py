@@ -125,12 +125,16 @@ ACTIVE = """() => {
   const shows = (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none";
   return { kind, idle: e.ariaDisabled === "true", shows, name: nameOf(e), index: controls.indexOf(e) };
 }"""
-# All that can be seen or heard to change in a figure, with the pictures' pixels.
+# All that can be seen or heard to change in a figure, with the pictures' pixels. What is hidden is left out: it may be
+# as it was when it was last shown.
 LOOK = """(figure) => {
-  const copy = figure.cloneNode(true);
+  const isShown = (part) => part.checkVisibility() || part.matches("option");
+  const [copy, shown] = [figure.cloneNode(true), [...figure.querySelectorAll("*")].map(isShown)];
+  [...copy.querySelectorAll("*")].forEach((part, n) => shown[n] || part.remove());
   copy.querySelectorAll(".cb-spoken").forEach((part) => part.remove());
-  const fields = [...figure.querySelectorAll("input, select")].map((field) => [field.value, field.checked]);
-  const pictures = [...figure.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL());
+  const all = (selector) => [...figure.querySelectorAll(selector)].filter(isShown);
+  const fields = all("input, select").map((field) => [field.value, field.checked]);
+  const pictures = all("canvas").map((canvas) => canvas.toDataURL());
   return JSON.stringify([copy.innerHTML.replace(/ tabindex="-?\\d"/g, ""), fields, pictures]);
 }"""
 
@@ -409,13 +413,14 @@ def test_a_figure_is_no_taller_than_its_bound_which_is_no_higher_than_it_must_be
     assert bound <= max(goal, height + 40), f"{height} px: lower the bound of {bound}"
 
 
-# Opens one link after the other in the page's address, and gives what the figure says to each.
+# Opens one link after the other in the page's address, lets the figure draw each, and gives what it says to each.
 OPEN_LINKS = """async (links) => {
   const answers = [];
+  const afterFrame = (done) => requestAnimationFrame(() => setTimeout(done));
   for (const link of links) {
-    const heard = new Promise((done) => addEventListener("hashchange", () => setTimeout(done), { once: true }));
+    const drawn = new Promise((done) => addEventListener("hashchange", () => afterFrame(done), { once: true }));
     location.hash = link;
-    await heard;
+    await drawn;
     answers.push(document.querySelector(".cb-head > .cb-notice").textContent);
   }
   return answers;
