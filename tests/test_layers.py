@@ -9,8 +9,10 @@ from chapters import LIBRARY, dotted_name
 
 # A module (or package of modules) imports only from lower layers. A new module is entered here first.
 LAYERS = {
-    **dict.fromkeys(("arguments", "network", "runs", "shapes", "drawings", "environment", "files", "repository"), 0),
-    **dict.fromkeys(("evidence", "operations", "photos"), 1),
+    **dict.fromkeys(
+        ("arguments", "network", "settings", "shapes", "drawings", "environment", "files", "repository"), 0
+    ),
+    **dict.fromkeys(("evidence", "operations", "photos", "runs"), 1),
     **dict.fromkeys(("pipelines", "models", "backbones", "freezing", "checks", "receptive_fields", "digit_nets"), 2),
     **dict.fromkeys(("recording", "pretraining", "digit_pretraining", "plots", "figures"), 3),
     "experiments": 4,

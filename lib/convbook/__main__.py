@@ -31,8 +31,9 @@ def main(arguments=None):
 
 def prepare_photos(options):
     """Put cats and dogs on disk, photos or drawings, or photos of two other classes."""
-    from convbook import photos, runs
+    from convbook import photos, runs, settings
 
+    settings.check_folders()
     numbers = vars(runs.RUNS[options.for_run])
     named = {part: getattr(options, part) for part in ("train", "validation", "test")}
     sizes = {part: number or numbers[f"{part}_pictures"] for part, number in named.items()}
@@ -217,11 +218,14 @@ def write_repository(options):
 
 
 def _prepare_tensorflow():
-    """Keep TensorFlow's C++ notes out of progress bars, and let oneDNN compute convolutions on every processor.
+    """Refuse what other work has set, keep TensorFlow's notes out of progress bars, and let oneDNN compute.
 
     The variables count only before the first import. TensorFlow takes oneDNN by itself on some processors only; without
     it convolutions need twice the time.
     """
+    from convbook import settings
+
+    settings.check()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 

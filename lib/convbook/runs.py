@@ -4,6 +4,8 @@ import os
 import sys
 from dataclasses import dataclass
 
+from convbook import settings
+
 VARIABLE = "CONVBOOK_RUN"
 
 
@@ -100,7 +102,11 @@ def banner(run):
     """Say in four lines for a setup cell which run this is, on what device, from what data, and how to switch.
 
     In Colab without a GPU a fifth line says what is different, and offers real photos.
+
+    Raises:
+        ValueError: if a setting that other work left behind would make chapters fail; the message names it.
     """
+    settings.check()
     import keras
 
     others = _choice(name for name in RUNS if name != run.name)
