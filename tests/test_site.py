@@ -371,3 +371,10 @@ def test_tables_that_code_shows_are_tables(site):
     assert not PIPES.search("<td><p>Dense</p></td><p>Either | or.</p>")
     found = [page.name for page in site.glob("book/*.html") if PIPES.search(page.read_text(encoding="utf-8"))]
     assert found == []
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_the_card_is_printed_on_one_sheet(paper, browser, site_urls):
+    with open_page(browser, f"{site_urls['file']}book/card.html") as page:
+        printed = page.pdf(format=paper, margin=dict.fromkeys(("top", "right", "bottom", "left"), "10mm"))
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
