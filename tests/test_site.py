@@ -302,9 +302,26 @@ def test_live_figures_of_a_chapter_live(protocol, browser, site_urls):
 
 
 @by_http_and_as_files
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_live_figure_comes_alive(path, protocol, browser, site_urls):
-    with open_page(browser, f"{site_urls[protocol]}book/{path.stem}.html") as page:
+def test_the_front_page_shows_at_once_what_the_book_is(protocol, browser, site_urls):
+    """Before one scrolls: a title, a sentence, two buttons and a figure that answers; below it, cards to press."""
+    with open_page(browser, f"{site_urls[protocol]}book/index.html", size={"width": 1280, "height": 800}) as page:
+        figure = page.locator(".convbook-live")
+        answers = figure.get_by_text("says 3: right")
+        answers.first.wait_for(timeout=10_000)
+        seen = [page.locator("h1"), *page.locator("p.buttons a").all(), *answers.all()]
+        assert len(seen) == 5
+        assert all(0 < each.bounding_box()["y"] < 700 for each in seen)
+        figure.locator("[tabindex='0']").first.press("ArrowRight")
+        figure.get_by_text("1 px right", exact=True).wait_for(timeout=5_000)
+        card = page.locator("ul.cards > li", has_text="Padding and strides")
+        card.click(position={"x": 60, "y": 30})  # on the picture, over which the link lies
+        page.wait_for_url("**/book/03_padding_and_strides.html", timeout=10_000)
+
+
+@by_http_and_as_files
+@pytest.mark.parametrize("stem", ["index", *(path.stem for path in NOTEBOOKS)])
+def test_every_live_figure_comes_alive(stem, protocol, browser, site_urls):
+    with open_page(browser, f"{site_urls[protocol]}book/{stem}.html") as page:
         figures = page.locator(".convbook-page").count()
         assert figures == page.locator(".convbook-still").count()
         page.wait_for_function(

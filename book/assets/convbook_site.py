@@ -6,12 +6,14 @@
   links are checked, none is.
 - The pages lie in book/, as their sources do; the site's own index.html leads to the front page, and the old address of
   a page that moved leads to the new one.
-- Charts (SVG) become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
+- Charts and other SVG become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and so are the
   rules of the theme's style sheet that no page can use, two thirds of them.
-- Live figures are numbered, "Figure 2.1", and get an anchor.
+- Live figures are numbered, "Figure 2.1", and get an anchor. A page that is no notebook shows one with the directive
+  `live-figure`.
 - Long lines of code are wrapped with a hanging indent on a screen wider than a phone.
-- A quotation that begins with a bold word such as **Predict.**, and a list of years, get a class for the style sheet.
+- A quotation that begins with a bold word such as **Predict.**, a list of years, a list of pictures and a line of links
+  get a class for the style sheet.
 - Answers wait for a prediction, and the page checks exercises (convbook_answers.py).
 """
 
@@ -38,6 +40,7 @@ from jupyter_cache.executors.utils import single_nb_execution
 from latex2mathml.converter import convert as latex_to_mathml
 from PIL import Image
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,14 +147,27 @@ def visit_block_math(translator, node):
     raise nodes.SkipNode
 
 
+class LiveFigureHere(SphinxDirective):
+    """```{live-figure} Translation``` in a page of text: a live figure of convbook.figures as it opens."""
+
+    required_arguments = 1
+
+    def run(self):
+        from convbook import figures  # here, since the extension serves books without the package too
+
+        figure = getattr(figures, self.arguments[0], None)
+        if not hasattr(figure, "to_html"):
+            raise self.error(f"{self.arguments[0]!r} is no live figure; name a class of convbook.figures.")
+        return [nodes.raw("", figure().to_html(), format="html")]
+
+
 class PicturesInThePage(SphinxPostTransform):
-    """Make what a cell drew part of the page, each SVG and each small JPEG."""
+    """Make each SVG and each small JPEG that a cell drew part of the page, and the SVG that a page of text names."""
 
     default_priority = 900
 
     def run(self, **kwargs):
-        drawn = [image for image in self.document.findall(nodes.image) if "jupyter_execute" in image["uri"]]
-        for number, image in enumerate(drawn):
+        for number, image in enumerate(list(self.document.findall(nodes.image))):
             file, alt = Path(self.env.srcdir) / image["uri"], image.get("alt", "")
             if file.suffix == ".svg":
                 content = inline_svg(file.read_text(encoding="utf-8"), alt, f"c{number}")
@@ -251,9 +267,13 @@ def smaller_png(data):
 
 
 class NamedBlocks(SphinxPostTransform):
-    """Classes for the style sheet: `> **Predict.** …` gets `callout-predict`, a list of bold years gets `timeline`."""
+    """Classes for the style sheet.
 
-    default_priority = 900
+    `> **Predict.** …` gets `callout-predict`, a list of bold years `timeline`, a list whose items begin with a picture
+    `cards`, and a paragraph of links alone `buttons`.
+    """
+
+    default_priority = 890
 
     def run(self, **kwargs):
         for quote in self.document.findall(nodes.block_quote):
@@ -262,6 +282,12 @@ class NamedBlocks(SphinxPostTransform):
         for items in self.document.findall(nodes.bullet_list):
             if re.fullmatch(r"\d{4}", bold_lead(items.children[0])):
                 items["classes"].append("timeline")
+            elif all(begins_with_a_picture(item) for item in items):
+                items["classes"].append("cards")
+        for paragraph in self.document.findall(nodes.paragraph):
+            links = [child for child in paragraph if child.astext().strip()]
+            if len(links) > 1 and all(isinstance(link, nodes.reference) for link in links):
+                paragraph["classes"].append("buttons")
 
 
 def bold_lead(node):
@@ -269,6 +295,12 @@ def bold_lead(node):
     paragraph = node.next_node(nodes.paragraph)
     first = next((child for child in paragraph or () if child.astext()), None)
     return first.astext() if isinstance(first, nodes.strong) else ""
+
+
+def begins_with_a_picture(item):
+    """Whether the first thing in an item of a list is a picture."""
+    paragraph = item.next_node(nodes.paragraph)
+    return bool(paragraph) and isinstance(paragraph[0], nodes.image)
 
 
 def leave_out_unneeded_files(app, pagename, templatename, context, doctree):
@@ -431,8 +463,9 @@ def setup(app):
     app.connect("config-inited", use_keyed_cache)
     app.connect("builder-inited", execute_no_chapter_for_links, priority=100)
     app.connect("builder-inited", execute_side_by_side, priority=900)
-    app.add_post_transform(PicturesInThePage)
+    app.add_directive("live-figure", LiveFigureHere)
     app.add_post_transform(NamedBlocks)
+    app.add_post_transform(PicturesInThePage)
     convbook_answers.setup(app)
     app.connect("build-finished", lead_on)
     app.connect("build-finished", shorten_theme_styles, priority=900)
