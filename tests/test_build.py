@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import nbformat
 import pytest
 import yaml
 from chapters import AWKWARD, ROOT, code, markdown, notebook
+from sphinx.errors import ExtensionError
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make to call the Makefile with")
 
@@ -40,11 +42,13 @@ class Book(NamedTuple):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def write_chapter(self, prose, source, name="01_tiny"):
+    def write_chapter(self, prose, source, name="01_tiny", kernel="python3"):
         cells = [markdown(PROSE.format(prose)), code(source)]
         for cell_id, cell in zip(("prose", "code"), cells, strict=True):
             cell.id = cell_id  # as in a chapter that is edited: the cells stay who they are
-        self.write(f"book/{name}.ipynb", nbformat.writes(notebook(*cells)))
+        chapter = notebook(*cells)
+        chapter.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": kernel}
+        self.write(f"book/{name}.ipynb", nbformat.writes(chapter))
 
     def write_contents(self, *names):
         contents = {"format": "jb-book", "root": "book/index", "chapters": [{"file": f"book/{name}"} for name in names]}
@@ -144,10 +148,30 @@ def test_failing_chapter_fails_the_build_every_time(book):
 def test_two_chapters_are_executed_at_a_time_where_that_is_asked_for(book):
     book.write_contents("01_tiny", "02_tiny")
     book.write_chapter("first", MEETING.format(mine="one", other="two"))
-    book.write_chapter("second", MEETING.format(mine="two", other="one"), "02_tiny")
+    book.write_chapter("second", MEETING.format(mine="two", other="one"), "02_tiny", kernel="of another project")
+    book.write_chapter("stray", "1 / 0", "Untitled")
+    book.write("book/Untitled1.ipynb", "")
     assert book.build(CONVBOOK_JOBS="2")[0] == 0, "each waits for the other, so one at a time neither would end"
     assert "met two" in book.page()
     assert "met one" in book.page("book/02_tiny")
 
+    assert not (book.folder / "_build" / "html" / "book" / "Untitled.html").exists(), "the contents do not name it"
+
     book.write_chapter("second", "1 / 0", "02_tiny")
     assert book.build(CONVBOOK_JOBS="2")[0] != 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "<<<<<<< ours\n{}", '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}']
+)
+def test_a_chapter_that_cannot_be_read_is_named_with_the_remedy(text, tmp_path):
+    import convbook_site
+
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "01_tiny.ipynb").write_text(text, encoding="utf-8")
+    app = SimpleNamespace(srcdir=tmp_path, config=SimpleNamespace(external_site_map=["book/index", "book/01_tiny"]))
+    remedy = (
+        "no notebook that can be read: fetch it back with `git checkout book/01_tiny.ipynb`, or take it out of _toc"
+    )
+    with pytest.raises(ExtensionError, match=f"book/01_tiny.ipynb is {remedy}"):
+        convbook_site.read_chapters(app)

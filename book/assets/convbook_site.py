@@ -3,7 +3,7 @@
 - Mathematics becomes MathML, so that no script and no other host is needed to read it.
 - A chapter's cached outputs are keyed on the library, the requirements and the run, so that a stale page is impossible
   and an edit of prose executes nothing. With CONVBOOK_JOBS=2, two chapters are executed at a time. Where only the
-  links are checked, none is.
+  links are checked, none is. Pages are those that _toc.yml names, and no other notebook is read or executed.
 - The pages lie in book/, as their sources do; the site's own index.html leads to the front page, and the old address of
   a page that moved leads to the new one.
 - Charts and other SVG become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
@@ -39,6 +39,7 @@ from jupyter_cache.cache.main import JupyterCacheBase
 from jupyter_cache.executors.utils import single_nb_execution
 from latex2mathml.converter import convert as latex_to_mathml
 from PIL import Image
+from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
@@ -76,6 +77,7 @@ PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class=
 FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
 MOVED = {"book/12_what_we_learned": "book/13_what_we_learned"}  # pages whose address has changed: old and new
+KERNEL = "python3"  # of the environment that builds, whatever name a chapter was saved with
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
@@ -107,17 +109,41 @@ def execute_no_chapter_for_links(app):
         app.config.nb_execution_mode = "off"
 
 
+def take_the_pages_of_the_contents(app, config):
+    """Leave out all that _toc.yml does not name, in any folder, and run each chapter in this environment's Python."""
+    config.include_patterns = [f"{name}.*" for name in config.external_site_map]
+    config.nb_kernel_rgx_aliases = {".*": KERNEL}
+
+
+def read_chapters(app):
+    """Return the notebooks that _toc.yml names, {path: notebook}, each with the kernel in which it is executed here.
+
+    Raises:
+        ExtensionError: if one cannot be read.
+    """
+    chapters = {}
+    for path in (Path(app.srcdir, f"{name}.ipynb") for name in app.config.external_site_map):
+        if path.is_file():
+            try:
+                chapters[path] = nbformat.read(path, nbformat.NO_CONVERT)
+                chapters[path].cells  # noqa: B018 (older formats have none)
+            except (ValueError, AttributeError):
+                name = path.relative_to(app.srcdir)
+                remedy = f"fetch it back with `git checkout {name}`, or take it out of _toc.yml"
+                raise ExtensionError(f"{name} is no notebook that can be read: {remedy}.") from None
+            if "name" in chapters[path].metadata.get("kernelspec", {}):
+                chapters[path].metadata.kernelspec.name = KERNEL
+    return chapters
+
+
 def execute_side_by_side(app):
     """Fill the cache, CONVBOOK_JOBS chapters at a time; one that fails is left to the renderer, which reports it."""
-    jobs = int(os.environ.get("CONVBOOK_JOBS", "1"))
+    jobs, chapters = int(os.environ.get("CONVBOOK_JOBS", "1")), read_chapters(app)
     if jobs == 1 or app.config.nb_execution_mode != "cache":
         return
     cache = get_cache(app.config.nb_execution_cache_path)
     waiting = {}
-    for path in (Path(app.srcdir, f"{name}.ipynb") for name in app.config.external_site_map):
-        if not path.is_file():
-            continue
-        chapter = nbformat.read(path, nbformat.NO_CONVERT)
+    for path, chapter in chapters.items():
         try:
             cache.match_cache_notebook(chapter)
         except KeyError:
@@ -461,6 +487,7 @@ def page_that_leads_to(address, title, language):
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
     app.connect("config-inited", use_keyed_cache)
+    app.connect("config-inited", take_the_pages_of_the_contents, priority=950)  # when these are read
     app.connect("builder-inited", execute_no_chapter_for_links, priority=100)
     app.connect("builder-inited", execute_side_by_side, priority=900)
     app.add_directive("live-figure", LiveFigureHere)
