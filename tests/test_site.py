@@ -207,6 +207,47 @@ def test_findings_say_what_is_wrong(samples):
     assert "21 requests" in "\n".join(fits_the_budget(many))
 
 
+# ---------------------------------------------------------------- where nothing can be kept
+
+NO_STORAGE = """for (const name of ["localStorage", "sessionStorage"])
+  Object.defineProperty(window, name, { get() { throw new DOMException("denied", "SecurityError"); } });"""
+FRAME = (
+    '<!DOCTYPE html><title>Course</title><iframe sandbox="allow-scripts" src="{}" width="100%" height="800"></iframe>'
+)
+
+
+@pytest.mark.parametrize("framed", [False, True], ids=["cookies are blocked", "in a sandboxed frame"])
+def test_theme_search_and_menu_work_where_nothing_can_be_kept(framed, browser, site_urls, serve, tmp_path):
+    complaints = []
+    with contextlib.closing(browser.new_context(viewport=PHONE, color_scheme="light")) as context:
+        if not framed:
+            context.add_init_script(NO_STORAGE)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+
+        def go(name):
+            """Open a page of the site; returns the frame that holds it."""
+            if not framed:
+                page.goto(f"{site_urls['http']}{name}")
+                return page.main_frame
+            (tmp_path / "course.html").write_text(FRAME.format(f"{site_urls['http']}{name}"), encoding="utf-8")
+            page.goto(f"{serve(tmp_path)}course.html")
+            return page.frames[1]
+
+        frame = go("book/01_first_convnet.html")
+        frame.locator(".theme-switch-button").first.click()
+        frame.wait_for_function("() => document.documentElement.dataset.theme === 'dark'")
+        frame.locator(".primary-toggle").click()
+        frame.locator("dialog#pst-primary-sidebar-modal[open]").wait_for()
+        frame.locator("dialog#pst-primary-sidebar-modal").press("Escape")
+        frame.locator(".search-button__button:visible").first.click()
+        frame.locator("dialog#pst-search-dialog[open] input").wait_for()
+        frame = go("search.html?q=pooling")
+        frame.locator("#search-results a").first.wait_for()
+    # Sphinx fetches the pages for excerpts, which a frame without an origin gets only where the server allows it.
+    assert [complaint for complaint in complaints if complaint != "Failed to fetch"] == []
+
+
 # ---------------------------------------------------------------- links and files
 
 
