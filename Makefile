@@ -5,6 +5,7 @@ VENV ?= .venv
 RUN ?= quick
 COLAB_PYTHON ?=
 PORT ?= 8000
+CHAPTER ?=
 JOBS ?= 2
 
 # The shell is given paths as variables of its own, "$$BIN", so that a folder's name may hold blanks, quotes and brackets.
@@ -38,7 +39,7 @@ export TF_ENABLE_ONEDNN_OPTS = 1
 FOREIGN = [ -n "$$(ls -A "$$VENV" 2>/dev/null)" ] && [ ! -e "$$VENV/.installed" ] && [ ! -e "$$VENV/.installing" ]
 IN_BOOK = PATH="$$BIN:$$PATH" "$$BIN/python"
 
-.PHONY: help book photos test check-runs bench colab-check colab-list links serve clean
+.PHONY: help book pdf photos test check-runs bench colab-check colab-list links serve clean
 .DEFAULT_GOAL := help
 
 $(if $(filter "$(RUN)","quick" "photos" "full"),,$(error RUN is "$(RUN)", which is no run of this book; set it to quick, photos or full))
@@ -57,6 +58,9 @@ photos: $(INSTALLED)
 	@[ $(RUN) != full ] || "$$BIN/python" -c 'import sys, tensorflow as tf; sys.exit(not tf.config.list_physical_devices("GPU"))' 2>/dev/null || { \
 	    echo "The full run needs a GPU, and TensorFlow sees none here: take a machine that has one, with tensorflow[and-cuda] in $$VENV, or real photos without a GPU (make book RUN=photos)." >&2; exit 1; }
 	@"$$BIN/python" -m convbook photos --run $(RUN)
+
+pdf: $(INSTALLED)  ## print the built site as one PDF, _build/html/book.pdf (CHAPTER=3: that chapter alone); needs Chromium
+	@$(IN_BOOK) book/assets/print_book.py $(if $(CHAPTER),"$(CHAPTER)")
 
 test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
 	@mkdir -p _build && rm -f _build/network_attempts

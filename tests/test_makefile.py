@@ -151,6 +151,7 @@ CALLS = {
     "bench": ["tests/bench_figures.py", "tests/bench_pipelines.py"],
     "colab-check": ["tests/colab_check.py --run quick"],
     "colab-list": ["tests/colab_packages.py"],
+    "pdf": ["book/assets/print_book.py"],
     "links": [f"{BUILD} --path-output _build/links --builder linkcheck --quiet"],
     "serve": [f"{BUILD} -W --keep-going", "book/assets/serve.py _build/html 8000"],
     "clean": [],

@@ -1,18 +1,16 @@
 """Visits to pages of the built site in a real browser, and what is written down on the way."""
 
 import contextlib
-import shutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER_ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+sys.path.append(str(Path(__file__).resolve().parents[1] / "book" / "assets"))  # pytest knows it; scripts do not
+from built_site import BROWSER_ARGUMENTS, BROWSERS, find_browser  # noqa: F401
+
 WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 FACTS = (Path(__file__).parent / "page_facts.js").read_text(encoding="utf-8")
@@ -58,11 +56,6 @@ class Visit(NamedTuple):
     violations: list
     source: str
     facts: dict
-
-
-def find_browser():
-    """The path of the system's Chromium, or None."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextlib.contextmanager
