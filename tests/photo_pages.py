@@ -1,0 +1,77 @@
+"""How tests open a figure with the network for photos, and give it photos; a small network stands in for it."""
+
+import base64
+import contextlib
+import functools
+import io
+
+import numpy as np
+from conftest import PAGE
+from PIL import Image
+from visits import WIDE
+
+from convbook.backbones import photo_network
+
+CODE = photo_network.FILE
+
+
+@functools.cache
+def small_network():
+    """A packed network with random weights for a thousand classes, which takes a page a moment."""
+    from test_photo_network import STAGES, build_classifier
+
+    return photo_network.pack(build_classifier(classes=1000), [f"class {n}" for n in range(1000)], STAGES)
+
+
+def photo_file(image, form="PNG", name=None, **options):
+    """A picture, an array or one of Pillow's, as a file that a reader chooses."""
+    image = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, form, **options)
+    name = name or f"photo.{form.lower()}"
+    return {"name": name, "mimeType": f"image/{form.lower()}", "buffer": buffer.getvalue()}
+
+
+def noise_photo(height=40, width=60, seed=0, **options):
+    return photo_file(np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype("uint8"), **options)
+
+
+@contextlib.contextmanager
+def open_figure(browser, folder, figure, *, script=None, serve=None, theme="light", size=WIDE, init="", **options):
+    """A page with a figure and the network's script beside it; `page.requests` and `page.complaints` are kept.
+
+    Args:
+        script: bytes of the script; None for that of the small network, b"" for no file.
+        serve: the fixture; without it the page is opened from its folder.
+    """
+    (folder / "_static").mkdir(exist_ok=True)
+    script = photo_network.as_script(small_network()) if script is None else script
+    (folder / "_static" / CODE).unlink(missing_ok=True)
+    if script:
+        (folder / "_static" / CODE).write_bytes(script)
+    (folder / "page.html").write_text(PAGE.format(theme=theme, figures=figure.to_html()), encoding="utf-8")
+    with contextlib.closing(browser.new_context(viewport=size, **options)) as context:
+        context.add_init_script(init)
+        page = context.new_page()
+        page.requests, page.complaints = [], []
+        page.on("request", lambda r: page.requests.append(r.url) if not r.url.startswith(("data:", "blob:")) else None)
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.goto(f"{serve(folder)}page.html" if serve else (folder / "page.html").as_uri())
+        page.wait_for_selector(".convbook-is-live")
+        yield page
+
+
+def drop(page, *files, event="drop"):
+    """Drop or paste files on the figure."""
+    script = """([event, files]) => {
+      const data = new DataTransfer();
+      for (const [name, type, text] of files) {
+        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+        data.items.add(new File([bytes], name, { type }));
+      }
+      const options = { bubbles: true, cancelable: true };
+      const given = event === "drop" ? new DragEvent(event, { ...options, dataTransfer: data })
+        : new ClipboardEvent(event, { ...options, clipboardData: data });
+      document.querySelector(".convbook-figure").dispatchEvent(given);
+    }"""
+    page.evaluate(script, [event, [(f["name"], f["mimeType"], base64.b64encode(f["buffer"]).decode()) for f in files]])
