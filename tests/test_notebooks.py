@@ -131,7 +131,7 @@ def chapter_is_no_larger(chapter, largest=LARGEST):
 
 def size(chapter):
     """The three numbers that LARGEST bounds; tags and the addresses of links are no words."""
-    prose = [re.sub(r"\]\([^)]*\)", "]", cell.source) for _, cell in numbered(chapter, "markdown")]
+    prose = [re.sub(r'\]\((?:[^()"]|"[^"]*")*\)', "]", cell.source) for _, cell in numbered(chapter, "markdown")]
     words = [re.findall(r"\w[\w'’.-]*", re.sub(r"<[^>]*>", " ", text)) for text in prose]
     sources = [cell.source for _, cell in numbered(chapter, "code")]
     wide = [line for source in sources for line in source.splitlines() if len(line) > WIDEST_LINE]
@@ -511,7 +511,7 @@ SPOILED = [
     (metadata_asks_for_colabs_gpu, lambda chapter: chapter.metadata.pop("accelerator"), "accelerator"),
     (metadata_asks_for_colabs_gpu, lambda chapter: chapter.metadata.kernelspec.update(name="env"), "kernelspec"),
     (metadata_asks_for_colabs_gpu, lambda chapter: chapter.metadata.colab.update(gpuType="A100"), "T4"),
-    (chapter_is_no_larger, prose("word " * 2990 + "[link](https://a.b/c) <sup>up</sup>"), "3,0"),
+    (chapter_is_no_larger, prose("word " * 2990 + '[link](a.md "Not (of) these.") <sup>up</sup>'), "3,0"),
     (chapter_is_no_larger, added(*(code("pass") for _ in range(26))), "31 code cells"),
     (chapter_is_no_larger, added(code(f"{'a' * 79}\n{'a' * 80}")), "1 lines of code above 79"),
     (parts_stand_in_order, without(1), "title"),

@@ -308,6 +308,14 @@ def test_the_address_of_the_site_leads_to_its_front_page(protocol, browser, site
         page.wait_for_url("**/html/book/01_first_convnet.html", timeout=10_000)
 
 
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_terms_of_the_glossary_say_what_they_mean(path, site):
+    page = BeautifulSoup((site / "book" / f"{path.stem}.html").read_text(encoding="utf-8"), "html.parser")
+    terms = page.select("article a[href^='glossary.html#']")
+    assert terms
+    assert [term.text for term in terms if len(term.get("title", "")) < 15] == []
+
+
 @by_http_and_as_files
 def test_theme_switch_works_and_survives_a_reload(protocol, browser, site_urls):
     with open_page(browser, f"{site_urls[protocol]}book/index.html", "light") as page:

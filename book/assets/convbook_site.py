@@ -12,6 +12,7 @@
 - Live figures are numbered, "Figure 2.1", and get an anchor. A page that is no notebook shows one with the directive
   `live-figure`. The network for photos that some ask for is put into _static, made once for each state of its code.
 - Long lines of code are wrapped with a hanging indent on a screen wider than a phone.
+- A link to a term of the glossary says what the term means.
 - A quotation that begins with a bold word such as **Predict.**, a list of years, a list of pictures and a line of links
   get a class for the style sheet.
 - Answers wait for a prediction, and the page checks exercises (convbook_answers.py).
@@ -29,6 +30,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import convbook_answers
 import nbformat
@@ -41,6 +43,7 @@ from jupyter_cache.cache.main import JupyterCacheBase
 from jupyter_cache.executors.utils import single_nb_execution
 from latex2mathml.converter import convert as latex_to_mathml
 from PIL import Image
+from sphinx import addnodes
 from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
@@ -296,11 +299,21 @@ def smaller_png(data):
     return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
+class TitlesOfLinks(SphinxPostTransform):
+    """Keep the title of a link to another page, which the parser loses: it says what a term of the glossary means."""
+
+    default_priority = 5  # before links are resolved; NamedBlocks comes after
+
+    def run(self, **kwargs):
+        links = self.document.findall(addnodes.pending_xref)
+        self.document["titles"] = {link["reftargetid"]: link["title"] for link in links if "title" in link}
+
+
 class NamedBlocks(SphinxPostTransform):
     """Classes for the style sheet.
 
     `> **Predict.** …` gets `callout-predict`, a list of bold years `timeline`, a list whose items begin with a picture
-    `cards`, and a paragraph of links alone `buttons`.
+    `cards`, and a paragraph of links alone `buttons`. Links to other pages get their titles back.
     """
 
     default_priority = 890
@@ -318,6 +331,10 @@ class NamedBlocks(SphinxPostTransform):
             links = [child for child in paragraph if child.astext().strip()]
             if len(links) > 1 and all(isinstance(link, nodes.reference) for link in links):
                 paragraph["classes"].append("buttons")
+        for link in self.document.findall(nodes.reference):
+            page, _, anchor = link.get("refuri", "").partition("#")
+            if anchor in self.document["titles"] and not urlsplit(page).netloc:
+                link["reftitle"] = self.document["titles"][anchor]
 
 
 def bold_lead(node):
@@ -520,6 +537,7 @@ def setup(app):
     app.connect("builder-inited", execute_no_chapter_for_links, priority=100)
     app.connect("builder-inited", execute_side_by_side, priority=900)
     app.add_directive("live-figure", LiveFigureHere)
+    app.add_post_transform(TitlesOfLinks)
     app.add_post_transform(NamedBlocks)
     app.add_post_transform(PicturesInThePage)
     convbook_answers.setup(app)
