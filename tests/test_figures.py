@@ -501,6 +501,31 @@ def test_result_is_spoken_once_the_window_rests(show):
     assert len(set(page.evaluate("said"))) == 1  # of the three places on the way nothing was said
 
 
+class Counter(Ruler):
+    """A figure that says two sentences, each of which one button changes."""
+
+    _esm = join_modules(
+        """import { createButton, liveFigure } from "./base.js";
+export default liveFigure("counter", [], ({ el, redraw }) => {
+  const counts = [0, 0];
+  counts.forEach((_, n) => el.append(createButton(`Add ${n}`, () => redraw(counts[n]++))));
+  return () => counts.map((count, n) => `Count ${n} is ${count}.`);
+});
+"""
+    )
+
+
+def test_a_sentence_is_not_lost_where_another_one_changes_before_it_was_spoken(show):
+    page = show(Counter())
+    for name in ("Add 0", "Add 1"):
+        page.get_by_role("button", name=name).evaluate(
+            "(button) => new Promise((done) => { button.click(); requestAnimationFrame(() => setTimeout(done)); })"
+        )
+    wait_for_speech(page, "Count 0 is 1. Count 1 is 1.")
+    page.get_by_role("button", name="Add 0").click()
+    page.wait_for_function("document.querySelector('.cb-spoken').textContent === 'Count 0 is 2.'")
+
+
 def test_traits_outside_the_map_are_drawn_inside_it_and_the_hosts_style_stays(show):
     page = show(Ruler())
     moved = page.evaluate(

@@ -270,6 +270,7 @@ def test_a_test_picture_can_be_had_back_and_so_can_the_drawing_and_another_digit
     for key in ("Space", *["Shift+ArrowDown"] * 4, "Space"):
         page.keyboard.press(key)
     page.get_by_role("button", name="Done").press("Enter")
+    wait_for_speech(page, "your drawing")
     picture = page.get_by_role("combobox", name="Picture")
     drawn = pixels_of(canvas(page))
     assert drawn.any()

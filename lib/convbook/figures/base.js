@@ -19,7 +19,8 @@ export function liveFigure(name, traits, build, options = {}) {
     el.setAttribute("aria-label", `Live figure: ${name}`);
     el.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab would take the arrow keys for its cells
     const announcer = createAnnouncer();
-    let [pending, spoken] = [0, null];
+    let [pending, last] = [0, null];
+    const unspoken = new Set(); // which of the sentences have changed since something was spoken
     const redraw = () => {
       pending ||= requestAnimationFrame(() => {
         pending = 0;
@@ -54,9 +55,12 @@ export function liveFigure(name, traits, build, options = {}) {
       const said = update();
       if (said === undefined) return;
       const sentences = [said].flat();
-      const fresh = sentences.filter((sentence, n) => spoken && sentence !== spoken[n]).join(" ").trim();
-      if (fresh) frame.announce(fresh);
-      spoken = sentences;
+      const fresh = last ? [...sentences.keys()].filter((n) => sentences[n] !== last[n]) : [];
+      last = sentences;
+      if (!fresh.length) return;
+      fresh.forEach((n) => unspoken.add(n));
+      const text = sentences.filter((_, n) => unspoken.has(n)).join(" ").trim();
+      if (text) announcer.announce(text, () => unspoken.clear());
     };
     el.append(announcer.element);
     for (const trait of traits) {
@@ -193,9 +197,12 @@ function createAnnouncer() {
   let timer = 0;
   return {
     element,
-    announce(text) {
+    announce(text, onSpoken = () => {}) {
       clearTimeout(timer);
-      timer = setTimeout(() => setText(element, text), 400);
+      timer = setTimeout(() => {
+        setText(element, text);
+        onSpoken();
+      }, 400);
     },
     stop: () => clearTimeout(timer),
   };
