@@ -378,9 +378,9 @@ function drawAdding(products, sum) {
   return `M${near} ${from}V${to}m-4 ${back}l4 ${-back}l4 ${back}`;
 }
 
-// An arrow from a sum to its pixel, on which it runs from the left, through the gap beside the map.
+// An arrow from a sum to its pixel, on which it runs from the left, through the gap beside the map and its legend.
 function drawWriting(sum, pixel, mapLeft) {
-  const [gap, y] = [mapLeft - 16, (pixel.top + pixel.bottom) / 2];
-  const [x0, y0] = sum.right < gap ? [sum.right, (sum.top + sum.bottom) / 2] : [sum.left + 24, sum.top];
+  const [gap, y] = [mapLeft - 30, (pixel.top + pixel.bottom) / 2];
+  const [x0, y0] = sum.right < gap ? [sum.right, (sum.top + sum.bottom) / 2] : [sum.left, sum.top];
   return `M${x0} ${y0}C${gap} ${y0 - 12} ${gap} ${y} ${pixel.left - 4} ${y}m-6 -4l6 4l-6 4`;
 }

@@ -216,7 +216,7 @@ function createStage(frame, { choose }, stage) {
       const weights = here.tapsOf(next?.channel ?? 0).map(([, weight]) => weight);
       paint(kernel, weights, Math.max(...weights.map(Math.abs)) || 1, { height: 3, width: 3 });
       const [place, value] = [Object.values(windowAt()).join(", "), here.value.toFixed(2)];
-      setText(panel.note, `map ${here.channel} of ${map.channels}, pixel (${place}) is ${value}`);
+      setText(panel.note, `map ${here.channel} of ${map.channels},\npixel (${place}) is ${value}`);
       pixels.describe(`Stage ${stage}, ${panel.note.textContent}; arrow keys go to other pixels`);
       const source = next ? `map ${next.channel}` : "the picture";
       setText(gives, `kernel on ${source}: ${formatPart(here.parts[next?.channel ?? 0])}`);

@@ -169,8 +169,10 @@ function createChart({ onRemove }) {
   const plot = s("svg", { "aria-hidden": "true", preserveAspectRatio: "none" }, band, zero, ...parts, truth);
   const marks = columns.map(() => h("span", {}));
   const [top, bottom, matters] = [h("span", { class: "cb-top" }), h("span", { class: "cb-bottom" }), h("span", { class: "cb-matters" })];
-  const area = h("div", { class: "cb-plot" }, plot, top, h("span", { class: "cb-middle" }, "0"), bottom, matters);
-  const ticks = [1, 10, 20, 30].map((n) => h("span", { style: `left:${(100 * (n - 0.5)) / MOST}%` }, String(n)));
+  const [middle, unit] = [h("span", { class: "cb-middle" }, "0"), h("span", { class: "cb-unit" }, "effect, in points")];
+  const area = h("div", { class: "cb-plot" }, plot, top, middle, bottom, matters, unit);
+  const written = { 1: "1 seed", 10: "10", 20: "20", 30: "30" };
+  const ticks = Object.entries(written).map(([n, text]) => h("span", { style: `left:${(100 * (n - 0.5)) / MOST}%` }, text));
   const axis = h("div", { class: "cb-ticks" }, ...ticks);
   const legend = Object.entries(SIGNS).map(([verdict, sign]) => h("span", { "data-verdict": verdict }, `${sign} ${verdict}`));
   const element = h("div", { class: "cb-chart", role: "img" }, area, h("div", { class: "cb-marks" }, ...marks), axis);
