@@ -51,6 +51,10 @@
     return { text: e.textContent, contrast: isPicture(under) ? null : contrast(ink, behind) };
   });
   window.scrollTo(0, 0);
+  const lettersPx = (e) => {
+    const { a, b } = e.getScreenCTM(); // text may be turned
+    return parseFloat(getComputedStyle(e).fontSize) * Math.hypot(a, b);
+  };
 
   const prose = (selector) => [...document.querySelectorAll(selector)].map((e) => {
     const copy = e.cloneNode(true);
@@ -79,6 +83,7 @@
     figures: document.querySelectorAll(".convbook-page").length,
     live: shown(".convbook-live.convbook-figure").length,
     labels,
+    letters: shown("svg text").map((e) => ({ text: e.textContent, heightPx: lettersPx(e) })),
     scrollWidth: document.scrollingElement.scrollWidth,
     tooWide: shown("article *").filter(sticksOut).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)),
     cutOff: shown("div.cell_input pre, div.cell_output pre, div.cell_output:has(.evidence)")

@@ -1,6 +1,7 @@
 """Charts: that they show the numbers they were given, and refuse what is no picture."""
 
 import io
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -118,6 +119,34 @@ def test_every_seed_is_a_dot_and_the_mean_a_bar():
     assert set(dots.get_ydata()) == {0}
     assert list(bar.get_xdata()) == [3, 3]
     assert axis.yaxis_inverted()  # the first group stands on top
+
+
+def test_long_names_beside_dots_and_long_words_below_them_take_several_lines():
+    figure = plots.plot_seeds({"batches of 32, momentum 0.9": [1, 2], "few": [1]}, "accuracy, " * 5)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["batches of 32,\nmomentum 0.9", "few"]
+    assert max(map(len, figure.axes[0].get_xlabel().splitlines())) <= 32
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.plot_history({"loss": [2.0, 1.0], "accuracy": [0.5, 0.9]}),
+        lambda: plots.plot_seeds({"a name of forty letters, as long as it is": [0.5, 0.75]}, "a word " * 9),
+        lambda: plots.plot_seed_curves({"net": [[1.0, 2.0], [3.0, 6.0]]}, [0, 5], "move (pixels)", "accuracy"),
+        lambda: plots.show_images(np.zeros((10, 4, 4)), titles="abcdefghij"),
+        lambda: plots.show_feature_maps([np.eye(8)[:, :, None].repeat(8, 2)], ["conv_1: the first 8 of 64 channels"]),
+    ],
+)
+def test_letters_have_11_px_where_a_phone_leaves_358_to_a_chart(draw):
+    file = io.BytesIO()
+    with plt.style.context("default"):
+        plots.use_book_style()
+        draw().savefig(file, format="svg", bbox_inches="tight")  # as a notebook does
+    svg = file.getvalue().decode()
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    letters = map(float, re.findall(r"<text style=\"font-size: ([\d.]+)px", svg))
+    assert min(letters) * 358 / width >= 11
 
 
 def test_curves_show_the_mean_and_every_seed():

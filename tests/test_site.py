@@ -18,6 +18,7 @@ from chapters import CHAPTERS, NOTEBOOKS, ROOT, page_blocks, toc_pages
 from visits import COLOUR_AUDIT, CONTENT_AUDIT, PHONE, SCHEMES, open_page, visit
 
 MOST_BYTES, MOST_REQUESTS = 1_000_000, 20
+LEAST_LETTERS_PX = 10.95  # 11 px, as a browser rounds them
 LEAST_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
 PAGES = [*toc_pages(), "search"]
 
@@ -94,6 +95,12 @@ def fits_a_phone(page):
         yield f"{facts['scrollWidth']} px wide on a phone of {PHONE['width']} px; beyond the edge: {facts['tooWide']}"
 
 
+def has_drawings_that_can_be_read_on_a_phone(page):
+    for text in page.facts["phone"]["letters"]:
+        if text["heightPx"] < LEAST_LETTERS_PX:
+            yield f"on a phone {text['text']!r} has letters of {text['heightPx']:.1f} px"
+
+
 def hides_no_code_and_no_verdict(page):
     """On a wide screen: long lines are wrapped, and the tables of results, whose last column says it all, fit."""
     yield from (f"has to be scrolled to the right: {text!r}" for text in page.facts["screen"]["cutOff"])
@@ -119,7 +126,7 @@ def prints_well(page):
 CHECKS = [
     *(asks_no_other_host, complains_of_nothing, fits_the_budget, passes_axe, names_its_language_title_and_pictures),
     *(shows_mathematics_without_a_script, loads_nothing_heavy, keeps_its_scheme, has_readable_text, fits_a_phone),
-    *(hides_no_code_and_no_verdict, prints_well),
+    *(has_drawings_that_can_be_read_on_a_phone, hides_no_code_and_no_verdict, prints_well),
 ]
 by_http_and_as_files = pytest.mark.parametrize("protocol", ["http", "file"])
 
@@ -164,7 +171,8 @@ UNSOUND = """<!DOCTYPE html><html><head><meta name="viewport" content="width=dev
 <body><article><div class="highlight"><pre><span class="k" style="color: #888">for</span></pre></div>
 <h1>One</h1><h1>Two</h1><p>The ratio is \\(x \\times y\\).</p><button>Copy</button><img src="absent.png">
 <details><summary>Hint</summary><p>Think.</p></details><div style="width: 900px">wide</div>
-<svg width="90" height="30"><rect width="90" height="30" fill="#888"/><text x="5" y="20" fill="#777">word</text></svg>
+<svg width="90" height="30" font-size="9"><rect width="90" height="30" fill="#888"/>
+<text x="5" y="20" fill="#777">word</text></svg>
 <div class="cell_input"><pre style="width: 90px; overflow-x: auto">for row in image: print(row)</pre></div>
 </article><script src="https://example.invalid/require.min.js"></script>
 <script>addEventListener("beforeprint", () => { document.querySelector("details").open = true }); missing()</script>
@@ -200,7 +208,7 @@ def test_findings_say_what_is_wrong(samples):
         *("https://example.invalid", "404", "missing is not defined", "1,000,", "2 headings", "lang is ''", "no title"),
         *("absent.png", "LaTeX", "loads require.min.js", "light scheme", "dark scheme", "image-alt", "color-contrast"),
         *('class="k"', "text 'The ratio", "drawing's text 'word'", "on a phone", "is printed: <button", "not white"),
-        *("pale in print", "missing in print", "unfolds", "to the right: 'for row in image"),
+        *("pale in print", "missing in print", "unfolds", "to the right: 'for row in image", "letters of 9.0 px"),
     ]:
         assert words in found, words
     many = pages[0]._replace(requests=["http://127.0.0.1/"] * (MOST_REQUESTS + 1))

@@ -22,6 +22,7 @@ import base64
 import hashlib
 import html
 import io
+import math
 import os
 import platform
 import re
@@ -68,7 +69,9 @@ THEME_COLOURS = {
 }
 
 # Charts are drawn small, so that their letters stay readable on a phone; a wide screen shows them larger.
-ENLARGED = 1.2
+ENLARGED = 1.35
+# A diagram, which says no size of its own, is as wide as its letters need and scrolls by itself on a narrow screen.
+LEAST_LETTERS_PX = 11
 
 SMALL_JPEG_BYTES = 30_000
 
@@ -231,16 +234,25 @@ def inline_svg(source, alt, prefix):
 
     >>> svg = '<?xml?><svg width="72pt" viewBox="0 0 72 36"><g id="a" style="fill: #000000"/></svg>'
     >>> print(inline_svg(svg, "An <a>", "c0").replace("><", ">\\n<"))
-    <svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 115.2px" viewBox="0 0 72 36">
+    <svg class="chart" role="img" aria-label="An &lt;a&gt;" style="width: 129.6px" viewBox="0 0 72 36">
     <g style="fill: currentColor"/>
     </svg>
+    >>> svg = '<svg viewBox="0 0 900 36"><text style="font-size: 18px">a</text></svg>'
+    >>> re.search("<div.*?>", inline_svg(svg, "A.", "c1"))[0]
+    '<div class="wide-drawing" tabindex="0">'
+    >>> re.search("min-width.*?px", inline_svg(svg, "A.", "c1"))[0]
+    'min-width: 550px'
     """
     svg = source[source.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     view_box = re.search(r'viewBox="([^"]+)"', svg).group(1)
     width_px = float(view_box.split()[2]) * 96 / 72 * ENLARGED
-    described = f'role="img" aria-label="{attribute(alt)}"'
-    head = f'<svg class="chart" {described} style="width: {width_px:g}px" viewBox="{view_box}">'
+    described, size = f'role="img" aria-label="{attribute(alt)}"', f"width: {width_px:g}px"
+    is_diagram = not re.match(r"<svg[^>]* width=", svg)
+    if is_diagram:
+        smallest = min(map(float, re.findall(r"font-size: ([\d.]+)px", svg)))
+        size += f"; min-width: {math.ceil(LEAST_LETTERS_PX * float(view_box.split()[2]) / smallest)}px"
+    head = f'<svg class="chart" {described} style="{size}" viewBox="{view_box}">'
     body = re.sub(r"<style.*?</style>", "", svg[svg.index(">") + 1 :], flags=re.S)
     used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", body))
     used = {name for pair in used for name in pair if name}
@@ -252,7 +264,8 @@ def inline_svg(source, alt, prefix):
     body = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", lambda m: smaller_png(m[1]), body)
     for colour, theme_colour in THEME_COLOURS.items():
         body = re.sub(f"(?<=: ){colour}", theme_colour, body, flags=re.I)
-    return head + shorten(body)
+    chart = head + shorten(body)
+    return f'<div class="wide-drawing" tabindex="0">{chart}</div>' if is_diagram else chart
 
 
 def shorten(svg):

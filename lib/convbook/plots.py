@@ -5,12 +5,14 @@ Each function returns what it drew; a notebook shows it at the end of the cell.
 
 import io
 import itertools
+import textwrap
 from importlib import resources
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#0b6e99", "#c4570a", "#2e7d4f", "#8b4a9c", "#6b7280"
+LABEL_LETTERS, XLABEL_LETTERS = 22, 32  # in a line beside dots, and below them
 
 
 def use_book_style():
@@ -61,7 +63,7 @@ class Diagram:
         return self.svg
 
 
-def show_images(images, titles=None, columns=10, size_inches=0.58, vmin=0, vmax=255):
+def show_images(images, titles=None, columns=10, size_inches=0.4, vmin=0, vmax=255):
     """Show pictures side by side.
 
     Args:
@@ -199,7 +201,7 @@ def show_feature_maps(feature_maps, titles):
     figure, axes = plt.subplots(
         len(feature_maps),
         shown,
-        figsize=(0.68 * shown, 0.88 * len(feature_maps)),
+        figsize=(0.6 * shown, 0.82 * len(feature_maps)),
         squeeze=False,
         layout="none",  # another layout makes room for a long title, and the maps no longer stand in columns
         gridspec_kw={"wspace": 0.06, "hspace": 0.4},
@@ -224,7 +226,7 @@ def plot_history(history):
     """
     values = getattr(history, "history", history)
     epochs = np.arange(1, len(values["loss"]) + 1)
-    figure, axes = plt.subplots(1, 2, figsize=(5.8, 2.3))
+    figure, axes = plt.subplots(1, 2, figsize=(4, 2.2))
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
         axis.plot(epochs, values[name], label="training")
         if f"val_{name}" in values:
@@ -239,19 +241,29 @@ def plot_seeds(groups, xlabel):
     """Show every seed as a dot, a row for each group, with the mean as a bar.
 
     Args:
-        groups: dictionary from a group's name to its numbers, one for each seed.
+        groups: dictionary from a group's name to its numbers, one for each seed. A long name takes several lines.
         xlabel: what the numbers are, with their unit.
 
     Returns:
         The figure.
     """
-    figure, axis = plt.subplots(figsize=(5.0, 0.6 + 0.36 * len(groups)))
+    names, xlabel = [_in_lines(name) for name in groups], textwrap.fill(xlabel, XLABEL_LETTERS)
+    lines = max(name.count("\n") for name in names), xlabel.count("\n")
+    figure, axis = plt.subplots(figsize=(4, 0.6 + 0.15 * lines[1] + (0.32 + 0.08 * lines[0]) * len(names)))
     for row, (colour, numbers) in enumerate(zip(_colours(len(groups)), groups.values(), strict=True)):
         axis.plot(numbers, np.full(len(numbers), row), "o", color=colour, alpha=0.75)
         axis.plot([np.mean(numbers)] * 2, [row - 0.3, row + 0.3], "-", color=colour)
-    axis.set(xlabel=xlabel, yticks=range(len(groups)), yticklabels=list(groups), ylim=(len(groups) - 0.5, -0.5))
+    axis.set(xlabel=xlabel, yticks=range(len(names)), yticklabels=names)
+    axis.set_ylim(len(names) - 0.5, -0.5)
+    axis.locator_params(axis="x", nbins=5)
     axis.grid(axis="y", visible=False)
     return figure
+
+
+def _in_lines(name):
+    """A long name in several lines, parted at its commas."""
+    parts = name.split(", ") if len(name) > LABEL_LETTERS else [name]
+    return ",\n".join(textwrap.fill(part, LABEL_LETTERS) for part in parts)
 
 
 def plot_seed_curves(groups, x, xlabel, ylabel):
