@@ -806,8 +806,37 @@ def test_figure_follows_a_switch_of_the_theme_and_the_readers_system(show, make)
     assert live(page).get_attribute("data-theme") == "dark"
 
 
-def test_forced_colours_leave_the_focus_the_window_and_each_choice_in_sight(show, figure):
-    page = show(figure, forced_colors="active")
+NO_PIXELS = "CanvasRenderingContext2D.prototype.getImageData = () => { throw new DOMException('denied'); }"
+
+
+def test_the_theme_is_that_of_the_pages_text_in_any_notation_also_where_no_pixels_can_be_read(show):
+    page = show(Ruler(), init_script=NO_PIXELS)
+    for color, theme in [
+        ("oklch(0.93 0.02 250)", "dark"),
+        ("rgb(31 37 44)", "light"),
+        ("color(display-p3 1 1 1)", "dark"),
+    ]:
+        page.evaluate("color => document.documentElement.style.setProperty('--pst-color-text-base', color)", color)
+        page.locator(f".convbook-figure[data-theme={theme}]").wait_for()
+
+
+# The boxes, and what stands before and after them, that have another colour than the page or a line around; buttons say
+# by their text what they are, and by a line or their letters that they are chosen.
+PAINTED = """() => [...document.querySelectorAll(".convbook-figure *:not(svg *)")].flatMap((e) =>
+  ["", "::before", "::after"].flatMap((part) => {
+    const s = getComputedStyle(e, part);
+    const plain = ["rgba(0, 0, 0, 0)", getComputedStyle(document.documentElement).backgroundColor];
+    const painted = s.backgroundImage !== "none" || !plain.includes(s.backgroundColor);
+    const seen = e.checkVisibility() && (!part || s.content !== "none") && !e.matches("button:not(.cb-bare)");
+    return seen && (painted || s.outlineStyle !== "none") ? [`${e.tagName} ${e.className}${part}`] : [];
+  }))"""
+
+
+def test_forced_colours_leave_the_focus_the_window_each_choice_and_what_colour_says_in_sight(show, figure):
+    page = show(figure, forced_colors="none")
+    painted = page.evaluate(PAINTED)
+    page.emulate_media(forced_colors="active")
+    assert sorted(set(painted) - set(page.evaluate(PAINTED))) == []
     hidden = page.evaluate(
         """() => {
           const drawn = (style) => style.outlineStyle !== "none" || style.borderStyle !== "none";

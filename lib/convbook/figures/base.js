@@ -175,7 +175,9 @@ export function remember(compute) {
 function watchTheme(el, onTheme) {
   let last;
   const look = () => {
-    const theme = luminance(parseColor(getComputedStyle(el).color)) > 0.4 ? "dark" : "light";
+    const color = getComputedStyle(el).caretColor; // color(srgb 0.1 0.2 0.3), or rgb(26 51 77) in old browsers
+    const parts = color.match(/-?[\d.]+(?:e-\d+)?/g).slice(0, 3);
+    const theme = luminance(parts.map((part) => part * (color.startsWith("rgb") ? 1 : 255))) > 0.4 ? "dark" : "light";
     if (theme !== last) onTheme((last = theme));
   };
   const observer = new MutationObserver(look);
@@ -388,14 +390,6 @@ export function luminance(color) {
     return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
   });
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
-// A CSS colour of any notation as [red, green, blue]; the canvas knows them all.
-function parseColor(text) {
-  const context = h("canvas", { width: 1, height: 1 }).getContext("2d");
-  context.fillStyle = text;
-  context.fillRect(0, 0, 1, 1);
-  return [...context.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
 }
 
 // ---- windows and a filter's response: pure functions, tested against convbook.operations and Keras ------------------
