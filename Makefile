@@ -39,7 +39,7 @@ export TF_ENABLE_ONEDNN_OPTS = 1
 FOREIGN = [ -n "$$(ls -A "$$VENV" 2>/dev/null)" ] && [ ! -e "$$VENV/.installed" ] && [ ! -e "$$VENV/.installing" ]
 IN_BOOK = PATH="$$BIN:$$PATH" "$$BIN/python"
 
-.PHONY: help book pdf photos test check-runs bench colab-check colab-list links serve clean
+.PHONY: help book pdf slides photos test check-runs bench colab-check colab-list links serve clean
 .DEFAULT_GOAL := help
 
 $(if $(filter "$(RUN)","quick" "photos" "full"),,$(error RUN is "$(RUN)", which is no run of this book; set it to quick, photos or full))
@@ -61,6 +61,9 @@ photos: $(INSTALLED)
 
 pdf: $(INSTALLED)  ## print the built site as one PDF, _build/html/book.pdf (CHAPTER=3: that chapter alone); needs Chromium
 	@$(IN_BOOK) book/assets/print_book.py $(if $(CHAPTER),"$(CHAPTER)")
+
+slides: $(INSTALLED)  ## make slides for a lecture from the built site, a deck a chapter: _build/html/slides/index.html
+	@$(IN_BOOK) book/assets/make_slides.py
 
 test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
 	@mkdir -p _build && rm -f _build/network_attempts

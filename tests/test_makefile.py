@@ -152,6 +152,7 @@ CALLS = {
     "colab-check": ["tests/colab_check.py --run quick"],
     "colab-list": ["tests/colab_packages.py"],
     "pdf": ["book/assets/print_book.py"],
+    "slides": ["book/assets/make_slides.py"],
     "links": [f"{BUILD} --path-output _build/links --builder linkcheck --quiet"],
     "serve": [f"{BUILD} -W --keep-going", "book/assets/serve.py _build/html 8000"],
     "clean": [],

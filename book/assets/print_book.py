@@ -228,8 +228,8 @@ def bind(front, prints):
         chapter = None
         for heading in each.headings:
             place = places.get((name, heading["id"]), places[name, ""])
-            number = writer.get_page_number(place[0].get_object())
-            item = writer.add_outline_item(heading["title"], number, chapter, fit=Fit.xyz(0, place[3], 0))
+            number, fit = writer.get_page_number(place[0].get_object()), Fit.xyz(0, place[3], 0)
+            item = writer.add_outline_item(title=heading["title"], page_number=number, parent=chapter, fit=fit)
             chapter = chapter or item
     if front:
         writer.set_page_label(0, len(front.pages) - 1, style="/r")
