@@ -42,9 +42,9 @@ IN_BOOK = PATH="$$BIN:$$PATH" "$$BIN/python"
 .PHONY: help book pdf slides photos test check-runs bench colab-check colab-list links serve clean
 .DEFAULT_GOAL := help
 
-$(if $(filter "$(RUN)","quick" "photos" "full"),,$(error RUN is "$(RUN)", which is no run of this book; set it to quick, photos or full))
-$(if $(filter 1,$(words $(VENV))),,$(error VENV is "$(VENV)", and make cannot work in a folder with a blank in its name; name one without: make VENV=/path/to/folder))
-$(if $(findstring :,$(CURDIR)),$(error The name of this folder holds a colon, $(CURDIR), which separates folders on Python's path; rename it))
+$(if $(filter "$(RUN)","quick" "photos" "full"),,$(error RUN is "$(RUN)", which is no run of this book; set it to quick, photos or full.))
+$(if $(filter 1,$(words $(VENV))),,$(error VENV is "$(VENV)", and make cannot work in a folder with a blank in its name; name one without: make VENV=/path/to/folder.))
+$(if $(findstring :,$(CURDIR)),$(error The name of this folder holds a colon, $(CURDIR), which separates folders on Python's path; rename it.))
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -6,13 +6,17 @@ prints.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
+import convbook_site
 import pytest
-from chapters import CHAPTERS, read_chapter, tagged
+from chapters import CHAPTERS, ROOT, read_chapter, tagged
+from sphinx.errors import ExtensionError
 
 from convbook import runs, settings
 
@@ -74,9 +78,55 @@ def kernel(program):
     return hand_over
 
 
+def make(folder="book", **variables):
+    """`make book` in a folder of this name, with these variables."""
+
+    def hand_over(world):
+        (world.folder / folder).mkdir()
+        shutil.copy(ROOT / "Makefile", world.folder / folder)
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "VENV"))
+        }
+        command = ["make", "book", *(f"{name}={value}" for name, value in variables.items())]
+        done = subprocess.run(command, cwd=world.folder / folder, env=inherited, capture_output=True, text=True)
+        assert done.returncode == 2
+        return done.stderr
+
+    return hand_over
+
+
+def port(number):
+    """`make serve` with this port."""
+
+    def hand_over(world):
+        command = [sys.executable, ROOT / "book" / "assets" / "serve.py", world.folder, number]
+        return subprocess.run(command, capture_output=True, text=True).stderr
+
+    return hand_over
+
+
+def chapter(text):
+    """A file that _toc.yml names, with this text."""
+
+    def hand_over(world):
+        (world.folder / "book").mkdir()
+        (world.folder / "book" / "01_tiny.ipynb").write_text(text, encoding="utf-8")
+        contents = SimpleNamespace(external_site_map=["book/index", "book/01_tiny"])
+        convbook_site.read_chapters(SimpleNamespace(srcdir=world.folder, config=contents))
+
+    return hand_over
+
+
 IN_COLAB = "import types; sys.modules['google.colab'] = types.ModuleType('colab')"
 AGAIN = "and restart the kernel."
 IN_FILE = "HERE/.keras/keras.json says that"
+NO_RUN = "which is no run of this book; set it to quick, photos or full."
+BLANK = "and make cannot work in a folder with a blank in its name; name one without: make VENV=/path/to/folder."
+NO_PORT = "and a port is a number from 1 to 65535: take another, such as PORT=8001."
+NO_NOTEBOOK = (
+    "book/01_tiny.ipynb is no notebook that can be read: fetch it back with `git checkout book/01_tiny.ipynb`, or take "
+    "it out of _toc.yml."
+)
 NO_BOOK = "has no book: choose the one of the book's .venv, or install into this one 'convbook[imagenet] @ git+https://"
 
 CASES = [
@@ -154,6 +204,20 @@ CASES = [
     Case("CONVBOOK_CACHE: empty", variable("CONVBOOK_CACHE", ""), "quick run · Keras"),
     Case("setup cell: Debian's Python", kernel(""), NO_BOOK),
     Case("setup cell: an environment without pip", kernel("sys.modules['pip'] = None"), NO_BOOK),
+    Case("make: a run with a typing error", make(RUN="fast"), f'RUN is "fast", {NO_RUN}'),
+    Case("make: no run", make(RUN=""), f'RUN is "", {NO_RUN}'),
+    Case("make: two runs", make(RUN="quick full"), f'RUN is "quick full", {NO_RUN}'),
+    Case("make: an environment with a blank in its name", make(VENV="my env"), f'VENV is "my env", {BLANK}'),
+    Case("make: no environment", make(VENV=""), f'VENV is "", {BLANK}'),
+    Case("make: a folder with a colon in its name", make("a:b"), "holds a colon, HERE/a:b, which separates folders"),
+    Case("make serve: no port", port(""), f"PORT is '', {NO_PORT}"),
+    Case("make serve: a word for a port", port("http"), f"PORT is 'http', {NO_PORT}"),
+    Case("make serve: port 0", port("0"), f"PORT is '0', {NO_PORT}"),
+    Case("make serve: a port that is too large", port("70000"), f"PORT is '70000', {NO_PORT}"),
+    Case("a chapter: an empty file", chapter(""), NO_NOTEBOOK),
+    Case("a chapter: half of a merge", chapter("<<<<<<< ours\n{}"), NO_NOTEBOOK),
+    Case("a chapter: cut off", chapter('{"cells": ['), NO_NOTEBOOK),
+    Case("a chapter: the format of 2013", chapter('{"nbformat": 3, "nbformat_minor": 0, "metadata": {}}'), NO_NOTEBOOK),
     Case("setup cell: Colab, and an address that leads nowhere", kernel(IN_COLAB), "as pip says above: is this its"),
 ]
 
@@ -171,7 +235,7 @@ def world(tmp_path, monkeypatch):
 def test_what_people_have_gets_a_sentence_that_names_the_remedy(world, case):
     try:
         said = case.hand_over(world)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ExtensionError) as error:
         said = str(error)
         assert "\n" not in said
     said = said.replace(str(world.folder), "HERE")

@@ -5,14 +5,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import nbformat
 import pytest
 import yaml
 from chapters import AWKWARD, ROOT, code, markdown, notebook
-from sphinx.errors import ExtensionError
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make to call the Makefile with")
 
@@ -159,19 +157,3 @@ def test_two_chapters_are_executed_at_a_time_where_that_is_asked_for(book):
 
     book.write_chapter("second", "1 / 0", "02_tiny")
     assert book.build(CONVBOOK_JOBS="2")[0] != 0
-
-
-@pytest.mark.parametrize(
-    "text", ["", "<<<<<<< ours\n{}", '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}']
-)
-def test_a_chapter_that_cannot_be_read_is_named_with_the_remedy(text, tmp_path):
-    import convbook_site
-
-    (tmp_path / "book").mkdir()
-    (tmp_path / "book" / "01_tiny.ipynb").write_text(text, encoding="utf-8")
-    app = SimpleNamespace(srcdir=tmp_path, config=SimpleNamespace(external_site_map=["book/index", "book/01_tiny"]))
-    remedy = (
-        "no notebook that can be read: fetch it back with `git checkout book/01_tiny.ipynb`, or take it out of _toc"
-    )
-    with pytest.raises(ExtensionError, match=f"book/01_tiny.ipynb is {remedy}"):
-        convbook_site.read_chapters(app)

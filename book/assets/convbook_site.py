@@ -137,7 +137,7 @@ def read_chapters(app):
             try:
                 chapters[path] = nbformat.read(path, nbformat.NO_CONVERT)
                 chapters[path].cells  # noqa: B018 (older formats have none)
-            except (ValueError, AttributeError):
+            except (ValueError, AttributeError, nbformat.ValidationError):
                 name = path.relative_to(app.srcdir)
                 remedy = f"fetch it back with `git checkout {name}`, or take it out of _toc.yml"
                 raise ExtensionError(f"{name} is no notebook that can be read: {remedy}.") from None
