@@ -16,6 +16,7 @@ from typing import NamedTuple
 import convbook_site
 import pytest
 from chapters import CHAPTERS, ROOT, read_chapter, tagged
+from keras.src.backend import config as keras_config  # before a test changes the home, which Keras looks at once
 from sphinx.errors import ExtensionError
 
 from convbook import runs, settings
@@ -248,6 +249,4 @@ def test_no_two_cases_are_the_same():
 
 
 def test_keras_takes_its_settings_from_the_file_that_the_book_looks_at():
-    from keras.src.backend import config
-
-    assert str(settings.keras_file().parent) == config.keras_home()
+    assert str(settings.keras_file().parent) == keras_config.keras_home()
