@@ -13,6 +13,7 @@ FORMS = {
     "Accuracy": "accurac(?:y|ies)",
     "Channels first, channels last": "channels (?:first|last)",
     "Compile": "compil(?:e[ds]?|ing)",
+    "Convolution, 1×1": "1×1 convolutions?",
     "Converged": "converge[ds]?",
     "Drift": "drift(?:s|ed)?",
     "Freezing": "freez(?:e|es|ing)",

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from chapters import BOOK, CHAPTERS, blocks, blocks_of_text, read_chapter
+from chapters import BOOK, CHAPTERS, anchors, blocks, blocks_of_text, links, page_blocks, read_chapter
 
 INDEX = (BOOK / "index.md").read_text(encoding="utf-8")
 SLIDES = Path(__file__).with_name("lecture_slides.txt").read_text(encoding="utf-8").splitlines()
@@ -50,3 +50,10 @@ def test_the_front_page_has_a_card_for_each_chapter_with_its_number_its_question
     pictures = [block.tokens[0].attrs["src"] for block in items if block.tokens[0].type == "image"]
     assert pictures == [f"assets/cards/{path.stem}.svg" for path in CHAPTERS]
     assert [picture for picture in pictures if not (BOOK / picture).is_file()] == []
+
+
+def test_running_leads_to_each_of_its_sections():
+    page = page_blocks(BOOK / "running.md")
+    sections = anchors([block for block in page if block.kind == "heading" and block.level == 2])
+    assert len(sections) > 10
+    assert sections <= {address.removeprefix("#") for _, address in links(page)}

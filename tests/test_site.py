@@ -15,6 +15,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from chapters import CHAPTERS, NOTEBOOKS, ROOT, page_blocks, toc_pages
+from test_glossary import NOT_YET
 from visits import COLOUR_AUDIT, CONTENT_AUDIT, PHONE, SCHEMES, open_page, visit
 
 MOST_BYTES, MOST_REQUESTS = 1_000_000, 20
@@ -320,7 +321,7 @@ def test_the_address_of_the_site_leads_to_its_front_page(protocol, browser, site
 def test_terms_of_the_glossary_say_what_they_mean(path, site):
     page = BeautifulSoup((site / "book" / f"{path.stem}.html").read_text(encoding="utf-8"), "html.parser")
     terms = page.select("article a[href^='glossary.html#']")
-    assert terms
+    assert terms or path.stem in NOT_YET
     assert [term.text for term in terms if len(term.get("title", "")) < 15] == []
 
 

@@ -31,7 +31,6 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import convbook_answers
 import nbformat
@@ -318,8 +317,9 @@ class TitlesOfLinks(SphinxPostTransform):
     default_priority = 5  # before links are resolved; NamedBlocks comes after
 
     def run(self, **kwargs):
-        links = self.document.findall(addnodes.pending_xref)
-        self.document["titles"] = {link["reftargetid"]: link["title"] for link in links if "title" in link}
+        for link in self.document.findall(addnodes.pending_xref):
+            if "title" in link:
+                link[0][:] = [nodes.inline("", "", *link[0].children, reftitle=link["title"])]
 
 
 class NamedBlocks(SphinxPostTransform):
@@ -344,10 +344,9 @@ class NamedBlocks(SphinxPostTransform):
             links = [child for child in paragraph if child.astext().strip()]
             if len(links) > 1 and all(isinstance(link, nodes.reference) for link in links):
                 paragraph["classes"].append("buttons")
-        for link in self.document.findall(nodes.reference):
-            page, _, anchor = link.get("refuri", "").partition("#")
-            if anchor in self.document["titles"] and not urlsplit(page).netloc:
-                link["reftitle"] = self.document["titles"][anchor]
+        for words in self.document.findall(nodes.inline):
+            if "reftitle" in words and isinstance(link := words.parent.parent, nodes.reference):
+                link["reftitle"] = words["reftitle"]
 
 
 def bold_lead(node):
