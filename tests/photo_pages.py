@@ -36,6 +36,16 @@ def noise_photo(height=40, width=60, seed=0, **options):
     return photo_file(np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype("uint8"), **options)
 
 
+def put_network(folder, script=None):
+    """Put a script of the network where a page in this folder asks for it; b"" takes it away."""
+    script = photo_network.as_script(small_network()) if script is None else script
+    path = folder / "_static" / CODE
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    if script:
+        path.write_bytes(script)
+
+
 @contextlib.contextmanager
 def open_figure(browser, folder, figure, *, script=None, serve=None, theme="light", size=WIDE, init="", **options):
     """A page with a figure and the network's script beside it; `page.requests` and `page.complaints` are kept.
@@ -44,11 +54,7 @@ def open_figure(browser, folder, figure, *, script=None, serve=None, theme="ligh
         script: bytes of the script; None for that of the small network, b"" for no file.
         serve: the fixture; without it the page is opened from its folder.
     """
-    (folder / "_static").mkdir(exist_ok=True)
-    script = photo_network.as_script(small_network()) if script is None else script
-    (folder / "_static" / CODE).unlink(missing_ok=True)
-    if script:
-        (folder / "_static" / CODE).write_bytes(script)
+    put_network(folder, script)
     (folder / "page.html").write_text(PAGE.format(theme=theme, figures=figure.to_html()), encoding="utf-8")
     with contextlib.closing(browser.new_context(viewport=size, **options)) as context:
         context.add_init_script(init)

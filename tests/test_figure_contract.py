@@ -30,6 +30,7 @@ from convbook.figures import (
     Seeds,
     TrainingCurves,
     Translation,
+    YourPhoto,
 )
 from convbook.figures.receptive_field import check_layers
 from convbook.photos import load_sample_picture
@@ -78,6 +79,7 @@ FIGURES = {
     "seeds": lambda: Seeds(count=7),
     "freezing, shown": lambda: Freezing(asked=False),
     "pipeline": lambda: Pipeline(buffer_size=5, time_ms=60),
+    "your photo": YourPhoto,
 }
 # What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.
 STATES = [
@@ -123,7 +125,8 @@ ACTIVE = """() => {
     : { BUTTON: "button", SELECT: "select", SUMMARY: "summary" }[e.tagName] ?? "other";
   const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(e);
   const shows = (outlineStyle !== "none" && parseFloat(outlineWidth) > 0) || boxShadow !== "none";
-  return { kind, idle: e.ariaDisabled === "true", shows, name: nameOf(e), index: controls.indexOf(e) };
+  const idle = e.ariaDisabled === "true" || e.ariaHasPopup === "dialog";
+  return { kind, idle, shows, name: nameOf(e), index: controls.indexOf(e) };
 }"""
 # All that can be seen or heard to change in a figure, with the pictures' pixels. What is hidden is left out: it may be
 # as it was when it was last shown.
@@ -329,7 +332,7 @@ def test_every_control_works_by_keyboard_and_what_it_changed_is_spoken(show, fig
         )
         active = page.evaluate(ACTIVE)
         if not focused or active["idle"]:
-            continue  # one that was worked before has taken it away, or there is nothing to do
+            continue  # one that was worked before has taken it away, there is nothing to do, or a dialog opens
         before = look(page)
         if not any(page.keyboard.press(key) or look(page) != before for key in KEYS[active["kind"]]):
             stuck.append(name)
@@ -376,6 +379,7 @@ HEIGHTS = {
     "freezing": (Freezing, 620, 700),
     "seeds": (Seeds, 620, 700),
     "pipeline": (Pipeline, 600, 700),
+    "your photo": (YourPhoto, 620, 700),
 }
 
 

@@ -16,6 +16,7 @@ from convbook.figures.receptive_field import ReceptiveField
 from convbook.figures.seeds import Seeds
 from convbook.figures.training_curves import TrainingCurves
 from convbook.figures.translation import Translation
+from convbook.figures.your_photo import YourPhoto
 
 __all__ = [
     "KERNELS",
@@ -33,5 +34,6 @@ __all__ = [
     "Seeds",
     "TrainingCurves",
     "Translation",
+    "YourPhoto",
     "judge_with_base",
 ]

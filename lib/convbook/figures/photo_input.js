@@ -30,18 +30,18 @@ export function createPhotoInput(frame, { label, onPhoto, onRefused, most = () =
       onRefused(`You gave ${files.length} photos, and the first ${count === 1 ? "one is" : `${count} are`} taken.`);
     }
   };
-  const createPicker = (text, className, attributes) => {
+  const createPicker = (text, attributes) => {
     const onchange = () => {
       takeAll(input.files);
       input.value = ""; // the same file may be chosen again
     };
     const input = h("input", { type: "file", accept: "image/*", hidden: true, onchange, ...attributes });
     const button = createButton(text, () => input.click());
-    button.classList.add(className);
+    button.setAttribute("aria-haspopup", "dialog");
     return [button, input];
   };
-  const choose = createPicker(label, "cb-choose", { multiple: true });
-  const camera = createPicker("Take a photo", "cb-camera", { capture: "environment" });
+  const choose = createPicker(label, { multiple: true });
+  const camera = navigator.maxTouchPoints ? createPicker("Take a photo", { capture: "environment" }) : [];
 
   const { el } = frame;
   let depth = 0; // of the parts that a dragged file is over
@@ -70,7 +70,7 @@ export function createPhotoInput(frame, { label, onPhoto, onRefused, most = () =
     document.removeEventListener("paste", onPaste);
     for (const [name, listener] of Object.entries(listeners)) el.removeEventListener(name, listener);
   });
-  return { element: h("div", { class: "cb-buttons cb-input" }, ...choose, ...camera) };
+  return { element: h("div", { class: "cb-buttons" }, ...choose, ...camera) };
 }
 
 class Refusal extends Error {}
