@@ -18,6 +18,11 @@ from convbook.backbones import imagenet, loading
 FORMAT = 1
 FILE = "efficientnet_lite0.js"  # of the site's _static
 VARIABLE = "convbookPhotoNetwork"  # of the page, which the script sets
+# What the licence asks for, in the file itself.
+NOTICE = (
+    "EfficientNet-Lite0, trained on ImageNet by Google, converted by ML Illustrated (2020), Apache License 2.0, "
+    "https://www.apache.org/licenses/LICENSE-2.0. Changed: BatchNorm is part of the convolutions, weights have 8 bits."
+)
 LARGEST = 127  # of a signed byte; −128 stays unused, so that the range is symmetric
 FIRST_LETTER, BITS = 0x3400, 15  # letters from here on, of which none is special in JavaScript or half of a pair
 STAGES = {
@@ -180,16 +185,16 @@ def as_script(packed):
         packed: bytes.
 
     Returns:
-        bytes of a file in UTF-16 with a byte order mark, which goes before what a server says of it. It sets the
-        global variable `VARIABLE` to [number of bytes, text]; each letter of the text holds 15 bits, the first bits
-        first.
+        bytes of a file in UTF-16 with a byte order mark, which goes before what a server says of it. After a comment,
+        the licence's notice, it sets the global variable `VARIABLE` to [number of bytes, text]; each letter of the
+        text holds 15 bits, the first bits first.
 
     Example:
-        >>> as_script(b"\\x80\\x01").decode("utf-16")
-        'globalThis.convbookPhotoNetwork=[2,"琀琀"];\\n'
+        >>> as_script(b"\\x80\\x01").decode("utf-16").splitlines()[1]
+        'globalThis.convbookPhotoNetwork=[2,"琀琀"];'
     """
     bits = np.unpackbits(np.frombuffer(packed, np.uint8))
     bits = np.pad(bits, (0, -len(bits) % BITS)).reshape(-1, BITS)
     letters = (bits @ (1 << np.arange(BITS)[::-1]) + FIRST_LETTER).astype("<u2").tobytes().decode("utf-16-le")
-    script = f'globalThis.{VARIABLE}=[{len(packed)},"{letters}"];\n'
+    script = f'// {NOTICE}\nglobalThis.{VARIABLE}=[{len(packed)},"{letters}"];\n'
     return b"\xff\xfe" + script.encode("utf-16-le")

@@ -13,8 +13,9 @@ A new figure `window` needs three files at most:
   and `export default liveFigure("window", [names of traits], build, { task: ["What to do.", "With which keys."] })`. A
   figure is built of parts, { element, update }, which `frame.add` and `joinParts` put together; pictures with a window,
   groups of buttons, moving, stepping and details come from "./controls.js", a surface to draw on from "./drawing.js",
-  lines from part to part from "./links.js", what runs a trained net from "./network.js". No two modules of a figure
-  declare the same name;
+  lines from part to part from "./links.js", what runs a trained net from "./network.js", photos of the reader from
+  "./photo_input.js" and a pretrained network for them from "./photo_network.js". No two modules of a figure declare
+  the same name;
 - `window.css`, where the shared look is not enough: every rule within `.convbook-figure[data-figure="window"] { … }`,
   so that it also holds on a page where the next figure brings the shared look once more.
 

@@ -1,4 +1,4 @@
-// A pretrained network in the page, run forward on a photo: a classifier as convbook.photo_network packs it.
+// A pretrained network in the page, run forward on a photo: a classifier as convbook.backbones.photo_network packs it.
 // Nothing leaves the page. The network is asked for when a figure calls `load`, once for all figures of the page, and
 // works in a worker of its own, one photo after the other.
 

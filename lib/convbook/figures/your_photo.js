@@ -241,8 +241,8 @@ function createAnswers(frame, state) {
     make: () => [h("b"), h("span"), h("span", { class: "cb-track" }, h("i", { class: "cb-fill" }))],
     onPress: (n) => set({ answer: now.classes[n] }),
   });
-  const count = document.querySelectorAll('[data-figure="your_photo"]').length;
-  const list = h("datalist", { id: `cb-classes-${count}` });
+  const nth = [...document.querySelectorAll('[data-figure="your_photo"]')].indexOf(frame.el);
+  const list = h("datalist", { id: `cb-classes-${nth}` });
   const sentence = h("span", { class: "cb-hint", role: "status" });
   const onchange = () => {
     const wanted = field.value.trim().toLowerCase();
