@@ -27,7 +27,7 @@ REVEAL_FILES = ("dist/reveal.js", "dist/reveal.css", "plugin/notes/notes.js", "L
 MOST_LINES = 18  # of code that answers a prediction; what is longer is read in the chapter
 
 DECK = """<!DOCTYPE html>
-<html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{title}: slides</title>
+<html lang="en" data-theme="light" data-content_root="../"><head><meta charset="utf-8"><title>{title}: slides</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
 <link rel="stylesheet" href="reveal/reveal.css"><link rel="stylesheet" href="../_static/pygments.css">
 <link rel="stylesheet" href="../_static/book.css"><link rel="stylesheet" href="slides.css"></head>
