@@ -100,6 +100,7 @@ def test_links_and_bookmarks_lead_to_sheets_of_the_book_and_to_places_outside(wh
 
 
 def test_the_contents_name_the_numbers_that_the_sheets_carry(whole):
+    assert (whole.metadata.title, whole.metadata.author) == ("A tiny book", "Its authors")
     assert whole.page_labels == ["i", "ii", *"12345678"]
     contents = whole.pages[1].extract_text()
     for title, number in (

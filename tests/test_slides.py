@@ -11,6 +11,7 @@ import yaml
 from chapters import ROOT
 from pypdf import PdfReader
 from test_pages import SLIDES
+from test_site import broken_links
 
 from convbook.figures import Convolution
 
@@ -159,11 +160,12 @@ def test_each_slide_of_the_lecture_is_there_by_its_title(site):
         assert kinds[name].count("the-lecture-says") == len(re.findall(r'class="[^"]*callout-the-lecture-says', page))
 
 
-def test_every_slide_of_the_book_is_shown_whole(site, browser):
+def test_every_slide_of_the_book_is_shown_whole_and_its_links_arrive(site, browser):
     if os.environ.get("CONVBOOK_PRINT_REQUIRED") != "1":
         pytest.skip(
             "the site may have been built again since its slides were made; .ci/run makes them, and looks at them"
         )
+    assert [link for link in broken_links(site) if link.startswith("slides/")] == []
     for deck in sorted((site / "slides").glob("*.html")):
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.goto(f"{deck.as_uri()}?print-pdf")

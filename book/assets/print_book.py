@@ -123,7 +123,9 @@ def print_book(root, site, chapter=None):
             front = to_pdf(page, numbers="lower-roman")
         chromium.close()
     target = files[0].with_suffix(".pdf") if chapter else site / "book.pdf"
-    bind(front, prints).write(target)
+    book = bind(front, prints)
+    book.add_metadata({"/Title": config["title"], "/Author": config["author"]})
+    book.write(target)
     if chapter is None:
         address = "../" * names[0].count("/") + target.name
         link_from_front_page(files[0], address, "This book as a PDF, to print and to read offline")
