@@ -26,6 +26,7 @@ from convbook.figures import (
     Pooling,
     ReceptiveField,
     Seeds,
+    TeachIt,
     TrainingCurves,
     Translation,
 )
@@ -167,9 +168,15 @@ def pipeline(rng):
     yield "the buffer changes", figure, lambda n: {"buffer_size": 1 + n % 24}
 
 
+def teach_it(rng):
+    """Ten photos and twelve, with two classifiers; each of them is left out in the frames that follow."""
+    names = [name for name in TeachIt.photos.options if name != "your own photos"]
+    yield "other photos are learned", TeachIt(), lambda n: {"photos": names[n % len(names)]}
+
+
 FIGURES = (
     *(convolution, pooling, padding_and_strides, receptive_field, network_walk, translation),
-    *(augmentation, training_curves, feature_maps, freezing, seeds, pipeline),
+    *(augmentation, training_curves, feature_maps, freezing, seeds, pipeline, teach_it),
 )
 
 

@@ -28,6 +28,7 @@ from convbook.figures import (
     Pooling,
     ReceptiveField,
     Seeds,
+    TeachIt,
     TrainingCurves,
     Translation,
     YourPhoto,
@@ -80,6 +81,7 @@ FIGURES = {
     "freezing, shown": lambda: Freezing(asked=False),
     "pipeline": lambda: Pipeline(buffer_size=5, time_ms=60),
     "your photo": YourPhoto,
+    "teach it": TeachIt,
 }
 # What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.
 STATES = [
@@ -98,6 +100,8 @@ STATES = [
     lambda: TrainingCurves({"lost": HISTORY | {"loss": [np.nan] * 9, "val_loss": [1, 2, 9e6, *[np.inf] * 6]}}),
     lambda: TrainingCurves({"a very long name, of forty letters or so": HISTORY, "W" * 40: HISTORY}),
     lambda: TrainingCurves({"A": HISTORY, "B": HISTORY}, shown=[]),
+    lambda: TeachIt("brick, grass and gravel"),
+    lambda: TeachIt("your own photos"),
 ]
 
 LARGEST_STILL_BYTES = 25_000
@@ -108,7 +112,7 @@ KEYS = {
     "checkbox": [" "],
     "radio": [" ", "ArrowRight", "ArrowLeft"],
     "select": ["ArrowDown", "ArrowUp"],
-    "text": ["ArrowUp"],
+    "text": ["ArrowUp", "x"],
     "summary": ["Enter"],
     "other": ["ArrowRight", "ArrowLeft", "ArrowDown"],
 }
@@ -380,6 +384,7 @@ HEIGHTS = {
     "seeds": (Seeds, 620, 700),
     "pipeline": (Pipeline, 600, 700),
     "your photo": (YourPhoto, 620, 700),
+    "teach it": (TeachIt, 620, 700),
 }
 
 

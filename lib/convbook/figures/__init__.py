@@ -14,6 +14,7 @@ from convbook.figures.pipeline import Pipeline
 from convbook.figures.pooling import Pooling
 from convbook.figures.receptive_field import ReceptiveField
 from convbook.figures.seeds import Seeds
+from convbook.figures.teach_it import TeachIt
 from convbook.figures.training_curves import TrainingCurves
 from convbook.figures.translation import Translation
 from convbook.figures.your_photo import YourPhoto
@@ -32,6 +33,7 @@ __all__ = [
     "Pooling",
     "ReceptiveField",
     "Seeds",
+    "TeachIt",
     "TrainingCurves",
     "Translation",
     "YourPhoto",

@@ -6,12 +6,14 @@ const LARGEST_PX = 512; // a side of what is kept
 const [SMALLEST_PX, MOST_MEGAPIXELS] = [8, 40];
 const HEIC = /^....ftyp(hei[cxms]|hev[cxms]|mif1|msf1)/s;
 
-// Buttons to choose files and to take a photo, with `label` on the first; files can be dropped on the figure and pasted,
-// too. `frame` is the figure's. `onPhoto(photo, note)` is given each photo, { name, width, height, data }, upright and
-// at most 512 px a side, with four bytes a pixel, and a sentence on what was changed, or ""; it may return a promise,
-// and the next photo waits for it. `onRefused(sentence)` says why one is not taken. `most()` is how many more photos the
-// figure can take at once; of others the first are taken.
-export function createPhotoInput(frame, { label, onPhoto, onRefused, most = () => 1 }) {
+// Buttons to choose files and to take a photo, with `label` and `camera` on them; files can be dropped on the figure and
+// pasted, too. `frame` is the figure's, or one whose `el` is a part of it. `onPhoto(photo, note)` is given each photo,
+// { name, width, height, data }, upright and at most 512 px a side, with four bytes a pixel, and a sentence on what was
+// changed, or ""; it may return a promise, and the next photo waits for it. `onRefused(sentence)` says why one is not
+// taken. `most()` is how many more photos the figure can take at once; of others the first are taken. Of several inputs
+// in a figure one `isFirst`: it takes what is pasted where nothing has the focus.
+export function createPhotoInput(frame, options) {
+  const { label, camera = "Take a photo", onPhoto, onRefused, most = () => 1, isFirst = true } = options;
   const takeAll = async (list) => {
     const files = [...list];
     const count = Math.max(0, most());
@@ -41,7 +43,7 @@ export function createPhotoInput(frame, { label, onPhoto, onRefused, most = () =
     return [button, input];
   };
   const choose = createPicker(label, { multiple: true });
-  const camera = navigator.maxTouchPoints ? createPicker("Take a photo", { capture: "environment" }) : [];
+  const take = navigator.maxTouchPoints ? createPicker(camera, { capture: "environment" }) : [];
 
   const { el } = frame;
   let depth = 0; // of the parts that a dragged file is over
@@ -63,14 +65,14 @@ export function createPhotoInput(frame, { label, onPhoto, onRefused, most = () =
   for (const [name, listener] of Object.entries(listeners)) el.addEventListener(name, listener);
   const onPaste = ({ target, clipboardData: { files } }) => {
     const isHere = el.contains(target) && !["INPUT", "TEXTAREA"].includes(target.tagName);
-    if (files.length && (isHere || target === document.body)) takeAll(files);
+    if (files.length && (isHere || (isFirst && target === document.body))) takeAll(files);
   };
   document.addEventListener("paste", onPaste);
   frame.onRemove(() => {
     document.removeEventListener("paste", onPaste);
     for (const [name, listener] of Object.entries(listeners)) el.removeEventListener(name, listener);
   });
-  return { element: h("div", { class: "cb-buttons" }, ...choose, ...camera) };
+  return { element: h("div", { class: "cb-buttons" }, ...choose, ...take) };
 }
 
 class Refusal extends Error {}
