@@ -18,6 +18,7 @@ from convbook.figures import TeachIt
 from convbook.figures.teach_it import list_examples, pack_examples, run_base
 
 OWN = "your own photos"
+CHOOSE = ".cb-add button >> nth=0"
 SETS = ("owls and hedgehogs", "cats and dogs", "brick, grass and gravel")
 
 
@@ -243,7 +244,7 @@ def visit(browser, tmp_path):
         assert [complaint for page in pages for complaint in page.complaints] == []
 
 
-def give(page, n, *files, button=".cb-choose"):
+def give(page, n, *files, button=CHOOSE):
     """Choose files for the nth class, or for the question where n is None."""
     panel = page.locator(".cb-ask" if n is None else f".cb-class >> nth={n}")
     with page.expect_file_chooser() as chooser:
@@ -366,6 +367,32 @@ def test_what_is_no_photo_is_refused_and_what_was_done_stays(visit):
     assert photos_in(page, 0) == 3
 
 
+def test_of_photos_given_together_all_sentences_stay(visit):
+    page = visit()
+    text = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"}
+    give(page, 0, text, noise_photo(seed=1), noise_photo(seed=1))
+    said = page.locator(".cb-said", has_text="This photo is already among class 1; it is taken once.")
+    said.wait_for()
+    assert "notes.txt is no photo that this browser can read" in said.inner_text()
+    settle(page)
+    assert photos_in(page, 0) == 1
+
+
+def test_when_the_worker_dies_the_photo_waits_and_can_be_tried_again(visit):
+    page = taught(visit)
+    page.evaluate("""() => {
+      const { worker } = globalThis[Symbol.for("convbook photo network")];
+      worker.postMessage = () => setTimeout(() => worker.onerror(new Event("error")));
+    }""")
+    give(page, 0, noise_photo(seed=5))
+    page.get_by_role("button", name="Try again").wait_for()
+    assert "has stopped" in page.locator(".cb-said").inner_text()
+    assert photos_in(page, 0) == 3
+    page.get_by_role("button", name="Try again").click()
+    settle(page)
+    wait_for(page, "Base: 5 photos, once each")
+
+
 @pytest.mark.parametrize("script", [b"", b"globalThis.nothing = 1;"], ids=["missing", "broken"])
 def test_without_the_file_of_the_network_photos_wait_and_can_be_tried_again(visit, tmp_path, script):
     from photo_pages import CODE, small_network
@@ -433,13 +460,13 @@ def test_files_are_dropped_on_a_class_and_pasted(visit):
     }"""
     for event, seed, count in (("drop", 1, 1), ("paste", 2, 2)):
         photo = [*noise_photo(seed=seed)["buffer"]]
-        page.evaluate(script, [".cb-class:nth-child(2) .cb-choose", event, photo])
+        page.evaluate(script, [".cb-class:nth-child(2) .cb-add button", event, photo])
         page.wait_for_function(f"document.querySelectorAll('.cb-class .cb-thumbs button').length === {count}")
     assert [photos_in(page, n) for n in (0, 1)] == [0, 2]
 
 
 def test_a_phone_offers_its_camera(visit):
     page = visit(size=PHONE, has_touch=True, is_mobile=True)
-    give(page, 0, noise_photo(seed=1), button=".cb-camera")
+    give(page, 0, noise_photo(seed=1), button="button:has(+ [capture])")
     page.wait_for_function("document.querySelectorAll('.cb-class .cb-thumbs button').length === 1")
     assert page.locator(".cb-class [capture=environment]").count() >= 2

@@ -29,6 +29,7 @@ const SETS = ["owls and hedgehogs", "cats and dogs", "brick, grass and gravel", 
 const SPEAKERS = { features: "Base", pixels: "Pixels" }; // a classifier on each of these
 const [MOST_CLASSES, MOST_PHOTOS, MOST_ASKED] = [3, 40, 5];
 const [BASE_PX, PIXELS_PX, THUMB_PX] = [224, 16, 160]; // what base and pixel classifier see; what is shown and kept
+const SAME_PHOTOS_MS = 2000;
 const [FEATURES, STRIP_ROWS, LONGEST_NAME] = [1280, 8, 20];
 const FORMAT = { figure: "convbook teach it", version: 1 };
 const PICTURE = /^data:image\/(jpeg|png|webp);base64,[\w+/=]+$/;
@@ -189,9 +190,9 @@ function writeLeftOut(now, { label, isKnown, answers }) {
 
 const HOW =
   "The base is EfficientNet-Lite0 of chapter 8, its weights as whole numbers of one byte. It sees a photo as a " +
-  "square of 224 px and gives 1,280 numbers. Plain pixels are the photo at 16 × 16 px. On either, logistic regression " +
-  "learns with the same penalty (C is 100 in scikit-learn, for rows of spread 1). The ranges are 95 % intervals by " +
-  "Wilson; the dashed mark is guessing.";
+  "square of 224 px and gives 1,280 numbers. Plain pixels are the photo at 16 × 16 px. On either, logistic " +
+  "regression learns with the same penalty (scikit-learn's C is 100, for rows of spread 1). The ranges are 95 % " +
+  "intervals by Wilson; the dashed mark is guessing.";
 const PRIVATE = "Your photos stay in this page.";
 
 // ---- the figure ----------------------------------------------------------------------------------------------------
@@ -257,7 +258,7 @@ async function createState(frame) {
   const network = createPhotoNetwork(frame);
   const known = new Map(); // of each photo's number, { largest, features, milliseconds }
   const images = new Map(); // of each photo that waits, its pixels
-  let [count, notice, trouble, wait, isRunning, pace] = [0, "", "", "", false, 0];
+  let [count, notices, saidAt, trouble, wait, isRunning, pace] = [0, [], 0, "", "", false, 0];
 
   const createPhoto = (picture, pixels) => ({ id: count++, picture, pixels });
   const sets = {};
@@ -281,14 +282,17 @@ async function createState(frame) {
   // Another state of the set in sight; `undo` goes back.
   const change = (changes, name = current()) => {
     sets[name] = [...sets[name], { ...sets[name].at(-1), ...changes }];
-    notice = "";
+    if (performance.now() - saidAt > SAME_PHOTOS_MS) notices = [];
     redraw();
   };
   const changeClass = (n, changes) => {
     change({ classes: present().classes.map((each, other) => (other === n ? { ...each, ...changes } : each)) });
   };
+  // Of photos that are given together all sentences stay, at most three.
   const say = (sentence) => {
-    notice = sentence;
+    if (!sentence) return;
+    const isNew = performance.now() - saidAt > SAME_PHOTOS_MS;
+    [notices, saidAt] = [[...(isNew ? [] : notices), sentence].slice(-3), performance.now()];
     redraw();
   };
   const isAmong = (pixels) => present().classes.find(({ photos }) => (
@@ -342,7 +346,7 @@ async function createState(frame) {
       images.set(photo.id, image);
       changeClass(n, { photos: [...present().classes[n].photos, photo] });
       chosen[current()] = photo.id;
-      if (note) say(note);
+      say(note);
       proceed();
     },
     ask(image, note) {
@@ -390,7 +394,8 @@ async function createState(frame) {
     undo() {
       const steps = sets[current()];
       if (steps.length > 1) sets[current()] = steps.slice(0, -1);
-      say("");
+      notices = [];
+      redraw();
     },
     save: () => writeSet(present().classes, ({ id }) => known.get(id)),
     open(text) {
@@ -418,7 +423,8 @@ async function createState(frame) {
       const about = asked.find(({ id }) => id === askedAbout[current()]) ?? asked[0];
       const own = all.filter(({ milliseconds }) => milliseconds !== undefined);
       return {
-        ...{ set: current(), classes, names, all, rows, own, learned, present: withPhotos, notice, trouble, wait },
+        ...{ set: current(), classes, names, all, rows, own, learned, present: withPhotos, trouble, wait },
+        notice: notices.join(" "),
         canUndo: sets[current()].length > 1,
         scores: learned?.isComplete ? scoresOf(rows, withPhotos) : null,
         chosen: all.find(({ id }) => id === chosen[current()]) ?? all[0],
@@ -583,6 +589,7 @@ function createClass(frame, { add, say, room, choose, rename, removeClass }, n) 
     onRefused: say,
     most: room,
   });
+  input.element.classList.add("cb-add");
   element.append(input.element);
   return {
     element,
@@ -600,7 +607,7 @@ function createClass(frame, { add, say, room, choose, rename, removeClass }, n) 
       thumbs.buttons().forEach((button, i) => showThumb(button, photos[i], `${names[n]} ${i + 1}`, now));
       const [chooser, , take] = input.element.children;
       setAttribute(chooser, "aria-label", `Add photos to ${names[n]}`);
-      setAttribute(take, "aria-label", `Take a photo of ${names[n]}`);
+      if (take) setAttribute(take, "aria-label", `Take a photo of ${names[n]}`);
     },
   };
 }
@@ -738,6 +745,7 @@ function createAsk(frame, { ask, say, askAbout }) {
   const panel = createPanel("ask", "A new photo", h("div", { class: "cb-asked" }, thumbs, answers));
   const words = { label: "Ask about yours", camera: "Camera" };
   const input = createPhotoInput({ ...frame, el: panel.element }, { ...words, onPhoto: ask, onRefused: say });
+  input.element.classList.add("cb-add");
   panel.title.after(input.element);
   return {
     element: panel.element,
