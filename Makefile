@@ -73,8 +73,8 @@ test: $(INSTALLED)  ## check all of it: the library, every chapter executed offl
 check-runs: $(INSTALLED)  ## run every chapter on the runs photos and full, in miniature and offline
 	@$(IN_BOOK) tests/check_runs.py --jobs $(JOBS)
 
-bench: $(INSTALLED)  ## measure how fast figures redraw and pictures are fed to a network
-	@for name in figures pipelines; do $(IN_BOOK) tests/bench_$$name.py || exit 1; done
+bench: $(INSTALLED)  ## measure how fast figures redraw, a page looks at photos and pictures are fed to a network
+	@for name in figures pipelines photo_network; do $(IN_BOOK) tests/bench_$$name.py || exit 1; done
 
 links: $(INSTALLED)  ## check that the book's links to other places still lead somewhere (needs a network)
 	@$(IN_BOOK) "$$BIN/jupyter-book" build . --path-output _build/links --builder linkcheck --quiet

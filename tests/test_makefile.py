@@ -134,7 +134,7 @@ CALLS = {
     "photos": ["-m convbook photos --run quick"],
     "test": [f"{BUILD} -W --keep-going", "-m pytest -n 2 --dist loadfile"],
     "check-runs": ["tests/check_runs.py --jobs 2"],
-    "bench": ["tests/bench_figures.py", "tests/bench_pipelines.py"],
+    "bench": ["tests/bench_figures.py", "tests/bench_pipelines.py", "tests/bench_photo_network.py"],
     "colab-check": ["tests/colab_check.py --run quick"],
     "colab-list": ["tests/colab_packages.py"],
     "pdf": ["book/assets/print_book.py"],

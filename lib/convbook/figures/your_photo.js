@@ -180,7 +180,7 @@ function createChoice(frame, state) {
   const notice = h("p", { class: "cb-problem", role: "status" });
   let painted = [];
   return {
-    element: h("div", { class: "cb-choice" }, tiles, h("div", {}, input, hint), notice),
+    element: h("div", { class: "cb-choice" }, tiles, h("div", { class: "cb-give" }, input, hint), notice),
     update({ isOwn, own, notice: sentence }) {
       const photos = [...Object.values(state.samples), ...(own ? [own] : [])];
       tiles.update(photos.length, (n) => (isOwn ? n === titles.length : titles[n] === frame.model.get("sample")));
