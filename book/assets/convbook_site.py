@@ -241,15 +241,17 @@ def inline_svg(source, alt, prefix):
     '<div class="wide-drawing" tabindex="0">'
     >>> re.search("min-width.*?px", inline_svg(svg, "A.", "c1"))[0]
     'min-width: 550px'
+    >>> "wide-drawing" in inline_svg('<svg viewBox="0 0 90 36"><path d="M0 0"/></svg>', "A card.", "c1")
+    False
     """
     svg = source[source.index("<svg") :]
     svg = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
     view_box = re.search(r'viewBox="([^"]+)"', svg).group(1)
     width_px = float(view_box.split()[2]) * 96 / 72 * ENLARGED
     described, size = f'role="img" aria-label="{attribute(alt)}"', f"width: {width_px:g}px"
-    is_diagram = not re.match(r"<svg[^>]* width=", svg)
-    if is_diagram:
-        smallest = min(map(float, re.findall(r"font-size: ([\d.]+)px", svg)))
+    letters_px = [] if re.match(r"<svg[^>]* width=", svg) else re.findall(r"font-size: ([\d.]+)px", svg)
+    if letters_px:  # a diagram with words, which a phone shows by parts
+        smallest = min(map(float, letters_px))
         size += f"; min-width: {math.ceil(LEAST_LETTERS_PX * float(view_box.split()[2]) / smallest)}px"
     head = f'<svg class="chart" {described} style="{size}" viewBox="{view_box}">'
     body = re.sub(r"<style.*?</style>", "", svg[svg.index(">") + 1 :], flags=re.S)
@@ -264,7 +266,7 @@ def inline_svg(source, alt, prefix):
     for colour, theme_colour in THEME_COLOURS.items():
         body = re.sub(f"(?<=: ){colour}", theme_colour, body, flags=re.I)
     chart = head + shorten(body)
-    return f'<div class="wide-drawing" tabindex="0">{chart}</div>' if is_diagram else chart
+    return f'<div class="wide-drawing" tabindex="0">{chart}</div>' if letters_px else chart
 
 
 def shorten(svg):
