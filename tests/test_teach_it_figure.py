@@ -10,6 +10,7 @@ import pytest
 from figure_pages import assert_refused, call, texts
 from photo_pages import noise_photo, open_figure, photo_file
 from PIL import Image
+from playwright.sync_api import expect
 from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from visits import PHONE
@@ -252,8 +253,9 @@ def give(page, n, *files, button=CHOOSE):
     chooser.value.set_files(list(files))
 
 
-def photos_in(page, n):
-    return page.locator(".cb-class").nth(n).locator(".cb-thumbs button").count()
+def expect_photos(page, n, count):
+    """Wait until one class holds so many photos; fail if it does not come to that."""
+    expect(page.locator(".cb-class").nth(n).locator(".cb-thumbs button")).to_have_count(count)
 
 
 def wait_for(page, words):
@@ -278,7 +280,8 @@ def taught(visit, **options):
 def test_photos_are_learned_one_after_the_other_each_once(visit):
     page = taught(visit)
     wait_for(page, "Base: 4 photos, once each, 4 of yours in")
-    assert [photos_in(page, n) for n in (0, 1)] == [2, 2]
+    expect_photos(page, 0, 2)
+    expect_photos(page, 1, 2)
     assert len([url for url in page.requests if "_static" in url]) == 1
     give(page, None, noise_photo(seed=77))
     page.wait_for_function("document.querySelectorAll('.cb-ask .cb-row-of:not([hidden])').length === 2")
@@ -299,13 +302,14 @@ def test_a_photo_is_taken_out_moved_and_all_that_is_undone(visit):
     for _ in range(2):
         page.get_by_role("button", name="Undo").click()
     page.wait_for_function("document.querySelectorAll('.cb-class:nth-child(1) .cb-thumbs button').length === 2")
-    assert photos_in(page, 1) == 2
+    expect_photos(page, 1, 2)
     page.locator("summary").click()
     page.get_by_role("button", name="Start anew").click()
     wait_for(page, "Add photos of two things")
     page.get_by_role("button", name="Undo").click()
     wait_until_learned(page)
-    assert [photos_in(page, n) for n in (0, 1)] == [2, 2]
+    expect_photos(page, 0, 2)
+    expect_photos(page, 1, 2)
 
 
 def test_a_third_class_is_learned_and_removed(visit):
@@ -335,7 +339,7 @@ def test_the_same_photo_twice_is_taken_once_and_one_that_was_learned_is_no_new_o
     page = taught(visit)
     give(page, 1, noise_photo(seed=0))
     wait_for(page, "This photo is already among class 1; it is taken once.")
-    assert photos_in(page, 1) == 2
+    expect_photos(page, 1, 2)
     give(page, None, noise_photo(seed=0))
     wait_for(page, "It has learned from this photo, among class 1: so its answer says little.")
 
@@ -345,7 +349,7 @@ def test_of_two_hundred_photos_the_first_are_taken_and_it_is_said(visit):
     small = [noise_photo(8, 8, seed=100 + n, name=f"{n}.png") for n in range(200)]
     give(page, 1, *small)
     wait_for(page, "You gave 200 photos, and the first 36 are taken.")
-    assert photos_in(page, 1) == 38
+    expect_photos(page, 1, 38)
     give(page, 0, noise_photo(seed=3))
     wait_for(page, "There is no room for more photos; take one out first.")
 
@@ -356,7 +360,8 @@ def test_what_is_no_photo_is_refused_and_what_was_done_stays(visit):
     wait_for(page, "notes.txt is no photo that this browser can read")
     give(page, 0, photo_file(np.zeros((3, 3, 3), "uint8"), name="tiny.png"))
     wait_for(page, "tiny.png has 3 × 3 px")
-    assert [photos_in(page, n) for n in (0, 1)] == [2, 2]
+    expect_photos(page, 0, 2)
+    expect_photos(page, 1, 2)
     give(
         page,
         0,
@@ -364,7 +369,7 @@ def test_what_is_no_photo_is_refused_and_what_was_done_stays(visit):
     )
     wait_for(page, "clear.png is partly transparent; it is shown on white.")
     settle(page)
-    assert photos_in(page, 0) == 3
+    expect_photos(page, 0, 3)
 
 
 def test_of_photos_given_together_all_sentences_stay(visit):
@@ -375,7 +380,7 @@ def test_of_photos_given_together_all_sentences_stay(visit):
     said.wait_for()
     assert "notes.txt is no photo that this browser can read" in said.inner_text()
     settle(page)
-    assert photos_in(page, 0) == 1
+    expect_photos(page, 0, 1)
 
 
 def test_when_the_worker_dies_the_photo_waits_and_can_be_tried_again(visit):
@@ -387,7 +392,7 @@ def test_when_the_worker_dies_the_photo_waits_and_can_be_tried_again(visit):
     give(page, 0, noise_photo(seed=5))
     page.get_by_role("button", name="Try again").wait_for()
     assert "has stopped" in page.locator(".cb-said").inner_text()
-    assert photos_in(page, 0) == 3
+    expect_photos(page, 0, 3)
     page.get_by_role("button", name="Try again").click()
     settle(page)
     wait_for(page, "Base: 5 photos, once each")
@@ -403,7 +408,7 @@ def test_without_the_file_of_the_network_photos_wait_and_can_be_tried_again(visi
     give(page, 0, noise_photo(seed=1))
     page.get_by_role("button", name="Try again").wait_for()
     assert texts(page, ".cb-said span")[0].startswith("The file of the network")
-    assert photos_in(page, 0) == 1
+    expect_photos(page, 0, 1)
     (tmp_path / "_static" / CODE).write_bytes(photo_network.as_script(small_network()))
     page.get_by_role("button", name="Try again").click()
     settle(page)
@@ -441,11 +446,11 @@ def test_a_set_is_saved_and_loaded_on_another_page_with_the_same_answers(visit):
 def test_each_set_stays_as_it_was_left(visit):
     page = taught(visit)
     page.get_by_role("combobox").select_option("cats and dogs")
+    expect_photos(page, 0, 5)
     wait_until_learned(page)
-    assert photos_in(page, 0) == 5
     page.get_by_role("combobox").select_option(OWN)
-    wait_until_learned(page)
-    assert [photos_in(page, n) for n in (0, 1)] == [2, 2]
+    expect_photos(page, 0, 2)
+    expect_photos(page, 1, 2)
 
 
 def test_files_are_dropped_on_a_class_and_pasted(visit):
@@ -462,7 +467,8 @@ def test_files_are_dropped_on_a_class_and_pasted(visit):
         photo = [*noise_photo(seed=seed)["buffer"]]
         page.evaluate(script, [".cb-class:nth-child(2) .cb-add button", event, photo])
         page.wait_for_function(f"document.querySelectorAll('.cb-class .cb-thumbs button').length === {count}")
-    assert [photos_in(page, n) for n in (0, 1)] == [0, 2]
+    expect_photos(page, 0, 0)
+    expect_photos(page, 1, 2)
 
 
 def test_a_phone_offers_its_camera(visit):

@@ -23,6 +23,12 @@ SETTLE = """async () => {
   await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
 }"""
 
+STARTED = """() => [...document.querySelectorAll(".convbook-page")].every(
+  (figure) => figure.classList.contains("convbook-is-live"))"""
+
+# Figures learn of another size, and of paper, with the next frame, and redraw then.
+NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
 REACHABLE = """() => [...document.querySelectorAll("pre")].every(
   (box) => box.scrollWidth <= box.clientWidth || box.tabIndex === 0)"""
 
@@ -87,9 +93,12 @@ def visit(browser, url, scheme="light", audits=()):
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("console", lambda m: complaints.append(f"console: {m.text}") if m.type == "error" else None)
         page.goto(url, wait_until="load")
+        with contextlib.suppress(PlaywrightTimeout):
+            page.wait_for_function(STARTED, timeout=5000)
         page.evaluate(SETTLE)
         facts = {"screen": page.evaluate(FACTS, True)}
         page.set_viewport_size(PHONE)
+        page.evaluate(NEXT_FRAME)
         facts["phone"] = page.evaluate(FACTS, False)
         page.set_viewport_size(WIDE)
         # 0.3 s after a change of size the theme makes boxes that scroll reachable by keyboard; on a busy machine later.
@@ -98,8 +107,7 @@ def visit(browser, url, scheme="light", audits=()):
             page.wait_for_function(REACHABLE, timeout=5000)
         page.emulate_media(media="print")
         page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-        # Figures learn of the paper with the next frame, and redraw then.
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(NEXT_FRAME)
         facts["print"] = page.evaluate(FACTS, False)
         page.emulate_media(media="screen")
         urls = [r.url for r in requests if not r.url.startswith(("data:", "blob:"))]

@@ -16,7 +16,7 @@ from convbook.figures.base import FigureError, LiveFigure, Whole, check_names, r
 MOST_PICTURES, MOST_STAGES, MOST_CHANNELS, MOST_PATCHES = 8, 6, 6, 9
 LARGEST_SIDE_PX = 320
 BATCH = 16  # pictures that are searched at a time
-PATCH_PX, PATCH_QUALITY = 64, 55
+PATCH_PX, PATCH_QUALITY = 56, 45
 LARGEST_BYTES = 2_000_000
 ALIKE = 0.9
 LEVELS = 254
