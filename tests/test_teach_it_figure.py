@@ -438,7 +438,7 @@ def test_a_set_is_saved_and_loaded_on_another_page_with_the_same_answers(visit):
     changed = saved.replace('"version":1', '"version":0')
     chooser.value.set_files({"name": "set.json", "mimeType": "application/json", "buffer": changed.encode()})
     wait_for(other, "This set was saved by another version of the book; add its photos anew.")
-    assert photos_in(other, 0) == 5
+    expect_photos(other, 0, 5)
     other.get_by_role("button", name="Undo").click()
     wait_for(other, "Add photos of two things")
 
