@@ -129,12 +129,17 @@ def links(found_blocks):
     return [(b.cell, unquote(t.attrs["href"])) for b in found_blocks for t in b.tokens if t.type == "link_open"]
 
 
+def slug(heading):
+    """The anchor that MyST gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
 def anchors(found_blocks):
     """The names that a link to a page may point at: slugs of headings, MyST targets, and ids in HTML."""
     names = set()
     for block in found_blocks:
         if block.kind == "heading":
-            names.add(re.sub(r"[^\w\- ]", "", block.text.lower()).strip().replace(" ", "-"))
+            names.add(slug(block.text))
         html = "".join(t.content for t in block.tokens if t.type in ("html_inline", "html_block"))
         names.update(re.findall(r"""\b(?:id|name)=["']([^"']+)["']""", html))
         if block.kind == "paragraph":

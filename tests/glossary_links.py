@@ -7,7 +7,7 @@ the link helps, and everywhere without a network. `python tests/glossary_links.p
 import json
 import re
 
-from chapters import BOOK, NOTEBOOKS
+from chapters import BOOK, NOTEBOOKS, slug
 
 TERM = re.compile(r"^## (.+)\n\n(.+)$", flags=re.M)
 LINK = re.compile(r'\]\(glossary\.md#([\w-]+)(?: "[^"]*")?\)')
@@ -26,11 +26,6 @@ def plain(text):
     """
     sentence = re.split(r"(?<=\.)\s", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text))[0]
     return re.sub(r'"([^"]*)"', r"“\1”", re.sub(r"[*`$]", "", sentence))
-
-
-def slug(term):
-    """The anchor of a heading, as in tests/chapters.py."""
-    return re.sub(r"[^\w\- ]", "", term.lower()).strip().replace(" ", "-")
 
 
 def with_titles(source, terms):

@@ -12,6 +12,7 @@ import pytest
 from figure_pages import call, pixels_of, spoken, texts
 from PIL import Image
 from test_receptive_fields import build_branches
+from visits import NEXT_FRAME
 
 from convbook import backbones
 from convbook.drawings import draw_set
@@ -46,7 +47,7 @@ def figure_of(**settings):
 
 
 def settle(page):
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(NEXT_FRAME)
 
 
 def text(page, selector):

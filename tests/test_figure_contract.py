@@ -13,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from chapters import ROOT
 from figure_pages import Ruler, centre_of, pixels_of, swipe
-from visits import PHONE, WIDE
+from visits import NEXT_FRAME, PHONE, WIDE
 
 from convbook.figures import (
     Augmentation,
@@ -179,7 +179,7 @@ def live(page, nth=0):
 
 def look(page, nth=0):
     """What the figure shows, as text."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(NEXT_FRAME)
     return live(page, nth).evaluate(LOOK)
 
 

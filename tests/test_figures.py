@@ -23,7 +23,7 @@ from figure_pages import (
     wait_for_speech,
 )
 from ipywidgets import Dropdown, IntSlider, jslink, link
-from visits import PHONE, WIDE
+from visits import NEXT_FRAME, PHONE, WIDE
 
 from convbook import figures
 from convbook.figures import Convolution, FigureError, LiveFigure
@@ -52,7 +52,7 @@ def in_grey(image):
 
 
 def settle(page):
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(NEXT_FRAME)
 
 
 def result(page):

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from chapters import BOOK, CHAPTERS, NOTEBOOKS, blocks, markdown, notebook, numbered, read_chapter
-from glossary_links import read_terms, slug, with_titles
+from chapters import BOOK, CHAPTERS, NOTEBOOKS, blocks, markdown, notebook, numbered, read_chapter, slug
+from glossary_links import read_terms, with_titles
 
 TERMS = read_terms((BOOK / "glossary.md").read_text(encoding="utf-8"))
 NOT_YET = {"09_feature_extraction"}  # does not keep these rules yet; the set can only shrink

@@ -9,6 +9,7 @@ import figure_pages
 import numpy as np
 import pytest
 from figure_pages import assert_refused, numbers, pixels_of, slide, texts
+from visits import NEXT_FRAME
 
 from convbook import shapes
 from convbook.figures import PaddingAndStrides
@@ -188,7 +189,7 @@ def test_a_letter_lights_its_cells_for_mouse_finger_and_keys(show):
     lit = page.locator(".cb-lit")
 
     def shown():
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(NEXT_FRAME)
         return [re.findall(r"M(\d+) (\d+)", path.get_attribute("d") or "") for path in lit.all()]
 
     def term(padding, name):
@@ -211,7 +212,7 @@ def test_a_letter_lights_its_cells_for_mouse_finger_and_keys(show):
     n_term = phone.locator(".cb-valid").get_by_role("button", name="n,").first
     for cells in (8, 0):
         n_term.tap()
-        phone.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        phone.evaluate(NEXT_FRAME)
         assert phone.locator(".cb-lit").first.get_attribute("d").count("M") == cells
 
 

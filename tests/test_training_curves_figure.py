@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from scipy.spatial.distance import pdist
 from skimage.color import rgb2xyz, xyz2lab
 from skimage.color.colorconv import rgb_from_xyz, xyz_from_rgb
-from visits import PHONE
+from visits import NEXT_FRAME, PHONE
 
 from convbook.figures import TrainingCurves
 from convbook.figures.training_curves import pack_runs
@@ -485,7 +485,7 @@ def test_keys_draw_and_a_good_guess_is_told_so(show):
 
     def press(key):
         chart.press(key)
-        page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(NEXT_FRAME)
         return float(chart.get_attribute("aria-valuetext").split("you expect ")[1])
 
     for epoch, goal in ((1, 0.4), (2, 0.5), (3, 0.6)):

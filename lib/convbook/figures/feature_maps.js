@@ -208,7 +208,7 @@ function createStages(frame, read) {
   const onPress = (stage) => {
     frame.set({ stage, channel: clampIndex(read().channel, stages[stage].channels.length) });
   };
-  const choices = createButtonGroup("Stage", { className: "cb-stages", make, onPress });
+  const choices = createButtonGroup("Stage", { className: "cb-stages cb-choices", make, onPress });
   setVariables(choices.element, { stages: stages.length });
   return { element: choices.element, update: ({ stageNumber }) => choices.update(stages.length, (n) => n === stageNumber) };
 }
@@ -268,7 +268,7 @@ function createChannels(frame) {
     return [cells[n].patch, cells[n].number];
   };
   const onPress = (channel) => frame.set({ channel });
-  const choices = createButtonGroup("Channel", { className: "cb-channels", make, onPress });
+  const choices = createButtonGroup("Channel", { className: "cb-channels cb-choices", make, onPress });
   return {
     element: createPanel("all", "Channels", choices).element,
     update({ stage, channel }) {
@@ -285,7 +285,7 @@ function createChannels(frame) {
 function createPictures(frame, read) {
   const { names, size } = read();
   const make = (n) => [h("img", { class: "cb-photo", alt: names[n], src: size.urls[n] }), h("span", { "aria-hidden": "true" }, names[n])];
-  const choices = createButtonGroup("Picture", { className: "cb-pictures", make, onPress: (picture) => frame.set({ picture }) });
+  const choices = createButtonGroup("Picture", { className: "cb-pictures cb-choices", make, onPress: (picture) => frame.set({ picture }) });
   choices.element.hidden = names.length === 1;
   return { element: choices.element, update: ({ picture }) => choices.update(names.length, (n) => n === picture) };
 }

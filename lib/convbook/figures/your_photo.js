@@ -167,7 +167,7 @@ async function createState(frame) {
 function createChoice(frame, state) {
   const titles = Object.keys(state.samples);
   const tiles = createButtonGroup("Photo", {
-    className: "cb-tiles",
+    className: "cb-tiles cb-choices",
     make: () => [h("canvas"), h("span")],
     onPress: (n) => (n < titles.length ? state.takeSample(titles[n]) : state.takeOwn()),
   });
@@ -237,7 +237,7 @@ function createAnswers(frame, state) {
   const waiting = h("div", { class: "cb-waiting" }, text, track, button, trouble);
   let now = null;
   const group = createButtonGroup("Answers", {
-    className: "cb-answers",
+    className: "cb-answers cb-choices",
     make: () => [h("b"), h("span"), h("span", { class: "cb-track" }, h("i", { class: "cb-fill" }))],
     onPress: (n) => set({ answer: now.classes[n] }),
   });
