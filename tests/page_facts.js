@@ -81,6 +81,7 @@
     background: luminance(background(document.body).slice(0, 3)),
     texts,
     figures: document.querySelectorAll(".convbook-page").length,
+    stills: document.querySelectorAll(".convbook-still").length,
     live: shown(".convbook-live.convbook-figure").length,
     labels,
     letters: shown("svg text").map((e) => ({ text: e.textContent, heightPx: lettersPx(e) })),

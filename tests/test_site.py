@@ -379,13 +379,10 @@ def test_the_front_page_shows_at_once_what_the_book_is(protocol, browser, site_u
 
 @by_http_and_as_files
 @pytest.mark.parametrize("stem", ["index", *(path.stem for path in NOTEBOOKS)])
-def test_every_live_figure_comes_alive(stem, protocol, browser, site_urls):
-    with open_page(browser, f"{site_urls[protocol]}book/{stem}.html") as page:
-        figures = page.locator(".convbook-page").count()
-        assert figures == page.locator(".convbook-still").count()
-        page.wait_for_function(
-            "count => document.querySelectorAll('.convbook-is-live').length === count", arg=figures, timeout=10_000
-        )
+def test_every_live_figure_comes_alive(stem, protocol, seen):
+    """Also one in an answer that waits."""
+    facts = seen(f"book/{stem}", protocol, "light").facts["screen"]
+    assert facts["started"] == facts["figures"] == facts["stills"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -47,8 +47,8 @@ THIN_CODE = """() => {
   words.forEach((word, i) => kinds.indexOf(kinds[i]) < i && word.remove());
 }"""
 
-SHOW_ANSWERS = "localStorage.setItem('convbook-show-answers', 'yes')"
-CHOOSE_SCHEME = "localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')"
+SHOW_ANSWERS = "() => document.querySelector('.show-answers input')?.click()"
+CHOOSE_SCHEME = "for (const key of ['mode', 'theme']) localStorage[key] ??= '{scheme}'"
 
 
 class Visit(NamedTuple):
@@ -68,23 +68,22 @@ class Visit(NamedTuple):
 def open_page(browser, url, scheme="light", size=WIDE):
     """A page in a browser of its own memory, with the scheme chosen as the theme's switch would."""
     with contextlib.closing(browser.new_context(viewport=size, color_scheme=scheme)) as context:
+        context.add_init_script(CHOOSE_SCHEME.format(scheme=scheme))
         page = context.new_page()
-        page.goto(url)
-        page.evaluate(CHOOSE_SCHEME.format(scheme=scheme))
-        page.reload(wait_until="load")
+        page.goto(url, wait_until="load")
         yield page
 
 
 def visit(browser, url, scheme="light", audits=()):
     """Go to a page, look at it on a wide screen, on a phone and in print, and write down what it asked for and said.
 
-    All of its answers are shown; test_answers looks at a page whose answers wait.
+    Its figures start while its answers wait; all that is written down afterwards is of a page that shows them.
 
     Args:
         audits: which of CONTENT_AUDIT and COLOUR_AUDIT axe-core is to make; it takes seconds.
     """
     with contextlib.closing(browser.new_context(viewport=WIDE, color_scheme=scheme)) as context:
-        context.add_init_script(f"{CHOOSE_SCHEME.format(scheme=scheme)}; {SHOW_ANSWERS}")
+        context.add_init_script(CHOOSE_SCHEME.format(scheme=scheme))
         page = context.new_page()
         requests, complaints = [], []
         page.on("request", lambda request: requests.append(request))
@@ -94,9 +93,12 @@ def visit(browser, url, scheme="light", audits=()):
         page.on("console", lambda m: complaints.append(f"console: {m.text}") if m.type == "error" else None)
         page.goto(url, wait_until="load")
         with contextlib.suppress(PlaywrightTimeout):
-            page.wait_for_function(STARTED, timeout=5000)
+            page.wait_for_function(STARTED, timeout=10_000)
+        started = page.locator(".convbook-is-live").count()
+        page.evaluate(SHOW_ANSWERS)
         page.evaluate(SETTLE)
-        facts = {"screen": page.evaluate(FACTS, True)}
+        page.evaluate(NEXT_FRAME)
+        facts = {"screen": {**page.evaluate(FACTS, True), "started": started}}
         page.set_viewport_size(PHONE)
         page.evaluate(NEXT_FRAME)
         facts["phone"] = page.evaluate(FACTS, False)
