@@ -67,7 +67,7 @@ slides: $(INSTALLED)  ## make slides for a lecture from the built site, a deck a
 
 test: $(INSTALLED)  ## check all of it: the library, every chapter executed offline, and the built site in a browser
 	@mkdir -p _build && rm -f _build/network_attempts
-	@NETWORK_ATTEMPTS="$$PWD/_build/network_attempts" CONVBOOK_JOBS=$(JOBS) $(MAKE) --no-print-directory book RUN=quick
+	@NETWORK_ATTEMPTS="$$PWD/_build/network_attempts" $(MAKE) --no-print-directory book RUN=quick
 	@CONVBOOK_RUN=quick CONVBOOK_SITE_REQUIRED=1 $(IN_BOOK) -m pytest -n $(JOBS) --dist loadfile
 
 check-runs: $(INSTALLED)  ## run every chapter on the runs photos and full, in miniature and offline

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import convbook_site
+import convbook_execution
 import pytest
 from chapters import CHAPTERS, ROOT, read_chapter, tagged
 from keras.src.backend import config as keras_config  # before a test changes the home, which Keras looks at once
@@ -113,7 +113,7 @@ def chapter(text):
         (world.folder / "book").mkdir()
         (world.folder / "book" / "01_tiny.ipynb").write_text(text, encoding="utf-8")
         contents = SimpleNamespace(external_site_map=["book/index", "book/01_tiny"])
-        convbook_site.read_chapters(SimpleNamespace(srcdir=world.folder, config=contents))
+        convbook_execution.read_chapters(SimpleNamespace(srcdir=world.folder, config=contents))
 
     return hand_over
 

