@@ -48,7 +48,7 @@ THIN_CODE = """() => {
 }"""
 
 SHOW_ANSWERS = "() => document.querySelector('.show-answers input')?.click()"
-CHOOSE_SCHEME = "for (const key of ['mode', 'theme']) localStorage[key] ??= '{scheme}'"
+CHOOSE_SCHEME = "localStorage.setItem('mode', '{scheme}'); localStorage.setItem('theme', '{scheme}')"
 
 
 class Visit(NamedTuple):
@@ -68,9 +68,10 @@ class Visit(NamedTuple):
 def open_page(browser, url, scheme="light", size=WIDE):
     """A page in a browser of its own memory, with the scheme chosen as the theme's switch would."""
     with contextlib.closing(browser.new_context(viewport=size, color_scheme=scheme)) as context:
-        context.add_init_script(CHOOSE_SCHEME.format(scheme=scheme))
         page = context.new_page()
-        page.goto(url, wait_until="load")
+        page.goto(url)
+        page.evaluate(CHOOSE_SCHEME.format(scheme=scheme))
+        page.reload(wait_until="load")
         yield page
 
 
