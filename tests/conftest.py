@@ -101,8 +101,9 @@ def show(browser, tmp_path):
         body = "\n".join(figure.to_html() for figure in shown)
         if chapter is not None:  # as the site does
             from convbook_site import with_figures_numbered
+            from convbook_weight import with_parts_once
 
-            body = with_figures_numbered(body, chapter)
+            body = with_parts_once(with_figures_numbered(body, chapter))
         path.write_text(PAGE.format(theme=theme, figures=body), encoding="utf-8")
         if "efficientnet_lite0.js" in body:
             from photo_pages import put_network

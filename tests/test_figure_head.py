@@ -73,7 +73,7 @@ def test_without_an_anchor_there_is_no_link_and_outside_a_chapter_no_number(show
     page = show(Ruler())
     assert page.get_by_role("button", name="Copy link").count() == 0
     assert page.get_by_role("button", name="Full screen").count() == 1
-    assert with_figures_numbered(Ruler().to_html()).startswith('<div class="convbook-page" id="figure-ruler"><style>')
+    assert with_figures_numbered(Ruler().to_html()).startswith('<div class="convbook-page" id="figure-ruler"><style ')
     without_script = show(Ruler(), chapter=5, java_script_enabled=False)
     still = without_script.locator(".convbook-still")
     assert still.evaluate("(e) => getComputedStyle(e, '::before').content").startswith('"Figure "')

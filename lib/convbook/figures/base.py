@@ -52,12 +52,14 @@ SHARED_STYLE = _read_style(Path(__file__).with_suffix(".css"))
 # The colours of base.js for pictures without JavaScript: blue below zero, neutral at zero, orange above.
 DIVERGING = LinearSegmentedColormap.from_list("diverging", ["#0b6e99", "#f3f2ef", "#c4570a"])
 STILL_DPI, STILL_COLORS = 100, 128  # few of both, since a page carries the picture beside the live figure
+MODULE_NAME = re.compile(r"^// .*\n", re.MULTILINE)  # what join_modules leaves of comments
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 # The widget's model where there is no kernel, and the import of the figure from a blob, which also works from file://.
+# The source stands before it in parts; one that an earlier figure of the page has too may be empty.
 # The page's own picture stays in sight until the figure has been drawn, and for good if it cannot be.
 PAGE_SCRIPT = """
-(async (page, source, state, link) => {
+(async (page, state, link) => {
   const listeners = {};
   const model = {
     get: (name) => state[name],
@@ -70,13 +72,15 @@ PAGE_SCRIPT = """
     on: (event, listener) => (listeners[event] ??= []).push(listener),
     off: (event, listener) => (listeners[event] = (listeners[event] ?? []).filter((other) => other !== listener)),
   };
-  const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+  const source = ({ dataset: { part } }) => document.querySelector(`script[data-part="${part}"]:not(:empty)`).text;
+  const sources = [...page.querySelectorAll("script[data-part]")].map(source);
+  const url = URL.createObjectURL(new Blob(sources, { type: "text/javascript" }));
   const { default: figure } = await import(url);
   URL.revokeObjectURL(url);
   const host = { ...link, state, opening: { ...state }, anchor: page.id, number: page.dataset.number };
   await figure.render({ model, el: page.querySelector(".convbook-live"), page: host });
   page.classList.add("convbook-is-live");
-})(document.currentScript.parentElement, %s, %s, %s);
+})(document.currentScript.parentElement, %s, %s);
 """
 
 
@@ -330,12 +334,16 @@ class LiveFigure(anywidget.AnyWidget):
         Returns:
             HTML with its own style, alternative, state and script; the same state gives the same text.
         """
-        script = PAGE_SCRIPT % tuple(_in_script(part) for part in (str(self._esm), self.state(), self.link()))
+        styles = [SHARED_STYLE, self._css.removeprefix(SHARED_STYLE)]
+        # In texts and patterns of JavaScript, where alone these words can stand, \\x3C is the same as <.
+        sources = [re.sub(r"<(?=/?script|!--)", r"\\x3C", part) for part in MODULE_NAME.split(str(self._esm))]
+        script = PAGE_SCRIPT % (_in_script(self.state()), _in_script(self.link()))
         return (
-            f'<div class="convbook-page" data-name="{_dashed(type(self).__name__)}"><style>{self._css}</style>'
+            f'<div class="convbook-page" data-name="{_dashed(type(self).__name__)}">{_as_parts("style", styles)}'
             f'<div class="convbook-still">{self._show_still()}'
             "<noscript><p>With JavaScript, this becomes a figure that you can touch.</p></noscript></div>"
-            f'<div class="convbook-live"></div><script>{script}</script></div>'
+            f'<div class="convbook-live"></div>{_as_parts("script type=text/plain", sources)}'
+            f"<script>{script}</script></div>"
         )
 
     def _show_still(self):
@@ -360,7 +368,7 @@ class LiveFigure(anywidget.AnyWidget):
 def join_modules(source):
     """Join a figure's JavaScript and the modules that it imports into one, since a blob can import no neighbour.
 
-    Lines of comment are left out: a page carries the source once for each figure.
+    Lines of comment are left out, since a page carries the source; one before each module says where it begins.
 
     Args:
         source: the text of the figure's module, with `import { … } from "./base.js"` and the like.
@@ -382,11 +390,12 @@ def join_modules(source):
             if name not in modules and path.exists():
                 modules[name] = path.read_text(encoding="utf-8")
                 waiting.append(modules[name])
-    known = re.compile(IMPORT.pattern.replace(r"\w+", "|".join(modules)), re.MULTILINE)
-    joined = "".join(known.sub("", text) for text in [*modules.values(), source])
+    known = re.compile(IMPORT.pattern.replace(r"\w+", "|".join(modules)) + r"|^ *//.*\n|^\n", re.MULTILINE)
+    parts = {f"{name}.js": known.sub("", text) for name, text in {**modules, "the figure": source}.items()}
+    joined = "".join(f"// {name}\n{text}" for name, text in parts.items())
     if other := re.search(r"^import\b.*", joined, re.MULTILINE):
         raise FigureError(f"A figure can import {{ names }} from the modules beside it alone; found: {other[0]!r}.")
-    return re.sub(r"^ *//.*\n|^\n", "", joined, flags=re.MULTILINE)
+    return joined
 
 
 def _embed(drawing):
@@ -509,6 +518,12 @@ def _check_pixels(image):
 def _dashed(name):
     """A class's name for the address of a page: FeatureMaps, feature-maps."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def _as_parts(tag, texts):
+    """Texts as elements, named by what they hold, so that a page can leave out what it has already."""
+    names = {f"{zlib.crc32(text.encode()):08x}": text for text in texts if text}
+    return "".join(f'<{tag} data-part="{name}">{text}</{tag.split()[0]}>' for name, text in names.items())
 
 
 def _in_script(value):
