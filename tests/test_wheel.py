@@ -1,7 +1,8 @@
-"""The built wheel, as Colab installs it: it holds all the package's files, and with it alone chapters run.
+"""The built wheel, as Colab installs it: it holds all the package's files, and with it alone a notebook runs.
 
 An editable install hides forgotten files, so notebooks run here from the unpacked wheel, each alone in an empty folder,
-with an empty home and with no way to another machine.
+with an empty home and with no way to another machine. No chapter is among them: the build executes each, in an empty
+folder and offline too, and that the wheel holds the library's files is compared file by file.
 """
 
 import os
@@ -13,16 +14,13 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from chapters import LIBRARY, NOTEBOOKS, ROOT, code, notebook, tracked_files
+from chapters import CHAPTERS, LIBRARY, ROOT, code, notebook, read_chapter, tracked_files
 
 SECONDS_FOR_A_CELL = 300
 MADE_BY_PYTHON = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info")
 BUILD = "from setuptools import build_meta; print(build_meta.build_wheel({folder!r}))"
 
 OFFLINE = Path(__file__).parent / "offline" / "sitecustomize.py"
-# The build executes every chapter, in an empty folder and offline too, but with the library's own folder. That the
-# wheel holds the same files is compared file by file; so these few, quick to run, stand for all.
-FROM_THE_WHEEL = [path for path in NOTEBOOKS if path.stem in ("03_padding_and_strides", "pictures")]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +101,16 @@ def test_chapter_that_needs_more_than_the_wheel_is_found(tmp_path, alone):
     assert "left ['weights.bin'] behind" in report
 
 
-@pytest.mark.parametrize("path", FROM_THE_WHEEL, ids=lambda path: path.stem)
-def test_notebook_runs_alone(path, tmp_path, alone):
-    assert not run_alone(nbformat.read(path, as_version=nbformat.NO_CONVERT), tmp_path, alone)
+# All kinds of files that chapters read through the package: diagrams, results, networks, figures and their networks.
+READS = """from convbook import backbones, checks, evidence, figures
+plots.show_diagram("feature_extraction")
+assert len(evidence.values(evidence.read("small-data"), "history_loss")) > 1
+backbone, preprocessor = backbones.load("drawn_world", 64)
+figures.NetworkWalk()
+assert all(figure().to_html() for figure in (figures.PaddingAndStrides, figures.TeachIt, figures.Translation))"""
+
+
+def test_what_chapters_read_of_the_package_comes_with_the_wheel(tmp_path, alone):
+    setup = next(cell for cell in read_chapter(CHAPTERS[0]).cells if cell.cell_type == "code")
+    assert "plots.use_book_style()" in setup.source
+    assert not run_alone(notebook(code(setup.source), code(READS)), tmp_path, alone)
