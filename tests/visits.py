@@ -104,8 +104,7 @@ def visit(browser, url, scheme="light", audits=()):
         page.evaluate(NEXT_FRAME)
         facts["phone"] = page.evaluate(FACTS, False)
         page.set_viewport_size(WIDE)
-        # 0.3 s after a change of size the theme makes boxes that scroll reachable by keyboard; on a busy machine later.
-        page.wait_for_timeout(400)
+        # Some time after a change of size the theme makes boxes that scroll reachable by keyboard.
         with contextlib.suppress(PlaywrightTimeout):
             page.wait_for_function(REACHABLE, timeout=5000)
         page.emulate_media(media="print")
