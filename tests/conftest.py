@@ -105,7 +105,7 @@ def show(browser, tmp_path):
 
             body = with_parts_once(with_figures_numbered(body, chapter))
         path.write_text(PAGE.format(theme=theme, figures=body), encoding="utf-8")
-        if "efficientnet_lite0.js" in body:
+        if "convbookPhotoNetwork" in body:
             from photo_pages import put_network
 
             put_network(tmp_path)
@@ -125,5 +125,9 @@ def show(browser, tmp_path):
     for context in contexts:
         context.close()
     assert complaints == []
-    own = (".html", "/_static/efficientnet_lite0.js")  # the second when a reader asks for it
+    own = (
+        ".html",
+        "/_static/efficientnet_lite0.js",
+        "/_static/cats_and_dogs.js",
+    )  # scripts when a reader asks for them
     assert [url for url in requests if not url.startswith(("data:", "blob:")) and not any(n in url for n in own)] == []

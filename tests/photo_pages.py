@@ -5,14 +5,16 @@ import contextlib
 import functools
 import io
 
+import keras
 import numpy as np
 from conftest import PAGE
 from PIL import Image
 from visits import WIDE
 
+from convbook import models
 from convbook.backbones import photo_network
 
-CODE = photo_network.FILE
+CODE, OWN_CODE = "efficientnet_lite0.js", "cats_and_dogs.js"
 
 
 @functools.cache
@@ -21,6 +23,21 @@ def small_network():
     from test_photo_network import STAGES, build_classifier
 
     return photo_network.pack(build_classifier(classes=1000), [f"class {n}" for n in range(1000)], STAGES)
+
+
+@functools.cache
+def small_convnet():
+    """An untrained convnet as the book's own, which takes a page a moment, and what it is packed into."""
+    keras.utils.set_random_seed(2)
+    model = models.build_convnet((40, 52), (6, 9, 5), dropout=0.5, batch_norm=True, strides=2)
+    rng = np.random.default_rng(6)
+    for layer in model.layers:
+        if layer.weights:
+            draw = [
+                rng.uniform(0.5, 1.5, w.shape) if w.ndim == 1 else rng.normal(0, 0.3, w.shape) for w in layer.weights
+            ]
+            layer.set_weights(draw)
+    return model, photo_network.pack_convnet(model, ("cat", "dog"))
 
 
 def photo_file(image, form="PNG", name=None, **options):
@@ -37,13 +54,17 @@ def noise_photo(height=40, width=60, seed=0, **options):
 
 
 def put_network(folder, script=None):
-    """Put a script of the network where a page in this folder asks for it; b"" takes it away."""
+    """Put a script of the base, and a small network of our own, where a page in this folder asks for them.
+
+    b"" takes the base away.
+    """
     script = photo_network.as_script(small_network()) if script is None else script
     path = folder / "_static" / CODE
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)
     if script:
         path.write_bytes(script)
+    path.with_name(OWN_CODE).write_bytes(photo_network.as_script(small_convnet()[1], "cats_and_dogs"))
 
 
 @contextlib.contextmanager

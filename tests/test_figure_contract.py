@@ -81,6 +81,7 @@ FIGURES = {
     "freezing, shown": lambda: Freezing(asked=False),
     "pipeline": lambda: Pipeline(buffer_size=5, time_ms=60),
     "your photo": YourPhoto,
+    "your photo, from scratch": lambda: YourPhoto("a cup", from_scratch=True),
     "teach it": TeachIt,
 }
 # What is seldom on a page, all on one: no window that fits, the deepest stack, another view, gaps and outliers.
@@ -384,6 +385,7 @@ HEIGHTS = {
     "seeds": (Seeds, 620, 700),
     "pipeline": (Pipeline, 600, 700),
     "your photo": (YourPhoto, 620, 700),
+    "your photo, from scratch": (lambda: YourPhoto(from_scratch=True), 620, 700),
     "teach it": (TeachIt, 620, 700),
 }
 

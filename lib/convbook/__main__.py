@@ -52,8 +52,14 @@ def prepare_photos(options):
 
 
 def pretrain_base(options):
-    """Train one of the book's bases from scratch, and write it as a preset; or the small nets for digits."""
+    """Train one of the book's bases from scratch, and write it as a preset; or a small net that pages carry."""
     _prepare_tensorflow()
+    if options.base == "cats_and_dogs":
+        from convbook import photo_pretraining
+        from convbook.backbones.photo_network import OWN_FILE
+
+        photo_pretraining.pretrain(Path(options.folder or OWN_FILE.parent) / OWN_FILE.name)
+        return 0
     if options.base == "digits":
         from convbook import digit_nets, digit_pretraining
 
@@ -280,12 +286,13 @@ def _add_pretrain(commands):
         description="Draw pictures of everything but cats and dogs, train a small Xception to tell them apart, and "
         "write it as a KerasHub preset with a log of its training. drawn_world takes about half an hour on two "
         "cores. Stop it with Ctrl-C at any time: the same command goes on after the last finished epoch. The small "
-        "nets for digits take about two minutes, and begin anew.",
+        "nets for digits take about two minutes, the convnet for photos about twenty; they begin anew.",
         epilog="example: python -m convbook pretrain drawn_world --folder my_base",
     )
     pretrain.set_defaults(run=pretrain_base)
-    bases = ("drawn_world", "drawn_things", "digits")
-    text = "drawn_world: animals and things; drawn_things: no animals; digits: a Dense net and a convnet for digits"
+    bases = ("drawn_world", "drawn_things", "digits", "cats_and_dogs")
+    text = "drawn_world: animals and things; drawn_things: no animals; digits: a Dense net and a convnet for digits; "
+    text += "cats_and_dogs: chapter 7's convnet, for which photos are needed"
     pretrain.add_argument("base", choices=bases, help=text)
     pretrain.add_argument("--folder", metavar="FOLDER", help="write the preset there instead of into the package")
 

@@ -1,28 +1,35 @@
-"""A network for photos that runs in the page: a pretrained classifier in few bytes, and the script that carries it.
+"""Networks for photos that run in the page: a classifier in few bytes, and the script that carries it.
 
 BatchNorm becomes part of the convolutions before it, and each kernel is stored as whole numbers of one byte with one
-scale for each output channel. What rounding adds to an output on average is taken off its bias. `photo_network.js` of
-the live figures runs the network forward.
+scale for each output channel. What rounding adds to an output on average is taken off its bias, where BatchNorm tells
+it. `photo_network.js` of the live figures runs a network forward.
 """
 
+import base64
 import functools
+import importlib.resources
 import json
 import zlib
+from pathlib import Path
 
+import keras
 import keras_hub
 import numpy as np
 from scipy.stats import norm
 
 from convbook.backbones import imagenet, loading
 
-FORMAT = 1
-FILE = "efficientnet_lite0.js"  # of the site's _static
+FORMAT = 2
+# The book's own network from scratch; `convbook.photo_pretraining` writes the file.
+OWN_FILE = Path(str(importlib.resources.files("convbook"))) / "presets" / "cats_and_dogs.json"
 VARIABLE = "convbookPhotoNetwork"  # of the page, which the script sets
-# What the licence asks for, in the file itself.
-NOTICE = (
-    "EfficientNet-Lite0, trained on ImageNet by Google, converted by ML Illustrated (2020), Apache License 2.0, "
-    "https://www.apache.org/licenses/LICENSE-2.0. Changed: BatchNorm is part of the convolutions, weights have 8 bits."
-)
+# What stands in the file itself: what the licence asks for.
+NOTICES = {
+    "efficientnet_lite0": "EfficientNet-Lite0, trained on ImageNet by Google, converted by ML Illustrated (2020), "
+    "Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0. Changed: BatchNorm is part of the convolutions, "
+    "weights have 8 bits.",
+    "cats_and_dogs": "A small convnet, trained from scratch by this book.",
+}
 LARGEST = 127  # of a signed byte; −128 stays unused, so that the range is symmetric
 FIRST_LETTER, BITS = 0x3400, 15  # letters from here on, of which none is special in JavaScript or half of a pair
 STAGES = {
@@ -35,7 +42,7 @@ STAGES = {
 
 
 def pack(classifier, names, stages=STAGES):
-    """Turn a pretrained classifier into bytes.
+    """Turn a pretrained classifier of KerasHub into bytes.
 
     Args:
         classifier: a KerasHub ImageClassifier with global average pooling and softmax on a backbone such as
@@ -44,12 +51,7 @@ def pack(classifier, names, stages=STAGES):
         stages: {title: name of a layer of the backbone}, whose maps a page can show.
 
     Returns:
-        bytes, compressed by zlib: the length of a header as uint32, the header as JSON (filled up with spaces to four
-        bytes), float32 numbers, int8 numbers. The header holds `format`, `scale` and `offset` of pixels, `names`,
-        `stages` and `layers`, of which the last one is the classifier. A layer holds `kind` ("conv", "depthwise" or
-        "dense"), `shape` of its kernel, `stride`, `padding` on each side, `relu6`, and `add`: which layer's output is
-        added to its own, or null. float32 are, layer by layer, its scales and its bias; int8 its kernel, row by row
-        with the output channels innermost.
+        bytes, as `_write` says.
 
     Raises:
         ValueError: if the network holds a layer of another kind, or there are not as many names as classes.
@@ -58,11 +60,47 @@ def pack(classifier, names, stages=STAGES):
         M. Nagel, M. van Baalen, T. Blankevoort and M. Welling, Data-Free Quantization Through Weight Equalization and
         Bias Correction, ICCV 2019, for the biases.
     """
-    layers, positions, last_means = _fold(classifier.backbone)
+    backbone = classifier.backbone.layers
+    layers, positions, means = _fold(backbone)
     kernel, bias = (np.asarray(weights) for weights in classifier.output_dense.weights)
-    if len(names) != len(bias):
-        raise ValueError(f"There are {len(names)} names for {len(bias)} classes; give one for each.")
-    layers.append({"kind": "dense", "kernel": kernel, "bias": bias, "means": last_means})
+    layers.append(_dense(kernel, bias, means[backbone[-1].name]))
+    converter = classifier.preprocessor.image_converter
+    shown = [{"title": title, "layer": positions[name]} for title, name in stages.items()]
+    return _write(layers, names, scale=converter.scale, offset=converter.offset, stages=shown)
+
+
+def pack_convnet(model, names):
+    """Turn a convnet that `models.build_convnet` built with batch normalization into bytes, as `pack` does.
+
+    Args:
+        model: the trained keras.Model, with global average pooling.
+        names: what its two classes are called, that of label 0 first.
+
+    Returns:
+        bytes, as `_write` says. In place of the one sigmoid unit there are two classes with softmax, which is the same.
+
+    Raises:
+        ValueError: if the network holds a layer of another kind, or there are not two names.
+    """
+    first, last = (model.layers.index(model.get_layer(name)) for name in ("conv_1", "global_average"))
+    layers, _, _ = _fold(model.layers[first:last])
+    kernel, bias = (np.asarray(weights) * [-0.5, 0.5] for weights in model.layers[-1].weights)
+    layers.append(_dense(kernel, bias, np.zeros(len(kernel))))
+    return _write(layers, names, scale=model.get_layer("rescaling").scale, offset=0, stages=[])
+
+
+def _write(layers, names, **header):
+    """Write layers as bytes, compressed by zlib.
+
+    They are the length of a header as uint32, the header as JSON (filled up with spaces to four bytes), float32
+    numbers, int8 numbers. The header holds `format`, `scale` and `offset` of pixels, `names`, `stages` and `layers`, of
+    which the last one is the classifier. A layer holds `kind` ("conv", "depthwise" or "dense"), `shape` of its kernel,
+    `stride`, `padding` on each side, `activation` ("linear", "relu" or "relu6"), `add`, which layer's output is added
+    to its own, or null, and `pool`, the side of the windows of max pooling after it, or 1. float32 are, layer by layer,
+    its scales and its bias; int8 its kernel, row by row with the output channels innermost.
+    """
+    if len(names) != len(layers[-1]["bias"]):
+        raise ValueError(f"There are {len(names)} names for {len(layers[-1]['bias'])} classes; give one for each.")
     floats, bytes_ = [], []
     for layer in layers:
         kernel, bias, means = (layer.pop(name) for name in ("kernel", "bias", "means"))
@@ -77,20 +115,58 @@ def pack(classifier, names, stages=STAGES):
             added = means @ added.reshape(-1, *kernel.shape[-2:]).sum(axis=0)
         floats += [scales, (bias - added).astype("<f4")]
         bytes_.append(whole)
-    converter = classifier.preprocessor.image_converter
-    header = {
-        "format": FORMAT,
-        "scale": converter.scale,
-        "offset": converter.offset,
-        "names": list(names),
-        "stages": [{"title": title, "layer": positions[name]} for title, name in stages.items()],
-        "layers": layers,
-    }
+    header |= {"format": FORMAT, "names": list(names), "layers": layers}
     text = json.dumps(header, ensure_ascii=False).encode()
     text += b" " * (-len(text) % 4)
     parts = [len(text).to_bytes(4, "little"), text, *(part.tobytes() for part in floats + bytes_)]
     compressor = zlib.compressobj(strategy=zlib.Z_HUFFMAN_ONLY)  # weights repeat nothing
     return compressor.compress(b"".join(parts)) + compressor.flush()
+
+
+def unpack(packed):
+    """Build the Keras model of a packed network, with its rounded weights.
+
+    Args:
+        packed: bytes, from `pack` or `pack_convnet`.
+
+    Returns:
+        A functional keras.Model, not compiled, from pictures (n, height, width, 3) with values from 0 to 255 to
+        probabilities (n, classes).
+    """
+    content = zlib.decompress(packed)
+    start = 4 + int.from_bytes(content[:4], "little")
+    header = json.loads(content[4:start])
+    counts = [layer["shape"][-1] for layer in header["layers"]]
+    floats = np.split(np.frombuffer(content, "<f4", 2 * sum(counts), start), np.cumsum(np.repeat(counts, 2))[:-1])
+    whole = np.frombuffer(content, np.int8, offset=start + 8 * sum(counts))
+    image = x = keras.Input((None, None, 3), name="image")
+    x, outputs = keras.layers.Rescaling(header["scale"], header["offset"])(x), []
+    for layer, scales, bias in zip(header["layers"], floats[::2], floats[1::2], strict=True):
+        kernel, whole = np.split(whole, [np.prod(layer["shape"])])
+        x = _apply(layer, kernel.reshape(layer["shape"]) * scales, bias, x, outputs)
+        outputs.append(x)
+    return keras.Model(image, x)
+
+
+def _apply(layer, kernel, bias, x, outputs):
+    """Call the Keras layers that a packed one stands for."""
+    if layer["kind"] == "dense":
+        built = keras.layers.Dense(len(bias), activation="softmax")
+        x = keras.layers.GlobalAveragePooling2D()(x)
+    else:
+        options = {"strides": layer["stride"], "activation": layer["activation"]}
+        size, is_conv = kernel.shape[:2], layer["kind"] == "conv"
+        built = (
+            keras.layers.Conv2D(len(bias), size, **options)
+            if is_conv
+            else keras.layers.DepthwiseConv2D(size, **options)
+        )
+        x = keras.layers.ZeroPadding2D(layer["padding"])(x)
+    x = built(x)
+    built.set_weights([kernel.reshape(built.kernel.shape), bias])
+    if layer["add"] is not None:
+        x = x + outputs[layer["add"]]
+    return x if layer["pool"] == 1 else keras.layers.MaxPooling2D(layer["pool"])(x)
 
 
 @functools.cache
@@ -107,21 +183,57 @@ def packed_imagenet():
     return pack(loading.load_classifier(imagenet.NAME), names)
 
 
-def _fold(backbone):
-    """The convolutions of a backbone in their order, with the means of their inputs.
+def packed_own():
+    """Return the book's own network from scratch, which tells cats from dogs, as `pack_convnet` makes it."""
+    return base64.b64decode(_read_own()["network"])
 
-    BatchNorm, which has learned mean and spread of each channel, says what to expect of it, also after ReLU6.
+
+def read_training_log():
+    """Return how the book's own network was made and how good it is.
 
     Returns:
-        The layers; for the name of each layer of the backbone which one it belongs to; the means of the last maps.
+        A dictionary with made_by, recipe, seed, size_px, photos (how many of each part), test_accuracy (in "float32",
+        of the packed network as "int8", and "as trained" in the recipe's precision), test_loss, best_epoch,
+        core_seconds, environment and finished.
+    """
+    return {name: value for name, value in _read_own().items() if name != "network"}
+
+
+@functools.cache
+def _read_own():
+    return json.loads(OWN_FILE.read_text(encoding="utf-8"))
+
+
+PACKED = {
+    "efficientnet_lite0": packed_imagenet,
+    "cats_and_dogs": packed_own,
+}  # files of the site's _static, without .js
+
+
+def _dense(kernel, bias, means):
+    layer = {"kind": "dense", "kernel": kernel, "bias": bias, "means": means}
+    return layer | {"stride": 1, "padding": 0, "activation": "linear", "add": None, "pool": 1}
+
+
+def _fold(network):
+    """The convolutions of a list of layers in their order, with the means of their inputs.
+
+    BatchNorm, which has learned mean and spread of each channel, says what to expect of it, also after ReLU or ReLU6.
+    Of what max pooling gives nobody knows the means: they count as 0, so that nothing is taken off.
+
+    Returns:
+        The layers; for the name of each one of the list which of them it belongs to; for these names the means of what
+        it gives.
     """
     layers, positions, padding, means = [], {}, {}, {}
-    for layer in backbone.layers:
+    for layer in network:
         kind = type(layer).__name__
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         sources = [tensor._keras_history.operation.name for tensor in inputs]
-        here = positions[sources[0]] if sources else None
-        mean = means[sources[0]] if sources else np.zeros(layer.output.shape[-1])
+        here = positions.get(sources[0]) if sources else None
+        mean = means.get(sources[0]) if sources else None
+        if mean is None:
+            mean = np.zeros((inputs or [layer.output])[0].shape[-1])
         if kind in ("Conv2D", "DepthwiseConv2D"):
             layers.append(_convolution(layer, padding.get(sources[0], 0)) | {"means": mean})
             here = len(layers) - 1
@@ -133,9 +245,11 @@ def _fold(backbone):
             layers[here]["kernel"] = layers[here]["kernel"] * factor
             layers[here]["bias"] = (layers[here]["bias"] - moving_mean) * factor + mean
             spread = np.abs(gamma)
-        elif kind == "Activation" and layer.activation.__name__ == "relu6":
-            layers[here]["relu6"] = True
-            mean = _mean_of_clipped(mean, spread)
+        elif kind == "ReLU" or (kind == "Activation" and layer.activation.__name__ == "relu6"):
+            layers[here]["activation"] = "relu" if kind == "ReLU" else "relu6"
+            mean = _mean_of_clipped(mean, spread, np.inf if kind == "ReLU" else 6)
+        elif kind == "MaxPooling2D":
+            layers[here]["pool"], mean = _same(layer, layer.pool_size), np.zeros_like(mean)
         elif kind == "Add":
             earlier, here = sorted(positions[source] for source in sources)
             layers[here]["add"] = earlier
@@ -143,17 +257,17 @@ def _fold(backbone):
         elif kind != "InputLayer":
             raise ValueError(f"{layer.name} is a {kind}; a network for the page has {', '.join(KINDS)} only.")
         positions[layer.name], means[layer.name] = here, mean
-    return layers, positions, means[backbone.layers[-1].name]
+    return layers, positions, means
 
 
-def _mean_of_clipped(mean, spread, largest=6):
-    """The mean of a normal variable after ReLU6."""
+def _mean_of_clipped(mean, spread, largest):
+    """The mean of a normal variable after ReLU or ReLU6."""
     low, high = (0 - mean) / np.maximum(spread, 1e-9), (largest - mean) / np.maximum(spread, 1e-9)
     inside = mean * (norm.cdf(high) - norm.cdf(low)) + spread * (norm.pdf(low) - norm.pdf(high))
-    return inside + largest * norm.sf(high)
+    return inside if np.isinf(largest) else inside + largest * norm.sf(high)
 
 
-KINDS = ("Conv2D", "DepthwiseConv2D", "BatchNormalization", "relu6", "Add")
+KINDS = ("Conv2D", "DepthwiseConv2D", "BatchNormalization", "ReLU", "relu6", "MaxPooling2D", "Add")
 
 
 def _convolution(layer, padding):
@@ -167,8 +281,9 @@ def _convolution(layer, padding):
         "bias": np.asarray(layer.bias) if layer.use_bias else np.zeros(1),
         "stride": _same(layer, layer.strides),
         "padding": padding,
-        "relu6": False,
+        "activation": "linear",
         "add": None,
+        "pool": 1,
     }
 
 
@@ -178,15 +293,16 @@ def _same(layer, numbers):
     return int(numbers[0])
 
 
-def as_script(packed):
+def as_script(packed, name="efficientnet_lite0"):
     """Write what `pack` returns as a classic script, which a page can load from a server and from a folder.
 
     Args:
         packed: bytes.
+        name: of the network, which decides the notice on where it comes from.
 
     Returns:
-        bytes of a file in UTF-16 with a byte order mark, which goes before what a server says of it. After a comment,
-        the licence's notice, it sets the global variable `VARIABLE` to [number of bytes, text]; each letter of the
+        bytes of a file in UTF-16 with a byte order mark, which goes before what a server says of it. After the notice
+        in a comment it sets the global variable `VARIABLE` to [number of bytes, text]; each letter of the
         text holds 15 bits, the first bits first.
 
     Example:
@@ -196,5 +312,5 @@ def as_script(packed):
     bits = np.unpackbits(np.frombuffer(packed, np.uint8))
     bits = np.pad(bits, (0, -len(bits) % BITS)).reshape(-1, BITS)
     letters = (bits @ (1 << np.arange(BITS)[::-1]) + FIRST_LETTER).astype("<u2").tobytes().decode("utf-16-le")
-    script = f'// {NOTICE}\nglobalThis.{VARIABLE}=[{len(packed)},"{letters}"];\n'
+    script = f'// {NOTICES[name]}\nglobalThis.{VARIABLE}=[{len(packed)},"{letters}"];\n'
     return b"\xff\xfe" + script.encode("utf-16-le")

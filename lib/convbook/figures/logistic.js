@@ -34,7 +34,7 @@ export function trainLogistic(products, labels, classes, chosen = labels.map((_,
   const bias = Float64Array.from({ length: outputs }, (_, n) => (start ? start.bias[n] : 0));
   const last = { shares: shares.slice(), bias: bias.slice() };
   const [ahead, scores, gradient] = [shares.slice(), shares.slice(), new Float64Array(count * outputs)];
-  const losses = [];
+  const [losses, given] = [[], new Float64Array(classes)];
   for (let step = 0; step < MOST_STEPS; step++) {
     let [loss, largest] = [0, 0];
     const aheadBias = bias.map((value, n) => value + momentum * (value - last.bias[n]));
@@ -45,7 +45,7 @@ export function trainLogistic(products, labels, classes, chosen = labels.map((_,
         for (let j = 0; j < count; j++) sum += centred[i * count + j] * ahead[j * outputs + k];
         scores[i * outputs + k] = sum;
       }
-      const given = probabilitiesOf(scores.subarray(i * outputs, (i + 1) * outputs), aheadBias);
+      fillProbabilities(given, scores, i * outputs, aheadBias);
       const label = labels[chosen[i]];
       loss -= Math.log(Math.max(given[label], 1e-300)) / count;
       for (let k = 0; k < outputs; k++) {
@@ -71,7 +71,8 @@ export function trainLogistic(products, labels, classes, chosen = labels.map((_,
     const sums = Float64Array.from({ length: outputs }, (_, k) => (
       near.reduce((sum, product, i) => sum + product * shares[i * outputs + k], 0)
     ));
-    return probabilitiesOf(sums, bias);
+    fillProbabilities(given, sums, 0, bias);
+    return [...given];
   };
   return { shares, bias, losses, answer };
 }
@@ -90,13 +91,15 @@ function centreProducts(products, chosen) {
   return { centred: Float64Array.from(chosen.flatMap((i) => centre(products[i]))), centre };
 }
 
-// Softmax; with a single score that of the second class against 0.
-function probabilitiesOf(sums, bias) {
-  const scores = sums.length === 1 ? [0, sums[0] + bias[0]] : Array.from(sums, (sum, k) => sum + bias[k]);
-  const largest = Math.max(...scores);
-  const powers = scores.map((score) => Math.exp(score - largest));
-  const whole = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / whole);
+// Softmax of the sums from `at` on; a single one is that of the second class against 0. In place, since a training calls
+// it ten thousand times.
+function fillProbabilities(given, sums, at, bias) {
+  const skipped = given.length - bias.length;
+  let [largest, whole] = [skipped ? 0 : -Infinity, 0];
+  given[0] = 0;
+  for (let k = 0; k < bias.length; k++) largest = Math.max(largest, (given[k + skipped] = sums[at + k] + bias[k]));
+  for (let k = 0; k < given.length; k++) whole += given[k] = Math.exp(given[k] - largest);
+  for (let k = 0; k < given.length; k++) given[k] /= whole;
 }
 
 // For one row after the other what a classifier answers that has learned from all others; null where no other row has

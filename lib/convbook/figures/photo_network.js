@@ -1,15 +1,15 @@
-// A pretrained network in the page, run forward on a photo: a classifier as convbook.backbones.photo_network packs it.
-// Nothing leaves the page. The network is asked for when a figure calls `load`, once for all figures of the page, and
-// works in a worker of its own, one photo after the other.
+// A trained network in the page, run forward on a photo: a classifier as convbook.backbones.photo_network packs it.
+// Nothing leaves the page. A network is asked for when a figure calls `load`, once for all figures of the page, and works
+// in a worker of its own, one photo after the other.
 
 // ---- the mathematics: pure functions, tested against Keras ---------------------------------------------------------
 
 // All of it in one function that uses nothing from outside, since its text is what the worker runs. A map is
 // { height, width, channels, values }, row by row, channels last.
 export function createPhotoMath() {
-  const LARGEST_ACTIVATION = 6; // of ReLU6
+  const LARGEST = { relu: Infinity, relu6: 6 }; // what these activations let through
   const SHOWN = 8; // channels of each stage
-  const FORMAT = 1;
+  const FORMAT = 2;
   const [FIRST_LETTER, BITS] = [0x3400, 15];
 
   // The bytes that a script holds as letters of 15 bits.
@@ -86,6 +86,7 @@ export function createPhotoMath() {
         const { values } = outputs[layer.add];
         for (let i = 0; i < values.length; i++) map.values[i] += values[i];
       }
+      if (layer.pool > 1) map = poolMax(layer.pool, map);
       if (kept.has(n)) outputs[n] = map;
     });
     return { last: map, outputs };
@@ -121,7 +122,7 @@ export function createPhotoMath() {
 
   // `rows` rows of numbers times the weights of each filter, plus the bias. Four rows by four filters at a time: each
   // number that is read is used four times. At the ends a row or a filter is computed again.
-  function multiply(x, rows, { weights: w, bias, filters, relu6 }) {
+  function multiply(x, rows, { weights: w, bias, filters, activation }) {
     const length = w.length / filters;
     const output = new Float32Array(rows * filters);
     for (let row = 0; row < rows; row += 4) {
@@ -150,20 +151,35 @@ export function createPhotoMath() {
         output[o3 + f] = a3; output[o3 + f1] = b3; output[o3 + f2] = c3; output[o3 + f3] = d3;
       }
     }
-    return relu6 ? clip(output) : output;
+    return clip(output, LARGEST[activation]);
   }
 
-  function clip(values) {
-    for (let n = 0; n < values.length; n++) {
+  // What an activation lets through; without one, all of it.
+  function clip(values, largest) {
+    for (let n = 0; n < values.length && largest; n++) {
       if (values[n] < 0) values[n] = 0;
-      else if (values[n] > LARGEST_ACTIVATION) values[n] = LARGEST_ACTIVATION;
+      else if (values[n] > largest) values[n] = largest;
     }
     return values;
   }
 
+  // The largest value of each window of `side` by `side` places, one window beside the other.
+  function poolMax(side, { height, width, channels, values }) {
+    const [rows, columns] = [height, width].map((length) => Math.floor(length / side));
+    const output = new Float32Array(rows * columns * channels).fill(-Infinity);
+    for (let row = 0; row < rows * side; row++) {
+      for (let column = 0; column < columns * side; column++) {
+        const from = (row * width + column) * channels;
+        const to = (Math.floor(row / side) * columns + Math.floor(column / side)) * channels;
+        for (let c = 0; c < channels; c++) output[to + c] = Math.max(output[to + c], values[from + c]);
+      }
+    }
+    return { height: rows, width: columns, channels, values: output };
+  }
+
   // A depthwise convolution, of each channel by itself.
   function convolveEach(layer, { height, width, channels, values }) {
-    const { shape: [span], stride, padding, weights, bias, relu6 } = layer;
+    const { shape: [span], stride, padding, weights, bias, activation } = layer;
     const [rows, columns] = [countWindows(height, layer), countWindows(width, layer)];
     const output = new Float32Array(rows * columns * channels);
     for (let row = 0, to = 0; row < rows; row++) {
@@ -178,7 +194,7 @@ export function createPhotoMath() {
         }
       }
     }
-    return { height: rows, width: columns, channels, values: relu6 ? clip(output) : output };
+    return { height: rows, width: columns, channels, values: clip(output, LARGEST[activation]) };
   }
 
   // The mean of each channel.
@@ -228,7 +244,22 @@ export function createPhotoMath() {
     return { features, probabilities, last, stages };
   }
 
-  return { readLetters, unpack, scalePhoto, runLayers, look, classMap };
+  // The probability of a class when a part of a picture is covered with its mean colour: one number for each cell of a
+  // row of a grid of `cells` by `cells`, covered together with the cells around it (M. D. Zeiler and R. Fergus,
+  // Visualizing and Understanding Convolutional Networks, ECCV 2014).
+  function cover(network, picture, number, cells, row) {
+    const [{ height, width, values }, mean] = [picture, average(picture)];
+    const edge = (n, length) => Math.round((Math.max(0, Math.min(cells, n)) * length) / cells);
+    return Array.from({ length: cells }, (_, column) => {
+      const covered = values.slice();
+      for (let i = edge(row - 1, height); i < edge(row + 2, height); i++) {
+        for (let j = edge(column - 1, width); j < edge(column + 2, width); j++) covered.set(mean, (i * width + j) * 3);
+      }
+      return look(network, { ...picture, values: covered }).probabilities[number];
+    });
+  }
+
+  return { readLetters, unpack, scalePhoto, runLayers, look, classMap, cover };
 }
 
 // What the worker does, each with what `ask` sends; `network` is what it has loaded.
@@ -245,6 +276,7 @@ function serve(math) {
       return { ...found, milliseconds: performance.now() - start };
     },
     locate: ({ last, classes }) => classes.map((number) => math.classMap(network, last, number)),
+    cover: ({ photo, size, rest }) => math.cover(network, math.scalePhoto(photo, size), ...rest),
   };
   let before = Promise.resolve();
   onmessage = ({ data: { id, task, ...given } }) => {
@@ -257,23 +289,26 @@ function serve(math) {
 
 // ---- the network that all figures of the page share ----------------------------------------------------------------
 
-export const FILE_MB = 4.7;
-const [FILE, VARIABLE, MESSAGE] = ["efficientnet_lite0.js", "convbookPhotoNetwork", "photo network"];
+// The networks that there are, by the names of their files in the site's _static, and the megabytes of these.
+export const FILES_MB = { efficientnet_lite0: 4.7, cats_and_dogs: 0.23 };
+const [BASE, VARIABLE, MESSAGE] = ["efficientnet_lite0", "convbookPhotoNetwork", "photo network"];
 const [PATIENCE_MS, KERNEL_PATIENCE_MS] = [60_000, 120_000];
 const TROUBLE = {
-  missing: `The file of the network, ${FILE}, cannot be loaded; check that you are connected, and try again.`,
+  missing: (file) => `The file of the network, ${file}, cannot be loaded; check that you are connected, and try again.`,
   broken: "The file of the network is cut off or of another version of the book; reload the page, and try again.",
   stopped: "The network has stopped, maybe for lack of memory; try again, and it is loaded anew.",
   kernel: "The kernel does not send the network; see that it runs and is idle, and try again.",
 };
-const shared = (globalThis[Symbol.for("convbook photo network")] ??= { users: 0, loading: null, listeners: new Set() });
+const sharedNetworks = (globalThis[Symbol.for("convbook photo networks")] ??= {});
 
 // `frame` is the figure's. `load(onProgress)` asks for the network, unless that has been done, and tells `onProgress` a
 // share of 0…1; it gives { names }, those of the classes. `look(photo, size)` runs a photo, { height, width, data } with
 // four bytes a pixel, as a square of `size` px, and gives { features, probabilities, last, stages, milliseconds };
-// `locate(last, classes)` gives a map for each of these classes, row by row. An error's message is a sentence for the
-// reader; `load` may be called again then. `isLoaded()` says whether photos can be looked at without waiting for it.
-export function createPhotoNetwork({ model, onRemove }) {
+// `locate(last, classes)` gives a map for each of these classes, row by row; `cover(photo, size, number, cells, row)` the
+// probabilities of a class with parts of the photo covered. An error's message is a sentence for the reader; `load` may be
+// called again then. `isLoaded()` says whether photos can be looked at without waiting for it.
+export function createPhotoNetwork({ model, onRemove }, name = BASE) {
+  const shared = (sharedNetworks[name] ??= { name, users: 0, loading: null, listeners: new Set() });
   shared.users++;
   onRemove(() => {
     if (--shared.users === 0) stop(shared.worker);
@@ -282,7 +317,7 @@ export function createPhotoNetwork({ model, onRemove }) {
     isLoaded: () => shared.worker !== undefined,
     async load(onProgress = () => {}) {
       shared.listeners.add(onProgress);
-      shared.loading ??= start(model).catch((error) => {
+      shared.loading ??= start(model, shared).catch((error) => {
         shared.loading = null;
         throw error;
       });
@@ -294,15 +329,16 @@ export function createPhotoNetwork({ model, onRemove }) {
     },
     look: (photo, size) => ask(shared.worker, "look", { photo, size }),
     locate: (last, classes) => ask(shared.worker, "locate", { last, classes }),
+    cover: (photo, size, ...rest) => ask(shared.worker, "cover", { photo, size, rest }),
   };
 }
 
-async function start(model) {
+async function start(model, shared) {
   const tellAll = (share) => shared.listeners.forEach((tell) => tell(share));
-  const given = await (model.send ? receive(model, tellAll) : fetchScript(tellAll));
+  const given = await (model.send ? receive : fetchScript)(shared.name, tellAll, model);
   const source = `(${serve})((${createPhotoMath})())`;
   const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-  const worker = Object.assign(new Worker(url), { waiting: new Map(), count: 0 });
+  const worker = Object.assign(new Worker(url), { shared, waiting: new Map(), count: 0 });
   worker.onmessage = ({ data: { id, result, error } }) => {
     const { resolve, reject } = worker.waiting.get(id) ?? {};
     if (error) reject?.(new Error(error));
@@ -324,7 +360,8 @@ async function start(model) {
 
 // Ends a worker; who waits for it is told so. The next `load` starts anew.
 function stop(worker) {
-  if (shared.worker === worker) Object.assign(shared, { worker: undefined, loading: null });
+  const shared = worker?.shared;
+  if (shared?.worker === worker) Object.assign(shared, { worker: undefined, loading: null });
   worker?.terminate();
   worker?.waiting.forEach(({ reject }) => reject(new Error(TROUBLE.stopped)));
 }
@@ -342,11 +379,15 @@ function ask(worker, task, given) {
 }
 
 // From the page's own site: with progress from a server, as a script from a folder, where nothing else can be read.
-async function fetchScript(tell) {
-  const address = `${document.documentElement.dataset.content_root ?? ""}_static/${FILE}`;
-  const text = location.protocol === "file:" ? null : await fetchText(address, tell);
+async function fetchScript(name, tell) {
+  const file = `${name}.js`;
+  const address = `${document.documentElement.dataset.content_root ?? ""}_static/${file}`;
+  const fail = () => {
+    throw new Error(TROUBLE.missing(file));
+  };
+  const text = location.protocol === "file:" ? null : await fetchText(address, FILES_MB[name], tell).catch(fail);
   if (text === null) {
-    await runScript(address);
+    await runScript(address).catch(fail);
     const letters = globalThis[VARIABLE];
     delete globalThis[VARIABLE];
     if (!letters) throw new Error(TROUBLE.broken);
@@ -359,40 +400,32 @@ async function fetchScript(tell) {
   }
 }
 
-async function fetchText(address, tell) {
-  const parts = [];
-  try {
-    const response = await fetch(address);
-    if (!response.ok) throw new Error(response.statusText);
-    let bytes = 0;
-    for (const reader = response.body.getReader(); ; ) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      parts.push(value);
-      tell(Math.min(0.99, (bytes += value.length) / (FILE_MB * 1e6)));
-    }
-  } catch {
-    throw new Error(TROUBLE.missing);
+async function fetchText(address, megabytes, tell) {
+  const [parts, response] = [[], await fetch(address, { cache: "no-cache" })]; // may be another one by now
+  if (!response.ok) throw new Error(response.statusText);
+  let bytes = 0;
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    tell(Math.min(0.99, (bytes += value.length) / (megabytes * 1e6)));
   }
   return new TextDecoder("utf-16le").decode(await new Blob(parts).arrayBuffer());
 }
 
 function runScript(src) {
   const script = Object.assign(document.createElement("script"), { src });
-  const loaded = new Promise((resolve, reject) => {
-    script.onload = resolve;
-    script.onerror = () => reject(new Error(TROUBLE.missing));
-  });
+  const loaded = new Promise((resolve, reject) => Object.assign(script, { onload: resolve, onerror: reject }));
   document.head.append(script);
   return loaded.finally(() => script.remove());
 }
 
 // From the kernel, in pieces, by the widget's own channel; see photo_network.py of the figures.
-function receive(model, tell) {
+function receive(name, tell, model) {
   const pieces = [];
   return new Promise((resolve, reject) => {
-    const onMessage = ({ kind, piece, of, error }, buffers) => {
-      if (kind !== MESSAGE) return;
+    const onMessage = ({ kind, name: found, piece, of, error }, buffers) => {
+      if (kind !== MESSAGE || found !== name) return;
       if (error) return finish(reject, new Error(error));
       pieces[piece] = buffers[0];
       const got = pieces.filter(Boolean).length;
@@ -406,6 +439,6 @@ function receive(model, tell) {
     };
     const timer = setTimeout(() => finish(reject, new Error(TROUBLE.kernel)), KERNEL_PATIENCE_MS);
     model.on("msg:custom", onMessage);
-    model.send({ kind: MESSAGE });
+    model.send({ kind: MESSAGE, name });
   });
 }

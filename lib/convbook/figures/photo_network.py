@@ -6,7 +6,7 @@ KIND, PIECE_BYTES = "photo network", 1 << 20
 
 
 class PhotoFigure(LiveFigure):
-    """A figure that asks for EfficientNet-Lite0 when the reader wants it.
+    """A figure that asks for a network for photos when the reader wants it, by its name in `photo_network.PACKED`.
 
     In the built page it comes from the site's own `_static`; in a notebook the JavaScript asks by a message of the
     widget, and the kernel answers in pieces, or with the sentence of the error.
@@ -19,12 +19,13 @@ class PhotoFigure(LiveFigure):
     def _answer(self, widget, content, buffers):
         if not isinstance(content, dict) or content.get("kind") != KIND:
             return
-        from convbook.backbones.photo_network import packed_imagenet
+        from convbook.backbones.photo_network import PACKED
 
+        answer = {"kind": KIND, "name": content["name"]}
         try:
-            packed = packed_imagenet()
+            packed = PACKED[content["name"]]()
         except OSError as error:
-            return self.send({"kind": KIND, "error": str(error)})
+            return self.send(answer | {"error": str(error)})
         pieces = [packed[start : start + PIECE_BYTES] for start in range(0, len(packed), PIECE_BYTES)]
         for number, piece in enumerate(pieces):
-            self.send({"kind": KIND, "piece": number, "of": len(pieces)}, [piece])
+            self.send(answer | {"piece": number, "of": len(pieces)}, [piece])

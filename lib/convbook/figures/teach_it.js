@@ -22,14 +22,14 @@ import {
 import { createButtonGroup, createDetails } from "./controls.js";
 import { leaveOneOut, multiplyRows, trainLogistic, wilsonInterval } from "./logistic.js";
 import { createPhotoInput } from "./photo_input.js";
-import { createPhotoNetwork, FILE_MB } from "./photo_network.js";
+import { createPhotoNetwork, FILES_MB } from "./photo_network.js";
 
 const OWN = "your own photos";
 const SETS = ["owls and hedgehogs", "cats and dogs", "brick, grass and gravel", OWN];
 const SPEAKERS = { features: "Base", pixels: "Pixels" }; // a classifier on each of these
 const [MOST_CLASSES, MOST_PHOTOS, MOST_ASKED] = [3, 40, 5];
 const [BASE_PX, PIXELS_PX, THUMB_PX] = [224, 16, 160]; // what base and pixel classifier see; what is shown and kept
-const SAME_PHOTOS_MS = 2000;
+const [SAME_PHOTOS_MS, SLICE_MS] = [2000, 4];
 const [FEATURES, STRIP_ROWS, LONGEST_NAME] = [1280, 8, 20];
 const FORMAT = { figure: "convbook teach it", version: 1 };
 const PICTURE = /^data:image\/(jpeg|png|webp);base64,[\w+/=]+$/;
@@ -211,12 +211,14 @@ export default liveFigure("teach_it", ["photos", "_examples"], async (frame) => 
     createAlike(frame), createFiles(frame, state), createText("cb-hint", () => HOW));
   const privacy = h("p", { class: "cb-hint" }, PRIVATE);
   const [bar, chosen] = [createBar(frame, state), createChosen(frame, state)];
-  const update = frame.add(bar, notice, classes, chosen, work, answers, privacy, more);
+  const showPhotos = frame.add(bar, notice, classes, chosen);
+  const showLearned = frame.add(work, answers, privacy, more);
 
   return () => {
     const now = read();
     setVariables(frame.el, { classes: now.classes.length });
-    update(now);
+    showPhotos(now);
+    if (!now.isLearning) showLearned(now); // else what was learned before stays for a moment
     mark(now);
     return describe(now);
   };
@@ -310,7 +312,7 @@ async function createState(frame) {
     try {
       while (images.size) {
         if (!network.isLoaded()) {
-          const load = (share) => tell(`Loading the base, ${FILE_MB} MB, once: ${formatPercent(share)}.`);
+          const load = (share) => tell(`Loading the base, ${FILES_MB.efficientnet_lite0} MB, once: ${formatPercent(share)}.`);
           load(0);
           await network.load(load);
         }
@@ -424,6 +426,7 @@ async function createState(frame) {
       const own = all.filter(({ milliseconds }) => milliseconds !== undefined);
       return {
         ...{ set: current(), classes, names, all, rows, own, learned, present: withPhotos, trouble, wait },
+        isLearning: withPhotos.length > 1 && !learned,
         notice: notices.join(" "),
         canUndo: sets[current()].length > 1,
         scores: learned?.isComplete ? scoresOf(rows, withPhotos) : null,
@@ -454,55 +457,54 @@ function scoresOf(rows, present) {
 }
 
 // A function that trains both classifiers whenever the photos are others, and leaves each photo out once, a few
-// milliseconds in each frame.
+// milliseconds in each of the frames that follow; until both are trained it gives null.
 function createLearner({ redraw, onRemove }) {
-  let [key, learned, pending] = ["", null, 0];
+  let [key, learned, work, milliseconds, pending] = ["", null, null, 0, 0];
   const proceed = () => {
-    pending = 0;
     const start = performance.now();
-    while (!learned.isComplete && performance.now() - start < 5) {
-      const next = learned.work.next();
-      learned.isComplete = Boolean(next.done);
-    }
-    learned.milliseconds += performance.now() - start;
-    if (!learned.isComplete) pending = requestAnimationFrame(() => {
-      proceed();
-      redraw();
-    });
+    let next;
+    do next = work.next();
+    while (!next.done && performance.now() - start < SLICE_MS);
+    milliseconds += performance.now() - start;
+    learned = next.value ?? learned;
+    if (learned) Object.assign(learned, { isComplete: Boolean(next.done), milliseconds });
+    if (!next.done) pending = requestAnimationFrame(proceed);
+    redraw();
   };
   onRemove(() => cancelAnimationFrame(pending));
-  const train = (rows, present) => {
-    const labels = rows.map(({ label }) => present.indexOf(label));
-    const start = performance.now();
-    const kinds = Object.fromEntries(Object.keys(SPEAKERS).map((kind) => {
-      const numbers = rows.map((row) => numbersOf(kind, row));
-      const products = multiplyRows(numbers);
-      return [kind, { numbers, products, left: [], whole: trainLogistic(products, labels, present.length) }];
-    }));
-    function* leaveOut() {
-      for (const { products, whole, left } of Object.values(kinds)) {
-        for (const answer of leaveOneOut(products, labels, present.length, whole)) {
-          left.push(answer);
-          yield;
-        }
-      }
-    }
-    return { ...kinds, rows, work: leaveOut(), isComplete: false, milliseconds: performance.now() - start };
-  };
   return (rows, present) => {
     const wanted = rows.map(({ id, label }) => `${id} ${label}`).join();
     if (wanted !== key) {
       cancelAnimationFrame(pending);
-      [key, learned] = [wanted, train(rows, present)];
-      proceed();
+      [key, learned, work, milliseconds] = [wanted, null, learn(rows, present), 0];
+      pending = requestAnimationFrame(proceed);
     }
     return learned;
   };
 }
 
+// Yields after each piece of work, and from then on what was learned.
+function* learn(rows, present) {
+  const [labels, learned] = [rows.map(({ label }) => present.indexOf(label)), { rows }];
+  for (const kind of Object.keys(SPEAKERS)) {
+    const numbers = rows.map((row) => numbersOf(kind, row));
+    const products = multiplyRows(numbers);
+    yield;
+    learned[kind] = { numbers, products, left: [], whole: trainLogistic(products, labels, present.length) };
+    yield;
+  }
+  for (const { products, whole, left } of Object.keys(SPEAKERS).map((kind) => learned[kind])) {
+    for (const answer of leaveOneOut(products, labels, present.length, whole)) {
+      left.push(answer);
+      yield learned;
+    }
+  }
+  return learned;
+}
+
 // What a classifier is given of a photo.
 function numbersOf(kind, { pixels, largest, features }) {
-  return kind === "pixels" ? pixels : Float32Array.from(features, (value) => (value * largest) / 255);
+  return kind === "pixels" ? pixels : Float32Array.from(features).map((value) => (value * largest) / 255);
 }
 
 // What both classifiers answer for another photo.

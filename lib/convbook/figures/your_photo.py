@@ -26,6 +26,7 @@ class YourPhoto(PhotoFigure):
         sample: which picture is shown until the reader gives one: "Chelsea", "a cup", "astronaut" or "horse".
         answer: for which of the 1,000 classes it shows where the network looks; None for its best guess.
         strength: how strongly that is laid over the photo, 0 to 100.
+        from_scratch: whether the book's own network, which tells cats from dogs, stands beside it; no trait.
 
     Raises:
         FigureError: a ValueError and a TraitError, if there is no such picture or class; the message says what there
@@ -40,17 +41,29 @@ class YourPhoto(PhotoFigure):
     answer = Whole(None, 0, 999, allow_none=True, remedy="None takes the best guess.").tag(sync=True)
     strength = Whole(70, 0, 100).tag(sync=True)
     _samples = traitlets.Dict().tag(sync=True)
+    _own = traitlets.Dict(None, allow_none=True).tag(sync=True)
 
-    alternative = (
-        "A photo of a cat, the five classes of ImageNet that a network finds most likely for it, with their "
-        "probabilities, and a glow over the photo where it looks for one of them. A reader can give another photo."
-    )
+    @property
+    def alternative(self):
+        said = (
+            "A photo of a cat, the classes of ImageNet that a network finds most likely for it, with their "
+            "probabilities, and a glow over the photo where it looks for one of them. A reader can give another photo."
+        )
+        return f"{said} Beside it, what a small network from scratch says: cat or dog." if self._own else said
 
-    def __init__(self, sample="Chelsea", **traits):
+    def __init__(self, sample="Chelsea", *, from_scratch=False, **traits):
         from skimage import data
 
         pictures = {name: _small(getattr(data, function)()) for name, function in SAMPLES.items()}
-        super().__init__(sample=sample, _samples=pictures, **traits)
+        super().__init__(sample=sample, _samples=pictures, _own=_describe_own() if from_scratch else None, **traits)
+
+
+def _describe_own():
+    from convbook.backbones.photo_network import read_training_log
+
+    log = read_training_log()
+    numbers = {part: log["photos"][part] for part in ("train", "test")}
+    return numbers | {"size_px": log["size_px"], "accuracy": log["test_accuracy"]["int8"]}
 
 
 def _small(image):
