@@ -360,10 +360,11 @@ async function start(model, shared) {
 
 // Ends a worker; who waits for it is told so. The next `load` starts anew.
 function stop(worker) {
-  const shared = worker?.shared;
-  if (shared?.worker === worker) Object.assign(shared, { worker: undefined, loading: null });
-  worker?.terminate();
-  worker?.waiting.forEach(({ reject }) => reject(new Error(TROUBLE.stopped)));
+  if (!worker) return;
+  const { shared, waiting } = worker;
+  if (shared.worker === worker) Object.assign(shared, { worker: undefined, loading: null });
+  worker.terminate();
+  waiting.forEach(({ reject }) => reject(new Error(TROUBLE.stopped)));
 }
 
 function ask(worker, task, given) {

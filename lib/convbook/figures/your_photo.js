@@ -87,7 +87,7 @@ export default liveFigure("your_photo", TRAITS, async (frame) => {
   };
 }, {
   task: (model) => (model.get("_own")
-    ? "Give two networks a photo, and see what each says of it."
+    ? "Give two networks a photo, and compare."
     : "Give the network a photo, and see what it says and where it looks."),
 });
 
