@@ -88,17 +88,24 @@ def open_figure(browser, folder, figure, *, script=None, serve=None, theme="ligh
         yield page
 
 
-def drop(page, *files, event="drop"):
+DROP = """([event, files, place]) => {
+  const data = new DataTransfer();
+  for (const [name, type, text] of files) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    data.items.add(new File([bytes], name, { type }));
+  }
+  const options = { bubbles: true, cancelable: true };
+  const given = event === "drop" ? new DragEvent(event, { ...options, dataTransfer: data })
+    : new ClipboardEvent(event, { ...options, clipboardData: data });
+  document.querySelector(place).dispatchEvent(given);
+}"""
+
+
+def given(*files, event="drop", place=".convbook-figure"):
+    """What the function `DROP` takes, to drop or paste files on a figure."""
+    return [event, [(f["name"], f["mimeType"], base64.b64encode(f["buffer"]).decode()) for f in files], place]
+
+
+def drop(page, *files, **options):
     """Drop or paste files on the figure."""
-    script = """([event, files]) => {
-      const data = new DataTransfer();
-      for (const [name, type, text] of files) {
-        const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-        data.items.add(new File([bytes], name, { type }));
-      }
-      const options = { bubbles: true, cancelable: true };
-      const given = event === "drop" ? new DragEvent(event, { ...options, dataTransfer: data })
-        : new ClipboardEvent(event, { ...options, clipboardData: data });
-      document.querySelector(".convbook-figure").dispatchEvent(given);
-    }"""
-    page.evaluate(script, [event, [(f["name"], f["mimeType"], base64.b64encode(f["buffer"]).decode()) for f in files]])
+    page.evaluate(DROP, given(*files, **options))

@@ -13,7 +13,10 @@ import time
 
 import pytest
 from conftest import PAGE, missing
+from photo_pages import DROP, given, noise_photo, put_network
 from test_figure_contract import FIGURES
+
+from convbook.figures import TeachIt, YourPhoto
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 SETTINGS = {"marionette.port": 0, "browser.shell.checkDefaultBrowser": False, "app.update.disabledForTesting": True}
@@ -121,4 +124,34 @@ def test_all_figures_start_answer_and_follow_the_theme_in_firefox(firefox, tmp_p
     firefox.wait_for(
         "return [...document.querySelectorAll('.convbook-figure')].every((f) => f.dataset.theme === 'dark')"
     )
+    assert firefox.run("return window.complaints") == []
+
+
+# What stands in the figures of photos, pressed one after the other, and what must then be there.
+SAYS = "return [...document.querySelectorAll('.convbook-figure')].some((f) => f.innerText.includes({!r}))"
+PRESS = (
+    "[...document.querySelectorAll('button')].find((b) => b.checkVisibility() && b.innerText.startsWith({!r})).click()"
+)
+
+
+def test_networks_look_at_photos_in_firefox(firefox, tmp_path):
+    put_network(tmp_path)
+    figures = YourPhoto(from_scratch=True).to_html() + TeachIt("your own photos").to_html()
+    path = tmp_path / "page.html"
+    path.write_text(PAGE.format(theme="light", figures=COMPLAINTS + figures), encoding="utf-8")
+    firefox.call("WebDriver:Navigate", url=path.as_uri())
+    firefox.wait_for("return document.querySelectorAll('.convbook-is-live').length === 2")
+    drop = f"({DROP})(arguments[0])"
+    firefox.run(drop, given(noise_photo(60, 40), place="[data-figure=your_photo]"))
+    firefox.wait_for(SAYS.format("yours"))
+    firefox.run(PRESS.format("Cat or dog?"))
+    firefox.wait_for(SAYS.format("What does this hang on?"))
+    firefox.run(PRESS.format("What does this hang on?"))
+    firefox.wait_for("return /is covered|part covered:/.test(document.body.innerText)")
+    firefox.run(PRESS.format("Ask this one"))
+    firefox.wait_for("return document.querySelectorAll('.cb-answers [role=radio] b').length === 3")
+    for n in range(4):
+        firefox.run(drop, given(noise_photo(seed=n), place=f"div.cb-class:nth-of-type({n % 2 + 1})"))
+        firefox.wait_for(f"return document.querySelectorAll('div.cb-class .cb-photo').length === {n + 1}")
+    firefox.wait_for(SAYS.format("of 4 left-out photos right"))
     assert firefox.run("return window.complaints") == []
