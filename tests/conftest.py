@@ -125,9 +125,6 @@ def show(browser, tmp_path):
     for context in contexts:
         context.close()
     assert complaints == []
-    own = (
-        ".html",
-        "/_static/efficientnet_lite0.js",
-        "/_static/cats_and_dogs.js",
-    )  # scripts when a reader asks for them
+    # The networks for photos when a reader asks for them.
+    own = (".html", "/_static/efficientnet_lite0.js", "/_static/cats_and_dogs.js")
     assert [url for url in requests if not url.startswith(("data:", "blob:")) and not any(n in url for n in own)] == []
