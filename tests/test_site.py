@@ -16,7 +16,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from chapters import CHAPTERS, NOTEBOOKS, ROOT, page_blocks, toc_pages
-from convbook_site import PHOTO_NETWORK
+from convbook_site import PHOTO_NETWORKS
 from test_glossary import NOT_YET
 from visits import COLOUR_AUDIT, CONTENT_AUDIT, PHONE, SCHEMES, open_page, visit
 
@@ -232,7 +232,7 @@ def test_each_page_loads_the_two_files_in_their_present_state(site):
 
 
 def test_nothing_lies_in_the_site_that_no_page_needs(site):
-    files = [path for path in (site / "_static").rglob("*") if path.is_file() and path.name != PHOTO_NETWORK]
+    files = [path for path in (site / "_static").rglob("*") if path.is_file() and path.stem not in PHOTO_NETWORKS]
     assert [
         path.name for path in files if re.search(r"\.map$|\.woff2?$|\.ttf$|fontawesome|bootstrap|\.html$", path.name)
     ] == []
