@@ -30,6 +30,7 @@ from convbook.figures import (
     TeachIt,
     TrainingCurves,
     Translation,
+    YourPhoto,
 )
 
 TARGET_MS = 16
@@ -176,9 +177,15 @@ def teach_it(rng):
     yield "other photos are learned", TeachIt(), lambda n: {"photos": names[n % len(names)]}
 
 
+def your_photo(rng):
+    """Both networks; neither has been asked."""
+    names = YourPhoto.sample.options
+    yield "another photo is shown", YourPhoto(from_scratch=True), lambda n: {"sample": names[n % len(names)]}
+
+
 FIGURES = (
     *(convolution, pooling, padding_and_strides, receptive_field, network_walk, translation),
-    *(augmentation, training_curves, feature_maps, freezing, seeds, pipeline, teach_it),
+    *(augmentation, training_curves, feature_maps, freezing, seeds, pipeline, teach_it, your_photo),
 )
 
 

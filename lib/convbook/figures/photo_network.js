@@ -58,13 +58,13 @@ export function createPhotoMath() {
       return [low, Math.min(low + 1, length - 1), at - low];
     });
     const [rows, columns, values] = [axis(height), axis(width), new Float32Array(size * size * 3)];
+    const blend = (start, end, share) => start + (end - start) * share;
     rows.forEach(([top, bottom, down], row) => columns.forEach(([left, right, across], column) => {
       for (let part = 0; part < 3; part++) {
-        const [above, below] = [top, bottom].map((line) => {
-          const [start, end] = [left, right].map((place) => data[4 * (line * width + place) + part]);
-          return start + (end - start) * across;
-        });
-        values[(row * size + column) * 3 + part] = roundToEven(above + (below - above) * down);
+        const at = (line, place) => data[4 * (line * width + place) + part];
+        const above = blend(at(top, left), at(top, right), across);
+        const below = blend(at(bottom, left), at(bottom, right), across);
+        values[(row * size + column) * 3 + part] = roundToEven(blend(above, below, down));
       }
     }));
     return { height: size, width: size, channels: 3, values };
