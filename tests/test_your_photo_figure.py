@@ -204,6 +204,22 @@ def test_our_own_network_answers_too_and_shows_what_the_answer_hangs_on(browser,
         assert page.complaints == []
 
 
+def test_a_worker_that_dies_over_a_covered_photo_loses_no_answer_and_goes_on(browser, tmp_path):
+    with open_figure(browser, tmp_path, YourPhoto(from_scratch=True), init=DYING) as page:
+        press(page, "Cat or dog?")
+        button = page.get_by_role("button", name="What does this hang on?")
+        button.wait_for()
+        said = texts(page, ".cb-own .cb-answers p")
+        page.evaluate("window.deadly = 'cover'")
+        button.click()
+        page.get_by_text("The network has stopped, maybe for lack of memory; try again").wait_for()
+        assert texts(page, ".cb-own .cb-answers p") == said
+        page.evaluate("window.deadly = ''")
+        press(page, "Try again")
+        button.click()
+        page.get_by_text("part covered:").or_(page.get_by_text("Whatever is covered")).wait_for()
+
+
 def test_the_slider_shows_and_hides_where_it_looks(browser, tmp_path):
     with open_figure(browser, tmp_path, YourPhoto()) as page:
         assert not page.get_by_role("slider", name="Where it looks").is_visible()

@@ -346,12 +346,12 @@ function createOwn(frame, state) {
   return {
     element: panel.element,
     update({ ours, where }) {
-      const { result, names, status } = ours;
-      const isShown = Boolean(where?.isOurs);
+      const { result, names, status, trouble } = ours;
+      const isWhole = Boolean(where?.isOurs) && result?.rows === CELLS;
       waiting.update(ours);
       answer.hidden = !result;
-      button.hidden = !result || Boolean(status) || isShown;
-      found.hidden = !isShown || result.rows < CELLS;
+      button.hidden = !result || isWhole || Boolean(status || trouble);
+      found.hidden = !isWhole;
       if (!result) return;
       const [number] = bestOf(result.probabilities, null, 1);
       const [name, share] = [names[number], result.probabilities[number]];
