@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import PIL
 import pytest
+import tensorflow as tf
 
 from convbook import backbones, digit_nets, evidence
 from convbook.experiments import Experiment, load_experiments, parallel, run_experiment, verify_experiment
@@ -83,8 +84,15 @@ def files(folder):
 
 
 def measure_effects(experiment, settings):
-    """The numbers that an experiment of the book measures with small settings: those of its effects are among them."""
-    numbers = experiment.measure(1000, settings)
+    """The numbers that an experiment of the book measures with small settings: those of its effects are among them.
+
+    It trains step by step: to trace a step takes longer than these few. What it trains with is traced in other tests.
+    """
+    tf.config.run_functions_eagerly(True)
+    try:
+        numbers = experiment.measure(1000, settings)
+    finally:
+        tf.config.run_functions_eagerly(False)
     assert {name for effect in experiment.effects for name in (effect.of, effect.minus)} - {None} <= set(numbers)
     return numbers
 

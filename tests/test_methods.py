@@ -1,7 +1,6 @@
 """Tests of the five methods side by side: what each trains, what it costs, and that all get the same pictures."""
 
 import pytest
-import tensorflow as tf
 from test_experiments import measure_effects
 
 from convbook import backbones, freezing, models
@@ -14,10 +13,7 @@ SMALL |= {"updates": 2, "epochs": 2, "tuning_epochs": 1}
 
 @pytest.fixture(scope="module")
 def numbers():
-    """Measured step by step: to trace a step takes longer than these few."""
-    tf.config.run_functions_eagerly(True)
-    yield measure_effects(methods.FIVE_METHODS, methods.FIVE_METHODS.settings_for() | SMALL)
-    tf.config.run_functions_eagerly(False)
+    return measure_effects(methods.FIVE_METHODS, methods.FIVE_METHODS.settings_for() | SMALL)
 
 
 def test_the_experiment_measures_four_numbers_of_each_method_and_tuning_costs_what_option_2_cost_before_it(numbers):

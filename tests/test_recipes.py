@@ -5,7 +5,6 @@ import json
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 from test_experiments import measure_effects
 
 from convbook import evidence
@@ -32,15 +31,6 @@ def settings(tmp_path, monkeypatch):
     return json.loads(json.dumps(recipes.SETTINGS | {"size_px": 32, "recipes": short}))
 
 
-@pytest.fixture
-def step_by_step():
-    """Trainings without a traced program, which takes longer than these few steps; the next test trains with one."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-@pytest.mark.usefixtures("step_by_step")
 def test_experiments_measure_every_number_that_their_effects_name(settings):
     for experiment in recipes.EXPERIMENTS:
         numbers = measure_effects(experiment, settings)
