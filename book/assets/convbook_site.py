@@ -210,7 +210,7 @@ def as_webp(data):
     (7, 70, 200, 9)
     """
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(data))).save(buffer, "webp", lossless=True, quality=100, method=6)
+    Image.open(io.BytesIO(base64.b64decode(data))).save(buffer, "webp", lossless=True, quality=100, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
