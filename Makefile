@@ -54,7 +54,7 @@ book: $(INSTALLED) $(if $(filter-out quick,$(RUN)),photos)  ## run every chapter
 
 # What the runs on photos need before they take their time: for full a GPU, and the photos, whose download is too long for a cell.
 photos: $(INSTALLED)
-	@echo "The $(RUN) run shows its photos in the pages: Kaggle's may not be published without Microsoft Research's permission (README.md)."
+	@echo "The $(RUN) run shows its photos in the pages: Kaggle's may not be published without Microsoft Research's permission (book/running.md)."
 	@[ $(RUN) != full ] || "$$BIN/python" -c 'import sys, tensorflow as tf; sys.exit(not tf.config.list_physical_devices("GPU"))' 2>/dev/null || { \
 	    echo "The full run needs a GPU, and TensorFlow sees none here: take a machine that has one, with tensorflow[and-cuda] in $$VENV, or real photos without a GPU (make book RUN=photos)." >&2; exit 1; }
 	@"$$BIN/python" -m convbook photos --run $(RUN)

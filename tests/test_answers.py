@@ -15,7 +15,10 @@ from chapters import ROOT, code, numbered
 from test_exercises import BOOK_EXERCISES, WRONG_ANSWERS, feedback, imports
 from visits import CONTENT_AUDIT, PHONE, open_page
 
-SCRIPTS = [(ROOT / "book" / "assets" / name).read_text("utf-8") for name in ("python_in_page.js", "answers.js")]
+SCRIPTS = [
+    (ROOT / "book" / "assets" / name).read_text("utf-8")
+    for name in ("python_in_page.js", "static/way.js", "answers.js")
+]
 IN_PAGE = {
     exercise.check: (chapter, exercise, cell.metadata["fields"])
     for chapter, exercise in (param.values for param in BOOK_EXERCISES)

@@ -91,8 +91,8 @@ def test_commands_of_the_pages_are_targets_of_the_makefile(page):
     assert unknown_targets((ROOT / page).read_text(encoding="utf-8"), makefile) == []
 
 
-def test_readme_says_of_each_run_what_it_takes():
-    rows = re.findall(r"^\| (.+) \|$", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M)
+def test_running_says_of_each_run_what_it_takes():
+    rows = re.findall(r"^\| (.+) \|$", (ROOT / "book" / "running.md").read_text(encoding="utf-8"), flags=re.M)
     columns = list(zip(*(row.split(" | ") for row in rows if row.count(" | ") == 3), strict=True))[1:]
     assert [column[0] for column in columns] == [f"`{name}`" for name in runs.RUNS]
     for column, run in zip(columns, runs.RUNS.values(), strict=True):

@@ -17,7 +17,8 @@ NEW = "https://github.com/someone/her-book"
 @pytest.fixture
 def book(tmp_path):
     """A copy of what names the address."""
-    shutil.copy(ROOT / "_config.yml", tmp_path)
+    for name in ("_config.yml", "CITATION.cff"):
+        shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "book").mkdir()
     for path in NOTEBOOKS:
         shutil.copy(path, tmp_path / "book")
@@ -31,6 +32,8 @@ def addresses(folder):
         "site": config["repository"]["url"],
         "theme": config["sphinx"]["config"]["html_theme_options"]["repository_url"],
     }
+    citation = yaml.safe_load((folder / "CITATION.cff").read_text(encoding="utf-8"))
+    found |= {"code": citation["repository-code"], "citation": citation["preferred-citation"]["url"]}
     for path in sorted((folder / "book").glob("*.ipynb")):
         chapter = nbformat.read(path, as_version=4)
         source = next(cell.source for cell in chapter.cells if "setup" in cell.metadata.get("tags", []))
@@ -44,7 +47,7 @@ def contents(folder):
 
 def test_the_book_names_one_address_everywhere():
     found = addresses(ROOT)
-    assert len(found) == 2 + len(NOTEBOOKS)
+    assert len(found) == 4 + len(NOTEBOOKS)
     assert len(set(found.values())) == 1
 
 
@@ -55,8 +58,24 @@ def test_an_address_is_written_everywhere_and_nothing_else_changes(book, url):
     assert set(repository.set_repository(url, book)) == set(before)
     assert set(addresses(book).values()) == {NEW}
     for path, text in before.items():
-        assert path.read_text(encoding="utf-8") == text.replace(old, NEW)
+        expected = text.replace(old, NEW).replace('baseurl: ""', 'baseurl: "https://someone.github.io/her-book/"')
+        assert path.read_text(encoding="utf-8") == expected
     assert repository.set_repository(url, book) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "url", "after"),
+    [
+        ("https://old.github.io/book/", NEW, "https://someone.github.io/her-book/"),
+        ("https://old.github.io/book/", "https://gitlab.com/someone/her-book", ""),
+        ("https://courses.example.org/book/", NEW, "https://courses.example.org/book/"),
+    ],
+)
+def test_the_sites_address_follows_unless_its_owner_chose_another(before, url, after, book):
+    path = book / "_config.yml"
+    path.write_text(path.read_text(encoding="utf-8").replace('baseurl: ""', f'baseurl: "{before}"'), encoding="utf-8")
+    repository.set_repository(url, book)
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["html"]["baseurl"] == after
 
 
 @pytest.mark.parametrize("url", ["", "someone/book", "http://github.com/a/b", "https://github.com/a", f"{NEW}/tree/x"])
@@ -74,7 +93,8 @@ def test_another_folder_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("file", "old"), [("book/03_padding_and_strides.ipynb", "REPOSITORY"), ("_config.yml", "url:")]
+    ("file", "old"),
+    [("book/03_padding_and_strides.ipynb", "REPOSITORY"), ("_config.yml", "url:"), ("CITATION.cff", "url:")],
 )
 def test_a_place_that_is_lost_is_told_and_nothing_is_written(book, file, old):
     path = book / file
@@ -102,7 +122,7 @@ def test_a_disk_that_fails_half_way_leaves_every_file_as_it_was_and_no_other(boo
 def test_the_command_lists_the_files_that_it_changed(book, monkeypatch, capsys):
     monkeypatch.chdir(book)
     assert commands.main(["set-repository", NEW]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 1 + len(NOTEBOOKS)
+    assert len(capsys.readouterr().out.splitlines()) == 2 + len(NOTEBOOKS)
     assert commands.main(["set-repository", NEW]) == 0
     assert "names this address already" in capsys.readouterr().out
     assert commands.main(["set-repository", "nowhere"]) == 1

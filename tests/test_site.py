@@ -282,8 +282,7 @@ def test_theme_search_and_menu_work_where_nothing_can_be_kept(framed, browser, s
         frame.locator("dialog#pst-search-dialog[open] input").wait_for()
         frame = go("search.html?q=pooling")
         frame.locator("#search-results a").first.wait_for()
-    # Sphinx fetches the pages for excerpts, which a frame without an origin gets only where the server allows it.
-    assert [complaint for complaint in complaints if complaint != "Failed to fetch"] == []
+    assert complaints == []
 
 
 # ---------------------------------------------------------------- links and files
@@ -365,18 +364,6 @@ def test_theme_switch_works_and_survives_a_reload(protocol, browser, site_urls):
         assert page.locator("html").get_attribute("data-theme") == "dark"
         page.reload()
         assert page.locator("html").get_attribute("data-theme") == "dark"
-
-
-@by_http_and_as_files
-def test_search_finds_a_word_of_the_book(protocol, browser, site_urls):
-    with open_page(browser, f"{site_urls[protocol]}search.html") as page:
-        field = page.locator("input[type=search]:visible").first
-        field.fill("convolution")
-        field.press("Enter")
-        page.wait_for_selector("#search-results li a", timeout=10_000)
-    with open_page(browser, f"{site_urls[protocol]}search.html?q=xylophone") as page:
-        page.wait_for_selector("#search-results :text('did not match')", timeout=10_000)
-        assert page.locator("#search-results li a").count() == 0
 
 
 @by_http_and_as_files

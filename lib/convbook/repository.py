@@ -1,15 +1,20 @@
-"""The address of the book's repository: in the site's configuration and in the setup cells of the notebooks."""
+"""The address of the book's repository: in the site's configuration, the notebooks' setup cells and the citation."""
 
 import json
 import os
 import re
 from pathlib import Path
 
-CONFIG, BOOK = "_config.yml", "book"
+CONFIG, CITATION, BOOK = "_config.yml", "CITATION.cff", "book"
 ADDRESS = re.compile(r"https://[\w.-]+/[\w.-]+/[\w.-]+")
 IN_CONFIG = re.compile(r"^(\s*(?:url|repository_url): )\S+$", flags=re.M)
+IN_CITATION = re.compile(r"^(\s*(?:url|repository-code): )\S+$", flags=re.M)
+# The site's address, unless its owner has given it another than that of GitHub Pages.
+SITE = re.compile(r'^(\s*baseurl: )"(?:https://[\w-]+\.github\.io/[^"]*)?"', flags=re.M)
 IN_SETUP_CELL = re.compile(r'^(REPOSITORY = )"[^"]*"$', flags=re.M)
-ADDRESSES_IN_CONFIG = 2  # of Jupyter Book, and of the theme
+ADDRESSES = (
+    2  # in _config.yml those of Jupyter Book and of the theme; in CITATION.cff those of the code and of the book
+)
 
 
 def set_repository(url, folder="."):
@@ -17,7 +22,7 @@ def set_repository(url, folder="."):
 
     Args:
         url: "https://github.com/OWNER/NAME"; a slash or ".git" at its end is left out.
-        folder: the book's folder, which holds _config.yml and book/.
+        folder: the book's folder, which holds _config.yml, CITATION.cff and book/.
 
     Returns:
         List of the files that changed.
@@ -34,7 +39,11 @@ def set_repository(url, folder="."):
         raise ValueError(
             f"{folder.resolve()} holds no {CONFIG} with notebooks in {BOOK}/: run this in the book's folder."
         )
-    texts = {config: _replace(IN_CONFIG, rf"\g<1>{address}", config, ADDRESSES_IN_CONFIG)}
+    citation = folder / CITATION
+    texts = {
+        config: SITE.sub(rf'\g<1>"{pages_address(address)}"', _replace(IN_CONFIG, rf"\g<1>{address}", config)),
+        citation: _replace(IN_CITATION, rf"\g<1>{address}", citation),
+    }
     for notebook in notebooks:
         # JSON escapes a cell's quotation marks, so the cell is changed and not the file's text.
         content = json.loads(notebook.read_text(encoding="utf-8"))
@@ -58,8 +67,23 @@ def set_repository(url, folder="."):
     return changed
 
 
-def _replace(pattern, replacement, path, count):
-    text, found = pattern.subn(replacement, path.read_text(encoding="utf-8"))
-    if found != count:
-        raise ValueError(f"{path} names the repository {found} times, not {count}: restore it.")
+def pages_address(repository):
+    """The address at which GitHub Pages publishes a repository's site, or "" for one that lies elsewhere.
+
+    >>> pages_address("https://github.com/Someone/her-book"), pages_address("https://gitlab.com/someone/her-book")
+    ('https://someone.github.io/her-book/', '')
+    >>> pages_address("https://github.com/someone/someone.github.io")
+    'https://someone.github.io/'
+    """
+    host, owner, name = repository.removeprefix("https://").split("/")
+    home = f"{owner.lower()}.github.io"
+    if host != "github.com":
+        return ""
+    return f"https://{home}/" if name.lower() == home else f"https://{home}/{name}/"
+
+
+def _replace(pattern, replacement, path):
+    text, found = pattern.subn(replacement, path.read_text(encoding="utf-8") if path.is_file() else "")
+    if found != ADDRESSES:
+        raise ValueError(f"{path} names the repository {found} times, not {ADDRESSES}: restore it.")
     return text
