@@ -78,15 +78,17 @@ def describe(config, title, description, page, kind="article"):
     return "".join(f'<meta {key}="{name}" content="{html.escape(str(value))}">\n' for key, name, value in tags if value)
 
 
+def describe_page(app, name):
+    """The head's tags that describe a page, by its name."""
+    title = app.env.titles[name].astext() if name in app.env.titles else "Search"
+    kind = "website" if name == app.config.root_doc else "article"
+    description = app.env.metadata.get(name, {}).get(DESCRIPTION)
+    return describe(app.config, title, description, app.builder.get_target_uri(name), kind)
+
+
 def write_head(app, pagename, templatename, context, doctree):
     """Describe a page in its head, which says once how wide it is, and give it the book's icon."""
-    metadata = app.env.metadata.get(pagename, {})
-    title = re.sub("<[^>]*>", "", context.get("title") or "Search")
-    kind = "website" if pagename == app.config.root_doc else "article"
-    tags = describe(
-        app.config, html.unescape(title), metadata.get(DESCRIPTION), app.builder.get_target_uri(pagename), kind
-    )
-    context["metatags"] = VIEWPORT.sub("", context.get("metatags", "")) + tags
+    context["metatags"] = VIEWPORT.sub("", context.get("metatags", "")) + describe_page(app, pagename)
     context["icon"] = ICON
 
 

@@ -381,11 +381,12 @@ def lead_on(app, exception):
         for old, new in leads.items():
             title = app.config.html_title if old == "index" else app.env.titles[new].astext()
             target = app.builder.get_relative_uri(old, new)
-            page = page_that_leads_to(target, title, app.config.language)
+            head = convbook_head.describe_page(app, new) if old == "index" else ""  # whoever is sent the site's address
+            page = page_that_leads_to(target, title, app.config.language, head)
             Path(app.outdir, app.builder.get_target_uri(old)).write_text(page, encoding="utf-8")
 
 
-def page_that_leads_to(address, title, language):
+def page_that_leads_to(address, title, language, head=""):
     """A page that sends its visitor on at once, and search engines too.
 
     >>> print(page_that_leads_to("new.html", "A & B", "en").replace("><", ">\\n<"))
@@ -408,7 +409,7 @@ def page_that_leads_to(address, title, language):
     title, address = html.escape(title), html.escape(address)
     return (
         f'<!DOCTYPE html>\n<html lang="{language}"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta http-equiv="refresh" content="0; url={address}"><link rel="canonical" href="{address}"></head>'
+        f'<meta http-equiv="refresh" content="0; url={address}"><link rel="canonical" href="{address}">{head}</head>'
         f'<body><h1><a href="{address}">{title}</a></h1></body></html>\n'
     )
 
