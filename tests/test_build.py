@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import nbformat
 import pytest
 import yaml
 from chapters import AWKWARD, ROOT, code, markdown, notebook
+from convbook_execution import read_again
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make to call the Makefile with")
 
@@ -120,6 +122,15 @@ def test_chapter_is_executed_again_when_what_it_shows_may_change_and_at_no_other
 
     book.write("requirements.txt", "# nothing\n")
     assert book.build() == (0, 5), "other requirements execute the chapter"
+
+
+def test_a_page_is_read_again_until_it_was_read_with_the_outputs_that_there_are():
+    app = SimpleNamespace(printed={"book/01_tiny": "at noon", "book/02_tiny": "at noon", "book/03_tiny": "at noon"})
+    env = SimpleNamespace(found_docs={"book/01_tiny", "book/02_tiny"})
+    assert read_again(app, env, set(), set(), set()) == ["book/01_tiny", "book/02_tiny"]
+    app.printed = {**app.printed, "book/02_tiny": "at one"}
+    assert read_again(app, env, set(), set(), set()) == ["book/02_tiny"]
+    assert read_again(app, env, set(), set(), set()) == []
 
 
 def test_the_build_by_hand_is_that_of_make(book):

@@ -95,31 +95,35 @@ def jobs():
 
 def execute_what_has_changed(app):
     """Fill the cache. A chapter that fails is left to the renderer, which reports it."""
-    app.executed = set()
+    app.printed = {}  # {page: when its outputs were made}
     if app.config.nb_execution_mode != "cache":
         return
     cache, waiting = get_cache(app.config.nb_execution_cache_path), {}
-    for path, chapter in read_chapters(app).items():
+    chapters = read_chapters(app)
+    names = {path: path.relative_to(app.srcdir).with_suffix("").as_posix() for path in chapters}
+    for path, chapter in chapters.items():
         try:
             record = cache.match_cache_notebook(chapter)
         except KeyError:
             waiting[path] = chapter
         else:
-            read = record.data.get("read", {"": None})
-            if any(hash_of(Path(name)) != before for name, before in read.items()):
+            read = record.data.get("read", {".": None})
+            if any(hash_of(LIBRARY / name) != before for name, before in read.items()):
                 cache.remove_cache(record.pk)
                 waiting[path] = chapter
+            else:
+                app.printed[names[path]] = record.created.isoformat()
     timeout = app.config.nb_execution_timeout
     with ThreadPoolExecutor(jobs()) as pool:
         for path, done in zip(waiting, pool.map(lambda each: execute(each, timeout), waiting.values()), strict=True):
-            name = path.relative_to(app.srcdir).with_suffix("").as_posix()
+            name = names[path]
             if "error" in done:
                 LOGGER.info("%s failed after %.0f s\n%s", name, done["execution_seconds"], done["error"])
                 continue
             LOGGER.info("%s executed in %.0f s", name, done["execution_seconds"])
             bundle = CacheBundleIn(waiting[path], str(path), data=done)
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-            app.executed.add(name)
+            record = cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+            app.printed[name] = record.created.isoformat()
 
 
 def execute(chapter, timeout_s):
@@ -173,8 +177,12 @@ def _hash(content):
 
 
 def read_again(app, env, added, changed, removed):
-    """Pages of chapters that were executed have changed, also where their text has not."""
-    return sorted(app.executed & env.found_docs)
+    """Name the pages that were last read with other outputs: they have changed, also where their text has not.
+
+    What they are read with now is kept when all have been read, so a build that was stopped before reads them again.
+    """
+    before, env.printed = getattr(env, "printed", {}), app.printed
+    return [name for name, made in app.printed.items() if name in env.found_docs and before.get(name) != made]
 
 
 def setup(app):
