@@ -153,7 +153,7 @@ def execute(chapter, timeout_s):
             return {**done, "error": error}
         return {
             **done,
-            "read": {name: hash_of(Path(name)) for name in notes.read_text(encoding="utf-8").splitlines()[1:]},
+            "read": {name: hash_of(LIBRARY / name) for name in notes.read_text(encoding="utf-8").splitlines()[1:]},
         }
 
 
