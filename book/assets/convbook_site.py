@@ -108,7 +108,7 @@ class LiveFigureHere(SphinxDirective):
         figure = getattr(figures, self.arguments[0], None)
         if not hasattr(figure, "to_html"):
             raise self.error(f"{self.arguments[0]!r} is no live figure; name a class of convbook.figures.")
-        for file in (ROOT / "lib/convbook/figures").iterdir():
+        for file in (ROOT / "lib/convbook/figures").glob("*.*"):
             self.env.note_dependency(str(file))
         return [nodes.raw("", figure().to_html(), format="html")]
 
