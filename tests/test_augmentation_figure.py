@@ -457,7 +457,7 @@ def test_no_control_is_dead(show):
     page = show(make(flip="none", rotation=0, zoom=0, contrast=0.2))
     page.locator("summary").click()
     fill = page.get_by_role("combobox", name="Beyond the border")
-    assert fill.is_disabled()  # no layer looks beyond the border
+    fill.and_(page.locator(":disabled")).wait_for()  # no layer looks beyond the border
     slide(page, "Contrast", 0)
     button(page, "Draw again").and_(page.locator("[aria-disabled=true]")).wait_for()
     slide(page, "Translation", 0.1)
