@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import subprocess
 import sys
 
 import numpy as np
@@ -60,6 +61,12 @@ def result(page):
 
 
 # ---- Python's side -------------------------------------------------------------------------------------------------
+
+
+def test_a_figure_loads_no_other_figure():
+    code = "import sys, convbook.figures as f; f.Seeds; print(*(name for name in sys.modules if f.__name__ in name))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert set(said.split()) == {"convbook.figures", "convbook.figures.base", "convbook.figures.seeds"}
 
 
 def test_kernels_do_what_their_names_say():
