@@ -45,11 +45,8 @@ def cache_key():
     >>> len(cache_key())
     16
     """
-    files = (ROOT / "requirements.txt", ROOT / "pyproject.toml")
-    words = os.environ.get("CONVBOOK_RUN", "quick"), platform.python_version()
-    return hashlib.sha256(b"\0".join([*(file.read_bytes() for file in files), *map(str.encode, words)])).hexdigest()[
-        :16
-    ]
+    files = [(ROOT / name).read_text(encoding="utf-8") for name in ("requirements.txt", "pyproject.toml")]
+    return _hash("\0".join([*files, os.environ.get("CONVBOOK_RUN", "quick"), platform.python_version()]).encode())
 
 
 def use_keyed_cache(app, config):
@@ -107,8 +104,8 @@ def execute_what_has_changed(app):
         except KeyError:
             waiting[path] = chapter
         else:
-            read = record.data.get("read", {".": None})
-            if any(hash_of(LIBRARY / name) != before for name, before in read.items()):
+            read = record.data.get("read")  # which the renderer does not note of a chapter that it executed
+            if read is None or any(hash_of(LIBRARY / name) != before for name, before in read.items()):
                 cache.remove_cache(record.pk)
                 waiting[path] = chapter
             else:
@@ -138,9 +135,8 @@ def execute(chapter, timeout_s):
         notes, log = Path(desk, "notes"), Path(desk, "log")
         path = os.pathsep.join(filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
         variables = {"PYTHONPATH": path, "CONVBOOK_WATCHED": str(LIBRARY), "CONVBOOK_NOTES": str(notes)}
-        client = NotebookClient(
-            chapter, timeout=timeout_s, record_timing=False, resources={"metadata": {"path": folder}}
-        )
+        client = NotebookClient(chapter, timeout=timeout_s, resources={"metadata": {"path": folder}})
+        client.record_timing = False  # timings would become metadata of the cells, by which the cache knows a chapter
         client.extra_arguments = ["--InteractiveShellApp.extra_extensions=convbook_watch"]
         with log.open("wb") as stderr:
             try:
@@ -148,13 +144,11 @@ def execute(chapter, timeout_s):
                 error = None
             except (CellExecutionError, CellTimeoutError, DeadKernelError):
                 error = log.read_text(encoding="utf-8", errors="replace")
-        done = {"execution_seconds": time.perf_counter() - start}
+        seconds = time.perf_counter() - start
         if error is not None:
-            return {**done, "error": error}
-        return {
-            **done,
-            "read": {name: hash_of(LIBRARY / name) for name in notes.read_text(encoding="utf-8").splitlines()[1:]},
-        }
+            return {"execution_seconds": seconds, "error": error}
+        names = notes.read_text(encoding="utf-8").splitlines()
+        return {"execution_seconds": seconds, "read": {name: hash_of(LIBRARY / name) for name in names}}
 
 
 def hash_of(path):

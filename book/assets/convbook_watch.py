@@ -1,7 +1,7 @@
 """An IPython extension for the kernels of a build: it notes what of a folder they read.
 
 The folder is $CONVBOOK_WATCHED. Each file in it that Python opens, to import it or otherwise, and each folder in it
-that Python lists gets a line in the file $CONVBOOK_NOTES, once, with its path in the folder. The first line is `.`.
+that Python lists gets a line in the file $CONVBOOK_NOTES, once, with its path in the folder.
 """
 
 import os
@@ -24,5 +24,4 @@ def load_ipython_extension(shell):
             source = source_from_cache(path) if path.endswith(".pyc") else path
             print(os.path.relpath(source, folder), file=notes)
 
-    print(".", file=notes)
     sys.addaudithook(note)

@@ -99,10 +99,12 @@ def write_files(app, exception):
     texts["site.css"] = styles_for(names, texts["site.css"])
     for name, text in texts.items():
         (site / "_static" / name).write_text(text, encoding="utf-8")
-        address = rf"\g<1>{name}?v={zlib.crc32(text.encode()):08x}"
-        pages = {page: re.sub(rf'("[./]*_static/){name}[^"]*', address, text) for page, text in pages.items()}
-    for page, text in pages.items():
-        if text != page.read_text(encoding="utf-8"):
+    states = {name: f"{zlib.crc32(text.encode()):08x}" for name, text in texts.items()}
+    for page, before in pages.items():
+        text = before
+        for name, state in states.items():
+            text = re.sub(rf'("[./]*_static/){name}[^"]*', rf"\g<1>{name}?v={state}", text)
+        if text != before:
             page.write_text(text, encoding="utf-8")
     for path in {path for pattern in UNNEEDED for path in (site / "_static").glob(pattern)}:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

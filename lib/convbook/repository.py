@@ -12,9 +12,8 @@ IN_CITATION = re.compile(r"^(\s*(?:url|repository-code): )\S+$", flags=re.M)
 # The site's address, unless its owner has given it another than that of GitHub Pages.
 SITE = re.compile(r'^(\s*baseurl: )"(?:https://[\w-]+\.github\.io/[^"]*)?"', flags=re.M)
 IN_SETUP_CELL = re.compile(r'^(REPOSITORY = )"[^"]*"$', flags=re.M)
-ADDRESSES = (
-    2  # in _config.yml those of Jupyter Book and of the theme; in CITATION.cff those of the code and of the book
-)
+# In _config.yml those of Jupyter Book and of the theme; in CITATION.cff those of the code and of the book.
+ADDRESSES = 2
 
 
 def set_repository(url, folder="."):

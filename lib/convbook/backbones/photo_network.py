@@ -155,12 +155,10 @@ def _apply(layer, kernel, bias, x, outputs):
         x = keras.layers.GlobalAveragePooling2D()(x)
     else:
         options = {"strides": layer["stride"], "activation": layer["activation"]}
-        size, is_conv = kernel.shape[:2], layer["kind"] == "conv"
-        built = (
-            keras.layers.Conv2D(len(bias), size, **options)
-            if is_conv
-            else keras.layers.DepthwiseConv2D(size, **options)
-        )
+        if layer["kind"] == "conv":
+            built = keras.layers.Conv2D(len(bias), kernel.shape[:2], **options)
+        else:
+            built = keras.layers.DepthwiseConv2D(kernel.shape[:2], **options)
         x = keras.layers.ZeroPadding2D(layer["padding"])(x)
     x = built(x)
     built.set_weights([kernel.reshape(built.kernel.shape), bias])
@@ -204,10 +202,8 @@ def _read_own():
     return json.loads(OWN_FILE.read_text(encoding="utf-8"))
 
 
-PACKED = {
-    "efficientnet_lite0": packed_imagenet,
-    "cats_and_dogs": packed_own,
-}  # files of the site's _static, without .js
+# By the names of the files in the site's _static, without .js.
+PACKED = {"efficientnet_lite0": packed_imagenet, "cats_and_dogs": packed_own}
 
 
 def _dense(kernel, bias, means):
